@@ -1,0 +1,31 @@
+import type { BrokerConfig } from '../config.ts';
+import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Purgatory } from '../core/purgatory.ts';
+import type { MetadataFeed } from '../metadata/image-feed.ts';
+import type { MetadataStore } from '../metadata/store.ts';
+import type { FetchSessions } from '../replication/fetch-sessions.ts';
+import type { ReplicaManager } from '../replication/replica-manager.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { TopicAdmin } from './topic-admin.ts';
+
+/** Everything that a handler may ask for. Each handler names the few that it needs, so that a test passes stubs for just those. */
+export interface Services {
+  readonly nodeId: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** This broker's effective configuration; dynamic changes show at once. */
+  readonly config: () => BrokerConfig;
+  readonly store: MetadataStore;
+  /** The cluster as this broker knows it. */
+  readonly metadata: MetadataFeed;
+  readonly topicAdmin: TopicAdmin;
+  readonly replicas: ReplicaManager;
+  readonly fetchSessions: FetchSessions;
+  readonly groups: GroupCoordinator;
+  readonly purgatory: Purgatory;
+  readonly endpoints: Endpoints;
+}
+
+export type Needs<K extends keyof Services> = Pick<Services, K>;

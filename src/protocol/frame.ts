@@ -1,0 +1,119 @@
+import type { Api } from './schema.ts';
+import { DecodeError, type Reader, type Writer } from './wire.ts';
+
+/** The first fields of every request; where they end, the body begins. */
+export interface RequestHeader {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  /** null on the wire is '' here, as in Kafka. */
+  readonly clientId: string;
+}
+
+const API_VERSIONS_KEY = 18;
+
+/** Reads key and version alone: what decides how the rest of the header is read. */
+export function readApiKey(reader: Reader): { apiKey: number; apiVersion: number } {
+  return { apiKey: reader.int16(), apiVersion: reader.int16() };
+}
+
+/**
+ * Reads what follows key and version: correlation id and client id, in header v2 a tag section.
+ * The client id keeps its 16-bit length in header v2. (v0, without a client id, was ControlledShutdown's alone.)
+ */
+export function readRestOfHeader(reader: Reader, flexible: boolean): { correlationId: number; clientId: string } {
+  const correlationId = reader.int32();
+  const clientId = reader.nullableString() ?? '';
+  if (flexible) reader.skipTags();
+  return { correlationId, clientId };
+}
+
+export function writeRequestHeader(writer: Writer, header: RequestHeader, flexible: boolean): void {
+  writer.int16(header.apiKey);
+  writer.int16(header.apiVersion);
+  writer.int32(header.correlationId);
+  writer.nullableString(header.clientId);
+  if (flexible) writer.uvarint(0);
+}
+
+/** Response header v1 has a tag section. ApiVersions keeps v0 at every version, so that a client can read the answer to a version it guessed. */
+export function responseHeaderIsFlexible(api: Pick<Api, 'key' | 'flexibleFrom'>, version: number): boolean {
+  return version >= api.flexibleFrom && api.key !== API_VERSIONS_KEY;
+}
+
+export function writeResponseHeader(writer: Writer, correlationId: number, flexible: boolean): void {
+  writer.int32(correlationId);
+  if (flexible) writer.uvarint(0);
+}
+
+export function readResponseHeader(reader: Reader, flexible: boolean): number {
+  const correlationId = reader.int32();
+  if (flexible) reader.skipTags();
+  return correlationId;
+}
+
+/** Memory for one frame, and how to give it back. */
+export interface FrameBuffer {
+  readonly bytes: Buffer;
+  release(): void;
+}
+
+const LENGTH_BYTES = 4;
+const NOTHING = (): void => {};
+
+/**
+ * Cuts a stream of bytes into frames: an int32 length, then so many bytes. A frame that lies whole in one chunk is handed on as a view of it;
+ * one that spans several is gathered in a buffer from `allocate`. Chunks are kept by reference, so they must not be used again by the sender.
+ */
+export class FrameReader {
+  private readonly maxBytes: number;
+  private readonly allocate: (length: number) => FrameBuffer;
+  private readonly lengthBytes = Buffer.alloc(LENGTH_BYTES);
+  private lengthHas = 0;
+  private gathering: FrameBuffer | null = null;
+  private gathered = 0;
+
+  constructor(maxBytes: number, allocate: (length: number) => FrameBuffer) {
+    this.maxBytes = maxBytes;
+    this.allocate = allocate;
+  }
+
+  /** @throws DecodeError on a negative length or one above the limit, before anything is allocated for it */
+  push(chunk: Uint8Array, frame: (bytes: Buffer, release: () => void) => void): void {
+    const data = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let at = 0;
+    while (at < data.byteLength) {
+      if (this.gathering) at = this.gather(data, at, frame);
+      else if (this.lengthHas === 0 && data.byteLength - at >= LENGTH_BYTES)
+        at = this.begin(data, at + LENGTH_BYTES, data.readInt32BE(at), frame);
+      else {
+        this.lengthBytes[this.lengthHas++] = data[at++]!;
+        if (this.lengthHas === LENGTH_BYTES) at = this.begin(data, at, this.lengthBytes.readInt32BE(0), frame);
+      }
+    }
+  }
+
+  private begin(data: Buffer, at: number, length: number, frame: (bytes: Buffer, release: () => void) => void): number {
+    if (length < 0 || length > this.maxBytes) throw new DecodeError(`frame of ${length} bytes; the limit is ${this.maxBytes}`);
+    this.lengthHas = 0;
+    if (data.byteLength - at >= length) {
+      frame(data.subarray(at, at + length), NOTHING);
+      return at + length;
+    }
+    this.gathering = this.allocate(length);
+    this.gathered = 0;
+    return at;
+  }
+
+  private gather(data: Buffer, at: number, frame: (bytes: Buffer, release: () => void) => void): number {
+    const { bytes, release } = this.gathering!;
+    const take = Math.min(bytes.byteLength - this.gathered, data.byteLength - at);
+    data.copy(bytes, this.gathered, at, at + take);
+    this.gathered += take;
+    if (this.gathered === bytes.byteLength) {
+      this.gathering = null;
+      frame(bytes, release);
+    }
+    return at + take;
+  }
+}

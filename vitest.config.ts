@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: { include: ['test/**/*.test.ts'], exclude: ['test/clients/**', 'test/kafka/**'], testTimeout: 20_000, hookTimeout: 30_000 },
+});
