@@ -1,0 +1,25 @@
+import { isKnownBrokerKey } from './table.ts';
+
+// What the apache/kafka and confluent images use KAFKA_* names for besides configs.
+const NOT_CONFIGS =
+  /^KAFKA_(HEAP_OPTS|OPTS|JVM_PERFORMANCE_OPTS|GC_LOG_OPTS|DEBUG|CLASSPATH|HOME|VERSION|USER|MODE|CLUSTER_ID|(LOG4J|JMX|TOOLS|DEBUG)_.*|SSL_.*_(FILENAME|CREDENTIALS)|MOUNTED_CONF_DIR)$/;
+
+/**
+ * Broker keys from `KAFKA_*` environment names as the Kafka images spell them: `___` is `-`, `__` is `_`, `_` is `.`, so that
+ * KAFKA_LOG_RETENTION_MS is log.retention.ms. `unknown` lists the names that are no key of Kafka 3.9 or 4.4: worth a warning.
+ */
+export function fromEnvironment(env: Readonly<Record<string, string | undefined>>): { values: Map<string, string>; unknown: string[] } {
+  const values = new Map<string, string>();
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('KAFKA_') || value === undefined || NOT_CONFIGS.test(name)) continue;
+    const key = name.slice('KAFKA_'.length).toLowerCase().replace(/_+/g, separators);
+    if (isKnownBrokerKey(key)) values.set(key, value);
+    else unknown.push(name);
+  }
+  return { values, unknown };
+}
+
+function separators(underscores: string): string {
+  return underscores.replaceAll('___', '-').replaceAll('__', '\0').replaceAll('_', '.').replaceAll('\0', '_');
+}

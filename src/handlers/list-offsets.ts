@@ -1,0 +1,109 @@
+import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import { ListOffsets } from '../protocol/messages/list-offsets.ts';
+import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
+import type { Partition } from '../replication/partition.ts';
+import { handler } from './handler.ts';
+import type { Needs } from './services.ts';
+
+type Response = ResponseTo<typeof ListOffsets>;
+type PartitionRequest = RequestOf<typeof ListOffsets>['topics'][number]['partitions'][number];
+type PartitionResponse = Response['topics'][number]['partitions'][number];
+
+const LATEST = -1;
+const EARLIEST = -2;
+const MAX_TIMESTAMP = -3;
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
+const EARLIEST_PENDING_UPLOAD = -6;
+
+/** The first version that knows a special timestamp; an older request with it gets UNSUPPORTED_VERSION for its partition. */
+const SINCE: Readonly<Record<number, number>> = {
+  [LATEST]: 0,
+  [EARLIEST]: 0,
+  [MAX_TIMESTAMP]: 7, // KIP-734
+  [EARLIEST_LOCAL]: 8, // KIP-405
+  [LATEST_TIERED]: 9, // KIP-1005
+  [EARLIEST_PENDING_UPLOAD]: 11, // KIP-1023
+};
+
+/** An offset that was found, or null: the answer is then -1 for all three. */
+type Found = { offset: number; timestamp: number; leaderEpoch: number } | null;
+
+/**
+ * ListOffsets (2): offsets by timestamp, or at the ends of a partition.
+ *
+ * Versions: v1 one offset instead of a list · v2 isolation level · v4 leader epochs (KIP-320) · v6 flexible · v7 max timestamp (KIP-734) ·
+ * v8 earliest local (KIP-405) · v9 latest tiered (KIP-1005) · v10 timeout (KIP-1075) · v11 earliest pending upload (KIP-1023)
+ * Behaviour:
+ * - A timestamp gives the first record at or after it, looked for by record, inside compressed batches too; none: offset -1.
+ * - Latest is the high watermark, or for read_committed the last stable offset; both are answered with timestamp -1.
+ * - v0 answers a list of at most `maxNumOffsets` segment starts at or before the timestamp, newest first.
+ * - There is no tiered storage: earliest local is the log start, latest tiered and pending upload are -1.
+ * Deviations from Apache Kafka: none known.
+ */
+export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas }: Needs<'replicas'>) => {
+  const answerFor = (topic: string, request: PartitionRequest, version: number): PartitionResponse => {
+    const reply = { partitionIndex: request.partitionIndex, errorCode: 0 };
+    try {
+      const since = request.timestamp < 0 ? SINCE[request.timestamp] : 0;
+      if (since === undefined || since > version) throw new KafkaError('UNSUPPORTED_VERSION');
+      const partition = replicas.leader(topic, request.partitionIndex);
+      partition.checkLeaderEpoch(request.currentLeaderEpoch);
+      if (version === 0) return { ...reply, oldStyleOffsets: partition.offsetsBefore(request.timestamp, request.maxNumOffsets) };
+      return { ...reply, ...(find(partition, request.timestamp) ?? { offset: -1, timestamp: -1, leaderEpoch: -1 }) };
+    } catch (error) {
+      return { ...reply, errorCode: errorCodeOf(error) };
+    }
+  };
+  return {
+    handle: (request, { version }) => {
+      const duplicates = duplicated(request);
+      return {
+        topics: request.topics.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map((partition) =>
+            duplicates.has(`${name}/${partition.partitionIndex}`)
+              ? { partitionIndex: partition.partitionIndex, errorCode: new KafkaError('INVALID_REQUEST').code }
+              : answerFor(name, partition, version),
+          ),
+        })),
+      };
+    },
+    refuse: (request, error) => ({
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: error.code })),
+      })),
+    }),
+  };
+});
+
+function find(partition: Partition, timestamp: number): Found {
+  switch (timestamp) {
+    case LATEST:
+      return { offset: partition.lastStableOffset, timestamp: -1, leaderEpoch: partition.leaderEpoch };
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return { offset: partition.logStartOffset, timestamp: -1, leaderEpoch: partition.epochOf(partition.logStartOffset) };
+    case MAX_TIMESTAMP:
+      return partition.maxTimestamp();
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      return null;
+    default:
+      return partition.offsetForTimestamp(timestamp);
+  }
+}
+
+function duplicated(request: RequestOf<typeof ListOffsets>): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name, partitions } of request.topics) {
+    for (const { partitionIndex } of partitions) {
+      const key = `${name}/${partitionIndex}`;
+      if (seen.has(key)) twice.add(key);
+      seen.add(key);
+    }
+  }
+  return twice;
+}

@@ -1,0 +1,126 @@
+import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import { Produce } from '../protocol/messages/produce.ts';
+import { RecordValidationError, requireOneBatch } from '../protocol/records/validate.ts';
+import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
+import type { Partition } from '../replication/partition.ts';
+import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
+import type { Needs } from './services.ts';
+import { INTERNAL_TOPICS } from './topic-admin.ts';
+
+type Request = RequestOf<typeof Produce>;
+type TopicData = Request['topicData'][number];
+type PartitionData = TopicData['partitionData'][number];
+type PartitionReply = { -readonly [K in keyof PartitionResponse]: PartitionResponse[K] };
+type PartitionResponse = ResponseTo<typeof Produce>['responses'][number]['partitionResponses'][number];
+
+/** The one client that may write to internal topics: Kafka's own tools. */
+const ADMIN_CLIENT_ID = '__admin_client';
+const ACKS = [-1, 0, 1];
+const FIRST_BY_TOPIC_ID = 13;
+
+/**
+ * Produce (0): appends one batch per partition.
+ *
+ * Versions: v3 transactional id, batches of magic 2 alone · v5 log start offset · v7 zstd (KIP-110) · v8 record errors (KIP-467) ·
+ * v9 flexible · v10 leader hints (KIP-951) · v13 topic ids (KIP-516). v0-2 (message sets) are not served yet; they are advertised all
+ * the same, as Apache Kafka 4 does, because librdkafka before 2.11.1 drops compression where v0 is missing (KAFKA-18659).
+ * Behaviour:
+ * - Validation and append are synchronous, so batches of one connection land in the order in which they came.
+ * - acks=0 is never answered; a failure closes the connection, which is how the client learns.
+ * - acks=1 is answered when the write is finished; acks=-1 when the high watermark has passed the batch, or with REQUEST_TIMED_OUT.
+ * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
+ * Deviations from Apache Kafka: batches of an idempotent producer are not yet checked for duplicates and gaps; transactional batches are refused
+ * with TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
+ */
+export const produce = handler(
+  Produce,
+  [3, 13],
+  ({ replicas, purgatory }: Needs<'replicas' | 'purgatory'>) => {
+    /** Appends to one partition. The reply is filled in at once, or when `settled` is called. */
+    const append = (partition: Partition, records: Buffer, request: Request, reply: PartitionReply, settled: () => void) => {
+      const appended = partition.append(records, { acks: request.acks }, (error) => {
+        if (error) {
+          fail(reply, error);
+          settled();
+        } else if (request.acks === -1) {
+          const committed = () => partition.highWatermark > appended.lastOffset;
+          purgatory.watch([partition.key], request.timeoutMs, committed, (inTime) => {
+            if (!inTime) fail(reply, new KafkaError('REQUEST_TIMED_OUT'));
+            settled();
+          });
+        } else settled();
+      });
+      reply.baseOffset = appended.baseOffset;
+      reply.logAppendTimeMs = appended.logAppendTime;
+      reply.logStartOffset = partition.logStartOffset;
+    };
+
+    const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
+      const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
+      try {
+        const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
+        replicas.requireExists(named, data.index);
+        requireOneBatch(data.records, context.version);
+        if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
+        if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
+        append(replicas.leader(named, data.index), data.records!, request, reply, settled);
+      } catch (error) {
+        fail(reply, error);
+        settled();
+      }
+      return reply;
+    };
+
+    return {
+      handle(request, context) {
+        if (request.transactionalId !== null)
+          throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
+        return new Promise((resolve) => {
+          let open = 1;
+          const settled = () => {
+            if (--open === 0) resolve(request.acks === 0 ? answerToNobody(responses) : { responses });
+          };
+          const responses = request.topicData.map((topic) => ({
+            name: topic.name,
+            topicId: topic.topicId,
+            partitionResponses: topic.partitionData.map((data) => {
+              open++;
+              return produceTo(topic, data, request, context, settled);
+            }),
+          }));
+          settled();
+        });
+      },
+      refuse: (request, error) => (request.acks === 0 ? HANG_UP : { responses: refused(request, error) }),
+    };
+  },
+  { advertised: [0, 13] },
+);
+
+function answerToNobody(responses: readonly { partitionResponses: readonly PartitionReply[] }[]): typeof NO_REPLY | typeof HANG_UP {
+  return responses.some((topic) => topic.partitionResponses.some((reply) => reply.errorCode !== 0)) ? HANG_UP : NO_REPLY;
+}
+
+function fail(reply: PartitionReply, error: unknown): void {
+  reply.errorCode = errorCodeOf(error);
+  reply.baseOffset = -1;
+  reply.logAppendTimeMs = -1;
+  reply.logStartOffset = -1;
+  // KIP-467: which records are to blame, and why.
+  if (error instanceof KafkaError) reply.errorMessage = error.message;
+  if (error instanceof RecordValidationError) {
+    reply.recordErrors = error.recordErrors.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message }));
+  }
+}
+
+function refused(request: Request, error: KafkaError): ResponseTo<typeof Produce>['responses'] {
+  return request.topicData.map(({ name, topicId, partitionData }) => ({
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => {
+      const reply: PartitionReply = { index, errorCode: 0, baseOffset: -1 };
+      fail(reply, error);
+      return reply;
+    }),
+  }));
+}

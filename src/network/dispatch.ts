@@ -1,0 +1,93 @@
+import { ERROR_CODES } from '../core/error-codes.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { type Answer, HANG_UP, NO_REPLY, type RequestContext } from '../handlers/handler.ts';
+import type { Registry, ServedApi } from '../handlers/registry.ts';
+import { compile } from '../protocol/codec.ts';
+import { readApiKey, readRestOfHeader, responseHeaderIsFlexible, writeResponseHeader } from '../protocol/frame.ts';
+import { ApiVersions } from '../protocol/messages/api-versions.ts';
+import type { Api } from '../protocol/schema.ts';
+import { DecodeError, Reader, Writer } from '../protocol/wire.ts';
+
+/** What becomes of a request: a frame to send, nothing to send, or the end of the connection. */
+export type Outcome = readonly Uint8Array[] | typeof NO_REPLY | typeof HANG_UP;
+
+/** What a connection lends to each of its requests. */
+export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'onSent'>;
+
+/**
+ * Starts one request: its synchronous part is done when this returns. `done` is called once, now or later.
+ * What Kafka does with an unknown key or version, and with bytes that it cannot decode, is to hang up without a word; only ApiVersions is
+ * answered at any version, in the form of v0, so that a client can find out what to ask (KIP-511).
+ */
+export function dispatch(
+  registry: Registry,
+  frame: Uint8Array,
+  connection: ConnectionContext,
+  onSent: (release: () => void) => void,
+  logger: Logger,
+  done: (outcome: Outcome) => void,
+): void {
+  const reader = new Reader(frame);
+  const { apiKey, apiVersion } = readApiKey(reader);
+  const served = registry.get(apiKey);
+  if (!served) throw new DecodeError(`api key ${apiKey} is not served`);
+  if (apiVersion < served.versions[0] || apiVersion > served.versions[1]) {
+    if (apiKey !== ApiVersions.key) throw new DecodeError(`${served.api.name} v${apiVersion} is not served`);
+    done(refuseApiVersions(served, reader.int32()));
+    return;
+  }
+  const { correlationId, clientId } = readRestOfHeader(reader, apiVersion >= served.api.flexibleFrom);
+  const request = compile(served.api.request, apiVersion).decode(reader);
+  const context: RequestContext = { ...connection, version: apiVersion, clientId, onSent };
+
+  const reply = (answer: Answer<Api>) => done(encode(served.api, apiVersion, correlationId, answer));
+  const refuse = (error: unknown) => {
+    if (!(error instanceof KafkaError))
+      logger.error({ err: error, api: served.api.name, version: apiVersion }, 'a request failed unexpectedly');
+    const kafkaError = error instanceof KafkaError ? error : new KafkaError('UNKNOWN_SERVER_ERROR');
+    reply(served.handling.refuse(request, kafkaError, context));
+  };
+  let answer: Answer<Api> | Promise<Answer<Api>>;
+  try {
+    answer = served.handling.handle(request, context);
+  } catch (error) {
+    refuse(error);
+    return;
+  }
+  if (answer instanceof Promise)
+    answer
+      .then(reply)
+      .catch(refuse)
+      .catch((error) => failed(error, served, logger, done));
+  else reply(answer);
+}
+
+/** Not even the refusal could be encoded: a defect of ours. The client must not wait for ever. */
+function failed(error: unknown, served: ServedApi, logger: Logger, done: (outcome: Outcome) => void): void {
+  logger.error({ err: error, api: served.api.name }, 'a response could not be encoded; closing the connection');
+  done(HANG_UP);
+}
+
+function encode(api: Api, version: number, correlationId: number, answer: Answer<Api>): Outcome {
+  if (answer === NO_REPLY || answer === HANG_UP) return answer;
+  return frameOf(responseHeaderIsFlexible(api, version), correlationId, (writer) => compile(api.response, version).encode(writer, answer));
+}
+
+function frameOf(flexible: boolean, correlationId: number, body: (writer: Writer) => void): readonly Uint8Array[] {
+  const writer = new Writer();
+  writer.int32(0);
+  writeResponseHeader(writer, correlationId, flexible);
+  body(writer);
+  const length = writer.size() - 4;
+  const chunks = writer.chunks();
+  (chunks[0] as Buffer).writeInt32BE(length, 0);
+  return chunks;
+}
+
+/** The v0 form of a refusal names ApiVersions alone: from its range the client chooses the version to retry with. */
+function refuseApiVersions(served: ServedApi, correlationId: number): Outcome {
+  const [minVersion, maxVersion] = served.advertised;
+  const answer = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION.code, apiKeys: [{ apiKey: ApiVersions.key, minVersion, maxVersion }] };
+  return frameOf(false, correlationId, (writer) => compile(ApiVersions.response, 0).encode(writer, answer));
+}

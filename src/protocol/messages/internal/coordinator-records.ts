@@ -1,0 +1,101 @@
+import { compile } from '../../codec.ts';
+import type { Decoded, Encodable, Fields, Message } from '../../schema.ts';
+import { DecodeError, Reader, Writer } from '../../wire.ts';
+import { GroupMetadataKey, GroupMetadataValue } from './group-metadata-record.ts';
+import { LegacyOffsetCommitValue, OffsetCommitKey, OffsetCommitValue } from './offset-commit-record.ts';
+
+/** A record as a coordinator appends it. A null value is a tombstone: the key is no more. */
+export interface CoordinatorRecord {
+  readonly key: Buffer;
+  readonly value: Buffer | null;
+}
+
+export type OffsetKey = Decoded<typeof OffsetCommitKey.fields>;
+export type OffsetValue = Decoded<typeof OffsetCommitValue.fields>;
+export type GroupValue = Decoded<typeof GroupMetadataValue.fields>;
+
+/** What a record of __consumer_offsets says. */
+export type GroupRecord =
+  | { readonly kind: 'offset'; readonly key: OffsetKey; readonly value: OffsetValue | null }
+  | { readonly kind: 'group'; readonly groupId: string; readonly value: GroupValue | null }
+  /** Of a kind that belongs to something not built here: KIP-848 groups, share groups, streams groups. */
+  | { readonly kind: 'other'; readonly type: number };
+
+const LEGACY_OFFSET_KEY = 0;
+const OFFSET_KEY = 1;
+const GROUP_KEY = 2;
+
+/** The version of Kafka's values that carry no expiry; what brokers from 2.3 to 4.4 read. */
+const OFFSET_VALUE_VERSION = 3;
+/** The only version with a time at which the offset expires. */
+const EXPIRING_OFFSET_VALUE_VERSION = 1;
+const GROUP_VALUE_VERSION = 3;
+
+/** The record of a committed offset. Without `expireTimestamp` (or -1) it lives as long as its group. */
+export function offsetRecord(key: OffsetKey, value: Encodable<typeof OffsetCommitValue.fields>): CoordinatorRecord {
+  const expires = value.expireTimestamp !== undefined && value.expireTimestamp !== -1;
+  const version = expires ? EXPIRING_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION;
+  return { key: encode(OFFSET_KEY, OffsetCommitKey, 0, key), value: encode(version, OffsetCommitValue, version, value) };
+}
+
+export function offsetTombstone(key: OffsetKey): CoordinatorRecord {
+  return { key: encode(OFFSET_KEY, OffsetCommitKey, 0, key), value: null };
+}
+
+export function groupRecord(groupId: string, value: Encodable<typeof GroupMetadataValue.fields>): CoordinatorRecord {
+  return {
+    key: encode(GROUP_KEY, GroupMetadataKey, 0, { group: groupId }),
+    value: encode(GROUP_VALUE_VERSION, GroupMetadataValue, GROUP_VALUE_VERSION, value),
+  };
+}
+
+export function groupTombstone(groupId: string): CoordinatorRecord {
+  return { key: encode(GROUP_KEY, GroupMetadataKey, 0, { group: groupId }), value: null };
+}
+
+/** @throws DecodeError */
+export function readGroupRecord(keyBytes: Uint8Array, valueBytes: Uint8Array | null): GroupRecord {
+  const reader = new Reader(keyBytes);
+  const type = reader.int16();
+  switch (type) {
+    case LEGACY_OFFSET_KEY: {
+      const key = compile(OffsetCommitKey, 0).decode(reader);
+      const legacy = valueBytes && decodeValue(LegacyOffsetCommitValue, valueBytes);
+      return { kind: 'offset', key, value: legacy && { ...NO_OFFSET, ...legacy } };
+    }
+    case OFFSET_KEY: {
+      const key = compile(OffsetCommitKey, 0).decode(reader);
+      return { kind: 'offset', key, value: valueBytes && decodeValue(OffsetCommitValue, valueBytes) };
+    }
+    case GROUP_KEY: {
+      const { group } = compile(GroupMetadataKey, 0).decode(reader);
+      return { kind: 'group', groupId: group, value: valueBytes && decodeValue(GroupMetadataValue, valueBytes) };
+    }
+    default:
+      return { kind: 'other', type };
+  }
+}
+
+const NO_OFFSET: OffsetValue = {
+  offset: -1,
+  leaderEpoch: -1,
+  metadata: '',
+  commitTimestamp: -1,
+  expireTimestamp: -1,
+  topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
+};
+
+function encode<S extends Fields>(prefix: number, message: Message<S>, version: number, value: Encodable<S>): Buffer {
+  const writer = new Writer(128);
+  writer.int16(prefix);
+  compile(message, version).encode(writer, value);
+  return writer.finish();
+}
+
+function decodeValue<S extends Fields>(message: Message<S>, bytes: Uint8Array): Decoded<S> {
+  const reader = new Reader(bytes);
+  const version = reader.int16();
+  const [first, last] = message.versions;
+  if (version < first || version > last) throw new DecodeError(`${message.name} has no version ${version}`);
+  return compile(message, version).decode(reader);
+}

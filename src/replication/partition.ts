@@ -1,0 +1,139 @@
+import { KafkaError } from '../core/errors.ts';
+import type { Purgatory, WaitKey } from '../core/purgatory.ts';
+import { readRecords } from '../protocol/records/walk.ts';
+import type { LogConfig } from '../storage/log-config.ts';
+import type { ReadDone } from '../storage/log-reader.ts';
+import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
+import type { TimestampOffset } from '../storage/time-lookup.ts';
+
+export interface PartitionIdentity {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly index: number;
+}
+
+/** How a leader takes a batch: from a producer, with its acks, or from a coordinator of this broker. */
+export type AppendOrigin = 'client' | 'coordinator';
+
+/**
+ * A partition that this broker leads. It knows what is committed; the bytes are its log's.
+ *
+ * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. There is one replica, this one, so a
+ * record is committed as soon as it is written: the high watermark is the log end offset, and without transactions so is the last stable offset.
+ */
+export class Partition {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly index: number;
+  /** What waiters on this partition wait for: its high watermark, its leadership, its end. */
+  readonly key: WaitKey;
+  private readonly log: PartitionLog;
+  private readonly purgatory: Purgatory;
+  private epoch: number;
+
+  constructor(identity: PartitionIdentity, leaderEpoch: number, log: PartitionLog, purgatory: Purgatory) {
+    this.topic = identity.topic;
+    this.topicId = identity.topicId;
+    this.index = identity.index;
+    this.key = `partition:${identity.topicId}/${identity.index}`;
+    this.epoch = leaderEpoch;
+    this.log = log;
+    this.purgatory = purgatory;
+  }
+
+  get leaderEpoch(): number {
+    return this.epoch;
+  }
+  get logStartOffset(): number {
+    return this.log.logStartOffset;
+  }
+  get highWatermark(): number {
+    return this.log.logEndOffset;
+  }
+  get lastStableOffset(): number {
+    return this.highWatermark;
+  }
+  /** Producers should pause: the disk is behind. */
+  get congested(): boolean {
+    return this.log.congested;
+  }
+
+  configure(config: LogConfig): void {
+    this.log.configure(config);
+  }
+
+  /** Leads in a new epoch from here on. */
+  becomeLeader(leaderEpoch: number): void {
+    this.epoch = leaderEpoch;
+    this.purgatory.wake(this.key);
+  }
+
+  /** KIP-320: a client that knows another leader epoch than ours must refresh its metadata, or wait for ours. -1: it knows none. */
+  checkLeaderEpoch(known: number): void {
+    if (known < 0 || known === this.epoch) return;
+    throw new KafkaError(known < this.epoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH');
+  }
+
+  /**
+   * Appends one batch; offsets are given before this returns, `done` is called when the write is finished. The bytes stay untouched until then.
+   * @throws KafkaError when the batch is refused
+   */
+  append(records: Uint8Array, origin: AppendOrigin, done: (error: Error | null) => void): AppendInfo {
+    return this.log.append(records, { leaderEpoch: this.epoch, origin }, (error) => {
+      if (!error) this.purgatory.wake(this.key);
+      done(error);
+    });
+  }
+
+  /** Whole committed batches from `offset` on. Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR. */
+  read(offset: number, maxBytes: number, minOneBatch: boolean, done: ReadDone): void {
+    this.log.read(offset, maxBytes, this.highWatermark, minOneBatch, done);
+  }
+
+  /** Committed bytes from `offset` on, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
+  availableBytes(offset: number): number {
+    if (offset < this.logStartOffset || offset > this.log.logEndOffset) throw new KafkaError('OFFSET_OUT_OF_RANGE');
+    return this.log.sizeBetween(offset, this.highWatermark);
+  }
+
+  /**
+   * KIP-595: where the log of a fetcher parts from ours, given the epoch of its last record; undefined: it does not, or it named none.
+   * @throws KafkaError OFFSET_OUT_OF_RANGE when we know nothing of that epoch
+   */
+  divergence(lastFetchedEpoch: number, fetchOffset: number): { epoch: number; endOffset: number } | undefined {
+    if (lastFetchedEpoch < 0) return undefined;
+    const { leaderEpoch, endOffset } = this.log.endOffsetForEpoch(lastFetchedEpoch);
+    if (leaderEpoch < 0 || endOffset < 0) throw new KafkaError('OFFSET_OUT_OF_RANGE');
+    return leaderEpoch < lastFetchedEpoch || endOffset < fetchOffset ? { epoch: leaderEpoch, endOffset } : undefined;
+  }
+
+  /** The leader epoch that the record at `offset` was, or would be, written in. */
+  epochOf(offset: number): number {
+    return this.log.epochOf(offset);
+  }
+
+  offsetForTimestamp(timestamp: number): TimestampOffset | null {
+    return this.log.offsetForTimestamp(timestamp);
+  }
+  maxTimestamp(): TimestampOffset | null {
+    return this.log.maxTimestamp();
+  }
+
+  /** Reads everything committed, in order: how a coordinator loads. `each` gets views that are valid only during the call. */
+  async replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestamp: number) => void): Promise<void> {
+    let offset = this.logStartOffset;
+    while (offset < this.highWatermark) {
+      const chunk = await new Promise<Parameters<ReadDone>[1]>((resolve, reject) => {
+        this.read(offset, REPLAY_BYTES, true, (error, read) => (error ? reject(error) : resolve(read)));
+      });
+      if (!chunk) return;
+      for (const record of readRecords(chunk.bytes))
+        if (record.offset >= offset) each(record.key, record.value, record.offset, record.timestamp);
+      offset = chunk.nextOffset;
+      chunk.release();
+    }
+  }
+}
+
+/** Read at a time while loading. */
+const REPLAY_BYTES = 1024 * 1024;
