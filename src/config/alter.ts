@@ -1,7 +1,7 @@
 import { KafkaError } from '../core/errors.ts';
 import type { BrokerConfig } from './broker-config.ts';
 import type { ConfigKey } from './definition.ts';
-import { brokerKey, CONFIG_TABLE, plainKey } from './table.ts';
+import { brokerKey, CONFIG_TABLE } from './table.ts';
 import { problemOf } from './values.ts';
 
 /** Whose configs: a topic's, one broker's, or the default of all brokers (resource name ""). */
@@ -112,7 +112,7 @@ function validateBrokerConfigs(configs: ReadonlyMap<string, string>, scope: Conf
   };
   refuse(
     'Cannot update these configs dynamically',
-    names.filter((name) => CONFIG_TABLE.broker.get(plainKey(name))?.dynamic === undefined && brokerKey(name)),
+    names.filter((name) => brokerKey(name)?.dynamic !== true && brokerKey(name) !== undefined),
   );
   refuse('These security configs can be dynamically updated only per-listener using the listener prefix', names.filter(isPerListener));
   if (scope === 'cluster default') {

@@ -99,8 +99,14 @@ export class BrokerConfig {
 
   /** A topic's effective configuration: its own values over this broker's. Values that are not valid (any more) are passed over. */
   topic(overrides: Values = NONE): TopicConfig {
-    this.#topicBase ??= this.#topicConfig(NONE);
-    return overrides.size === 0 ? this.#topicBase : this.#topicConfig(overrides);
+    this.#topicBase ??= this.#topicDefaults();
+    if (overrides.size === 0) return this.#topicBase;
+    const config: Record<string, ConfigValue> = { ...this.#topicBase };
+    for (const [name, text] of overrides) {
+      const key = CONFIG_TABLE.topic.get(name);
+      if (key && problemOf(name, key, text) === null) config[camelCase(name)] = parsed(key, text);
+    }
+    return Object.freeze(config) as TopicConfig;
   }
 
   /** The text of a topic key that a topic without its own value has, in the unit of the topic key. */
@@ -116,13 +122,9 @@ export class BrokerConfig {
     return key.default!;
   }
 
-  #topicConfig(overrides: Values): TopicConfig {
+  #topicDefaults(): TopicConfig {
     const config: Record<string, ConfigValue> = {};
-    for (const [name, key] of CONFIG_TABLE.topic) {
-      const own = overrides.get(name);
-      const text = own !== undefined && problemOf(name, key, own) === null ? own : this.topicDefault(name);
-      config[camelCase(name)] = parsed(key, text);
-    }
+    for (const [name, key] of CONFIG_TABLE.topic) config[camelCase(name)] = parsed(key, this.topicDefault(name));
     return Object.freeze(config) as TopicConfig;
   }
 

@@ -1,6 +1,6 @@
 import type { BrokerConfig } from './broker-config.ts';
 import type { ConfigKey, ConfigType } from './definition.ts';
-import { brokerKey, CONFIG_TABLE, sourcesOf } from './table.ts';
+import { brokerKey, CONFIG_TABLE, isReadOnly, sourcesOf } from './table.ts';
 import { printed, problemOf } from './values.ts';
 
 /** DescribeConfigs' config_source: where a value comes from, most specific first. */
@@ -69,7 +69,7 @@ export function describeBroker(broker: BrokerConfig, names: readonly string[] | 
   return [...picked(all, names)].map(([name, key]) => {
     const text = broker.text(name) ?? null;
     const value = text === null || key === undefined ? null : printedOrRaw(name, key, text);
-    return entryOf(name, key, value, brokerSynonyms(name, broker), !CONFIG_TABLE.broker.get(name)?.dynamic);
+    return entryOf(name, key, value, brokerSynonyms(name, broker), isReadOnly(name));
   });
 }
 
@@ -79,13 +79,7 @@ export function describeClusterDefault(broker: BrokerConfig, names: readonly str
     const key = brokerKey(name);
     const shown = key === undefined || isSensitive(key) ? null : text;
     const synonyms = [{ name, value: shown, source: CONFIG_SOURCE.dynamicDefaultBroker }];
-    return entryOf(
-      name,
-      key,
-      shown === null || !key ? null : printedOrRaw(name, key, shown),
-      synonyms,
-      !CONFIG_TABLE.broker.get(name)?.dynamic,
-    );
+    return entryOf(name, key, shown === null || !key ? null : printedOrRaw(name, key, shown), synonyms, isReadOnly(name));
   });
 }
 

@@ -1,13 +1,11 @@
 import { BROKER_KEYS } from './broker-keys.ts';
-import type { ConfigKey, ConfigType } from './definition.ts';
+import { type ConfigKey, type ConfigType, long } from './definition.ts';
 import { GROUP_KEYS } from './group-keys.ts';
 import { KEYS_OF_3_9, KNOWN_PREFIXES, UNLISTED_KEYS } from './known-names.ts';
 import { OTHER_BROKER_KEYS } from './other-broker-keys.ts';
 import { TOPIC_KEYS } from './topic-keys.ts';
 
-const BROKER_TABLE = { ...BROKER_KEYS, ...OTHER_BROKER_KEYS };
-
-type BrokerTable = typeof BROKER_TABLE;
+type BrokerTable = typeof BROKER_KEYS & typeof OTHER_BROKER_KEYS;
 type TopicTable = typeof TOPIC_KEYS;
 export type BrokerKey = keyof BrokerTable;
 export type TopicKey = keyof TopicTable;
@@ -32,7 +30,7 @@ export type TopicConfig = {
 
 /** The table, by scope. Iteration order of topics is the order in which Kafka checks their values. */
 export const CONFIG_TABLE: Readonly<Record<'broker' | 'topic' | 'group', ReadonlyMap<string, ConfigKey>>> = {
-  broker: new Map<string, ConfigKey>(Object.entries(BROKER_TABLE)),
+  broker: new Map<string, ConfigKey>([...Object.entries(BROKER_KEYS), ...Object.entries(OTHER_BROKER_KEYS)]),
   topic: new Map<string, ConfigKey>(Object.entries(TOPIC_KEYS)),
   group: new Map<string, ConfigKey>(Object.entries(GROUP_KEYS)),
 };
@@ -44,9 +42,22 @@ export function camelCase(name: string): string {
 
 const LISTENER_PREFIX = /^listener\.name\.[^.]+\./;
 
+/** Broker keys that no file has, only dynamic configs: DescribeConfigs lists them once they are set. */
+const DYNAMIC_ONLY: Readonly<Record<string, ConfigKey>> = {
+  'leader.replication.throttled.rate': long(null, { dynamic: true, min: 0 }),
+  'follower.replication.throttled.rate': long(null, { dynamic: true, min: 0 }),
+  'replica.alter.log.dirs.io.max.bytes.per.second': long(null, { dynamic: true, min: 0 }),
+};
+
 /** The row of a broker key; a key of one listener (`listener.name.internal.ssl.protocol`) has the row of the plain key. */
 export function brokerKey(name: string): ConfigKey | undefined {
-  return CONFIG_TABLE.broker.get(name) ?? (name.startsWith('listener.name.') ? CONFIG_TABLE.broker.get(plainKey(name)) : undefined);
+  if (name.startsWith('listener.name.')) return CONFIG_TABLE.broker.get(plainKey(name));
+  return CONFIG_TABLE.broker.get(name) ?? (Object.hasOwn(DYNAMIC_ONLY, name) ? DYNAMIC_ONLY[name] : undefined);
+}
+
+/** Whether DescribeConfigs calls a broker key read-only. Kafka says so of keys that nobody knows, and of those of one listener. */
+export function isReadOnly(name: string): boolean {
+  return name.startsWith('listener.name.') || brokerKey(name)?.dynamic !== true;
 }
 
 /** The key without the prefix that ties it to one listener. */

@@ -18,6 +18,8 @@ export interface MemoryFiles extends Files {
   usedBytes(): number;
   /** The next operation of this kind (and path) fails with `error`, once. Several faults queue. */
   failNext(operation: FaultyOperation, error: NodeJS.ErrnoException | string, fault?: Fault): void;
+  /** The process is killed: locks are free, handles and operations in flight are dead, and everything written is there. */
+  kill(): void;
   /**
    * The machine loses power: contents and sizes that no `sync` covered and folder entries that no `syncDirectory` covered are gone, locks
    * are free, handles that were open answer EBADF, operations in flight never report back. With `random` (values in [0, 1)), a random
@@ -56,7 +58,7 @@ class MemoryDisk implements MemoryFiles {
   private readonly space: { left: number };
   private readonly maxBytes: number;
   readonly soon: (fire: () => void) => void;
-  /** Counts crashes: a handle opened before the last one is dead. */
+  /** Counts kills and crashes: a handle opened before the last one is dead. */
   power = 0;
 
   constructor({ maxBytes = DEFAULT_MAX_BYTES, clock, crashable = true }: MemoryFilesOptions) {
@@ -177,11 +179,15 @@ class MemoryDisk implements MemoryFiles {
     this.faults.push({ ...fault, operation, error: typeof error === 'string' ? failure(error, operation, fault.path ?? '') : error });
   }
 
-  crash(random?: () => number): void {
-    if (!this.crashable) throw new TypeError('these files were made with crashable: false');
+  kill(): void {
     this.power++;
     this.locks.clear();
     this.faults.length = 0;
+  }
+
+  crash(random?: () => number): void {
+    if (!this.crashable) throw new TypeError('these files were made with crashable: false');
+    this.kill();
     const revert = (directory: Directory) => {
       directory.entries = new Map(directory.durable);
       for (const node of directory.entries.values()) {

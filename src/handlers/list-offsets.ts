@@ -49,7 +49,7 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas }: Needs<'r
       if (since === undefined || since > version) throw new KafkaError('UNSUPPORTED_VERSION');
       const partition = replicas.leader(topic, request.partitionIndex);
       partition.checkLeaderEpoch(request.currentLeaderEpoch);
-      if (version === 0) return { ...reply, oldStyleOffsets: partition.offsetsBefore(request.timestamp, request.maxNumOffsets) };
+      if (version === 0) return { ...reply, oldStyleOffsets: offsetsBefore(partition, request.timestamp, request.maxNumOffsets) };
       return { ...reply, ...(find(partition, request.timestamp) ?? { offset: -1, timestamp: -1, leaderEpoch: -1 }) };
     } catch (error) {
       return { ...reply, errorCode: errorCodeOf(error) };
@@ -93,6 +93,18 @@ function find(partition: Partition, timestamp: number): Found {
     default:
       return partition.offsetForTimestamp(timestamp);
   }
+}
+
+/** v0: ends of segments, newest first. A segment counts from its last record's time (Kafka's from its file's). */
+function offsetsBefore(partition: Partition, timestamp: number, max: number): number[] {
+  const offsets = partition.segmentOffsets();
+  if (timestamp === EARLIEST)
+    return offsets
+      .slice(-1)
+      .map(({ offset }) => offset)
+      .slice(0, max);
+  const from = timestamp === LATEST ? 0 : offsets.findIndex(({ maxTimestamp }) => maxTimestamp <= timestamp);
+  return from < 0 ? [] : offsets.slice(from, from + Math.max(max, 0)).map(({ offset }) => offset);
 }
 
 function duplicated(request: RequestOf<typeof ListOffsets>): ReadonlySet<string> {

@@ -1,11 +1,11 @@
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { Produce } from '../protocol/messages/produce.ts';
 import { RecordValidationError, requireOneBatch } from '../protocol/records/validate.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
 import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
 import type { Needs } from './services.ts';
-import { INTERNAL_TOPICS } from './topic-admin.ts';
 
 type Request = RequestOf<typeof Produce>;
 type TopicData = Request['topicData'][number];
@@ -38,7 +38,7 @@ export const produce = handler(
   ({ replicas, purgatory }: Needs<'replicas' | 'purgatory'>) => {
     /** Appends to one partition. The reply is filled in at once, or when `settled` is called. */
     const append = (partition: Partition, records: Buffer, request: Request, reply: PartitionReply, settled: () => void) => {
-      const appended = partition.append(records, { acks: request.acks }, (error) => {
+      const appended = partition.append(records, 'client', (error) => {
         if (error) {
           fail(reply, error);
           settled();

@@ -8,6 +8,8 @@ import type { MetadataStore } from '../metadata/store.ts';
 import type { FetchSessions } from '../replication/fetch-sessions.ts';
 import type { ReplicaManager } from '../replication/replica-manager.ts';
 import type { Endpoints } from './endpoints.ts';
+import type { ProducerIds } from './producer-ids.ts';
+import type { AdvertisedApi } from './registry.ts';
 import type { TopicAdmin } from './topic-admin.ts';
 
 /** Everything that a handler may ask for. Each handler names the few that it needs, so that a test passes stubs for just those. */
@@ -26,6 +28,10 @@ export interface Services {
   readonly groups: GroupCoordinator;
   readonly purgatory: Purgatory;
   readonly endpoints: Endpoints;
+  /** What ApiVersions answers: the registry's own list. */
+  readonly advertised: readonly AdvertisedApi[];
+  /** Producer ids that no producer has had. */
+  readonly producerIds: ProducerIds;
 }
 
 export type Needs<K extends keyof Services> = Pick<Services, K>;

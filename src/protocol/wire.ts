@@ -159,7 +159,7 @@ export class Reader {
     if (count < -1 || count * smallest > this.end - this.at) {
       throw new DecodeError(`array of ${count} elements at ${this.at}, ${this.end - this.at} bytes left`);
     }
-    this.elementsLeft -= count;
+    this.elementsLeft -= Math.max(count, 0); // a null array gives nothing back
     if (this.elementsLeft < 0) throw new DecodeError(`more than ${MAX_ELEMENTS} array elements in one message`);
     return count;
   }

@@ -1,6 +1,7 @@
 import { KafkaError } from '../core/errors.ts';
 import type { Purgatory, WaitKey } from '../core/purgatory.ts';
-import { readRecords } from '../protocol/records/walk.ts';
+import { eachBatch } from '../protocol/records/batch.ts';
+import { forEachRecord } from '../protocol/records/walk.ts';
 import type { LogConfig } from '../storage/log-config.ts';
 import type { ReadDone } from '../storage/log-reader.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
@@ -119,6 +120,15 @@ export class Partition {
     return this.log.maxTimestamp();
   }
 
+  /** The log's committed end and the starts of its segments, newest first: what ListOffsets v0 chooses from. */
+  segmentOffsets(): { offset: number; maxTimestamp: number }[] {
+    const starts = this.log
+      .segmentStarts()
+      .map(({ baseOffset, maxTimestamp }) => ({ offset: Math.max(baseOffset, this.logStartOffset), maxTimestamp }));
+    if (this.highWatermark > this.logStartOffset) starts.push({ offset: this.highWatermark, maxTimestamp: Number.POSITIVE_INFINITY });
+    return starts.reverse();
+  }
+
   /** Reads everything committed, in order: how a coordinator loads. `each` gets views that are valid only during the call. */
   async replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestamp: number) => void): Promise<void> {
     let offset = this.logStartOffset;
@@ -127,8 +137,9 @@ export class Partition {
         this.read(offset, REPLAY_BYTES, true, (error, read) => (error ? reject(error) : resolve(read)));
       });
       if (!chunk) return;
-      for (const record of readRecords(chunk.bytes))
-        if (record.offset >= offset) each(record.key, record.value, record.offset, record.timestamp);
+      for (const batch of eachBatch(chunk.bytes)) {
+        forEachRecord(batch, ({ key, value, offset: at, timestamp }) => each(key, value, at, timestamp));
+      }
       offset = chunk.nextOffset;
       chunk.release();
     }

@@ -1,6 +1,6 @@
 import { api, array, bool, int8, int16, int32, string } from '../schema.ts';
 
-/** AlterConfigs (33). */
+/** AlterConfigs (33). v1 throttling follows the answer (KIP-219) · v2 flexible */
 export const AlterConfigs = api({
   key: 33,
   name: 'AlterConfigs',
@@ -18,7 +18,7 @@ export const AlterConfigs = api({
     validateOnly: bool,
   },
   response: {
-    throttleTimeMs: int32,
+    throttleTimeMs: int32.default(0),
     responses: array({
       errorCode: int16,
       errorMessage: string.nullable(),

@@ -1,6 +1,10 @@
 import { api, array, bool, int16, int32, int64, string } from '../schema.ts';
 
-/** ApiVersions (18). */
+/**
+ * ApiVersions (18). v1 throttle time · v2 throttling follows the answer (KIP-219)
+ * · v3 flexible, client software, features (KIP-511, KIP-584) · v4 features from level 0 (KAFKA-17011)
+ * · v5 cluster and node that the client means (KIP-1242)
+ */
 export const ApiVersions = api({
   key: 18,
   name: 'ApiVersions',

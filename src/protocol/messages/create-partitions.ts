@@ -1,6 +1,6 @@
 import { api, array, bool, int16, int32, string } from '../schema.ts';
 
-/** CreatePartitions (37). */
+/** CreatePartitions (37). v1 throttling follows the answer (KIP-219) · v2 flexible · v3 THROTTLING_QUOTA_EXCEEDED (KIP-599) */
 export const CreatePartitions = api({
   key: 37,
   name: 'CreatePartitions',
@@ -18,7 +18,7 @@ export const CreatePartitions = api({
     validateOnly: bool,
   },
   response: {
-    throttleTimeMs: int32,
+    throttleTimeMs: int32.default(0),
     results: array({
       name: string,
       errorCode: int16,

@@ -1,6 +1,10 @@
 import { api, array, bool, int8, int16, int32, string, uuid } from '../schema.ts';
 
-/** CreateTopics (19). */
+/**
+ * CreateTopics (19). v1 validate only, error message · v2 throttle time · v3 throttling follows the answer (KIP-219)
+ * · v4 -1 = default partitions and replicas (KIP-464) · v5 flexible, answers with the configs (KIP-525)
+ * · v6 THROTTLING_QUOTA_EXCEEDED (KIP-599) · v7 topic ids (KIP-516)
+ */
 export const CreateTopics = api({
   key: 19,
   name: 'CreateTopics',

@@ -1,6 +1,9 @@
 import { api, array, int16, int32, string, uuid } from '../schema.ts';
 
-/** DeleteTopics (20). */
+/**
+ * DeleteTopics (20). v1 throttle time · v2 throttling follows the answer (KIP-219) · v3 TOPIC_DELETION_DISABLED · v4 flexible
+ * · v5 error message, THROTTLING_QUOTA_EXCEEDED (KIP-599) · v6 by topic id (KIP-516)
+ */
 export const DeleteTopics = api({
   key: 20,
   name: 'DeleteTopics',

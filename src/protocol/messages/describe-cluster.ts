@@ -1,6 +1,6 @@
 import { api, array, bool, int8, int16, int32, string } from '../schema.ts';
 
-/** DescribeCluster (60). */
+/** DescribeCluster (60; KIP-700). v1 brokers or controllers (KIP-919) · v2 fenced brokers (KIP-1073) */
 export const DescribeCluster = api({
   key: 60,
   name: 'DescribeCluster',
@@ -12,7 +12,7 @@ export const DescribeCluster = api({
     includeFencedBrokers: bool.since(2),
   },
   response: {
-    throttleTimeMs: int32,
+    throttleTimeMs: int32.default(0),
     errorCode: int16,
     errorMessage: string.nullable().default(null),
     endpointType: int8.since(1).default(1),

@@ -1,6 +1,9 @@
 import { api, array, bool, int8, int16, int32, string } from '../schema.ts';
 
-/** DescribeConfigs (32). */
+/**
+ * DescribeConfigs (32). v1 source and synonyms (KIP-226) · v2 throttling follows the answer (KIP-219)
+ * · v3 type and documentation (KIP-569) · v4 flexible
+ */
 export const DescribeConfigs = api({
   key: 32,
   name: 'DescribeConfigs',
@@ -16,7 +19,7 @@ export const DescribeConfigs = api({
     includeDocumentation: bool.since(3).default(false),
   },
   response: {
-    throttleTimeMs: int32,
+    throttleTimeMs: int32.default(0),
     results: array({
       errorCode: int16,
       errorMessage: string.nullable(),

@@ -1,7 +1,13 @@
 import { api, array, int8, int16, int32, int64, records, string, struct, uuid } from '../schema.ts';
 import { INT64_SATURATED } from '../wire.ts';
 
-/** Fetch (1). */
+/**
+ * Fetch (1). v1 throttle time · v2 message format v1 (KIP-31, KIP-32) · v3 max bytes (KIP-74) · v4 batches v2, isolation level (KIP-98)
+ * · v5 log start offset (KIP-107) · v6 KAFKA_STORAGE_ERROR (KIP-112) · v7 sessions (KIP-227) · v8 throttling follows the answer (KIP-219)
+ * · v9 leader epoch (KIP-320) · v10 zstd (KIP-110) · v11 rack, preferred replica (KIP-392) · v12 flexible, diverging epoch (KIP-595)
+ * · v13 topic ids (KIP-516) · v14 tiered storage (KIP-405) · v15 replica state (KIP-903) · v16 leader hints (KIP-951)
+ * · v17 directory id (KIP-853) · v18 the follower's high watermark (KIP-1166)
+ */
 export const Fetch = api({
   key: 1,
   name: 'Fetch',

@@ -1,6 +1,9 @@
 import { api, array, int8, int16, int32, string } from '../schema.ts';
 
-/** FindCoordinator (10). */
+/**
+ * FindCoordinator (10). v1 transaction coordinators, error message, throttle time (KIP-98) · v2 throttling follows the answer (KIP-219)
+ * · v3 flexible · v4 several keys (KIP-699) · v5 TRANSACTION_ABORTABLE (KIP-890) · v6 share groups (KIP-932)
+ */
 export const FindCoordinator = api({
   key: 10,
   name: 'FindCoordinator',

@@ -1,6 +1,6 @@
 import { api, int16, int32, string } from '../schema.ts';
 
-/** Heartbeat (12). */
+/** Heartbeat (12). v1 throttle time · v2 throttling follows the answer (KIP-219) · v3 static members (KIP-345) · v4 flexible */
 export const Heartbeat = api({
   key: 12,
   name: 'Heartbeat',

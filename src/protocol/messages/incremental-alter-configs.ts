@@ -1,6 +1,6 @@
 import { api, array, bool, int8, int16, int32, string } from '../schema.ts';
 
-/** IncrementalAlterConfigs (44). */
+/** IncrementalAlterConfigs (44; KIP-339). v1 flexible */
 export const IncrementalAlterConfigs = api({
   key: 44,
   name: 'IncrementalAlterConfigs',
@@ -19,7 +19,7 @@ export const IncrementalAlterConfigs = api({
     validateOnly: bool,
   },
   response: {
-    throttleTimeMs: int32,
+    throttleTimeMs: int32.default(0),
     responses: array({
       errorCode: int16,
       errorMessage: string.nullable(),

@@ -1,6 +1,9 @@
 import { api, bool, int16, int32, int64, string } from '../schema.ts';
 
-/** InitProducerId (22). */
+/**
+ * InitProducerId (22; KIP-98). v1 throttling follows the answer (KIP-219) · v2 flexible · v3 current id and epoch (KIP-360)
+ * · v4 PRODUCER_FENCED (KIP-588) · v5 TRANSACTION_ABORTABLE (KIP-890) · v6 two-phase commit (KIP-939), which Kafka does not advertise yet
+ */
 export const InitProducerId = api({
   key: 22,
   name: 'InitProducerId',
@@ -15,7 +18,7 @@ export const InitProducerId = api({
     keepPreparedTxn: bool.since(6).default(false),
   },
   response: {
-    throttleTimeMs: int32,
+    throttleTimeMs: int32.default(0),
     errorCode: int16,
     producerId: int64.default(-1),
     producerEpoch: int16,

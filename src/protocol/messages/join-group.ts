@@ -1,6 +1,10 @@
 import { api, array, bool, bytes, int16, int32, string } from '../schema.ts';
 
-/** JoinGroup (11). */
+/**
+ * JoinGroup (11). v1 rebalance timeout (KIP-62) · v2 throttle time · v3 throttling follows the answer (KIP-219)
+ * · v4 MEMBER_ID_REQUIRED (KIP-394) · v5 static members (KIP-345) · v6 flexible · v7 protocol type (KIP-559) · v8 reason (KIP-800)
+ * · v9 skip assignment (KIP-814)
+ */
 export const JoinGroup = api({
   key: 11,
   name: 'JoinGroup',

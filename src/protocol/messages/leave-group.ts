@@ -1,6 +1,9 @@
 import { api, array, int16, int32, string } from '../schema.ts';
 
-/** LeaveGroup (13). */
+/**
+ * LeaveGroup (13). v1 throttle time · v2 throttling follows the answer (KIP-219) · v3 several and static members (KIP-345) · v4 flexible
+ * · v5 reason (KIP-800)
+ */
 export const LeaveGroup = api({
   key: 13,
   name: 'LeaveGroup',

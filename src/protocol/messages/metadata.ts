@@ -1,6 +1,11 @@
 import { api, array, bool, int16, int32, string, uuid } from '../schema.ts';
 
-/** Metadata (3). */
+/**
+ * Metadata (3). v1 rack, controller, null = all topics · v2 cluster id (KIP-78) · v3 throttle time · v4 auto-creation is asked for
+ * · v5 offline replicas (KIP-112) · v6 throttling follows the answer (KIP-219) · v7 leader epoch (KIP-320)
+ * · v8 authorized operations (KIP-430) · v9 flexible · v10 topic ids (KIP-516) · v11 without those of the cluster (KIP-700)
+ * · v12 by topic id (KIP-516) · v13 top-level error (KIP-1102)
+ */
 export const Metadata = api({
   key: 3,
   name: 'Metadata',

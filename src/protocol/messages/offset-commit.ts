@@ -1,6 +1,10 @@
 import { api, array, int16, int32, int64, string, uuid } from '../schema.ts';
 
-/** OffsetCommit (8). */
+/**
+ * OffsetCommit (8). v1 member, generation, commit timestamp · v2 retention time in place of it · v3 throttle time
+ * · v4 throttling follows the answer (KIP-219) · v5 without retention time (KIP-211) · v6 leader epoch (KIP-320)
+ * · v7 static members (KIP-345) · v8 flexible · v9 consumer groups (KIP-848) · v10 topic ids (KIP-848)
+ */
 export const OffsetCommit = api({
   key: 8,
   name: 'OffsetCommit',

@@ -1,6 +1,10 @@
 import { api, array, bool, int16, int32, int64, string, uuid } from '../schema.ts';
 
-/** OffsetFetch (9). */
+/**
+ * OffsetFetch (9). v1 from __consumer_offsets (v0: ZooKeeper) · v2 top-level error, null = all topics (KIP-88) · v3 throttle time
+ * · v4 throttling follows the answer (KIP-219) · v5 leader epoch (KIP-320) · v6 flexible · v7 require stable (KIP-447)
+ * · v8 several groups (KIP-709) · v9 member (KIP-848) · v10 topic ids (KIP-848)
+ */
 export const OffsetFetch = api({
   key: 9,
   name: 'OffsetFetch',

@@ -1,6 +1,11 @@
 import { api, array, int16, int32, int64, records, string, struct, uuid } from '../schema.ts';
 
-/** Produce (0). */
+/**
+ * Produce (0). v1 throttle time · v2 message format v1, append time (KIP-32) · v3 batches v2, transactional id (KIP-98)
+ * · v4 KAFKA_STORAGE_ERROR (KIP-112) · v5 log start offset (KIP-107) · v6 throttling follows the answer (KIP-219) · v7 zstd (KIP-110)
+ * · v8 record errors (KIP-467) · v9 flexible · v10 leader hints (KIP-951) · v11 TRANSACTION_ABORTABLE (KIP-890)
+ * · v12 adds partitions to the transaction (KIP-890) · v13 topic ids (KIP-516)
+ */
 export const Produce = api({
   key: 0,
   name: 'Produce',

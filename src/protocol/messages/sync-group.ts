@@ -1,6 +1,9 @@
 import { api, array, bytes, int16, int32, string } from '../schema.ts';
 
-/** SyncGroup (14). */
+/**
+ * SyncGroup (14). v1 throttle time · v2 throttling follows the answer (KIP-219) · v3 static members (KIP-345) · v4 flexible
+ * · v5 protocol type and name (KIP-559)
+ */
 export const SyncGroup = api({
   key: 14,
   name: 'SyncGroup',

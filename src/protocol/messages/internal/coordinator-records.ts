@@ -1,6 +1,6 @@
 import { compile } from '../../codec.ts';
 import type { Decoded, Encodable, Fields, Message } from '../../schema.ts';
-import { DecodeError, Reader, Writer } from '../../wire.ts';
+import { DecodeError, Reader, Writer, ZERO_UUID } from '../../wire.ts';
 import { GroupMetadataKey, GroupMetadataValue } from './group-metadata-record.ts';
 import { LegacyOffsetCommitValue, OffsetCommitKey, OffsetCommitValue } from './offset-commit-record.ts';
 
@@ -25,16 +25,16 @@ const LEGACY_OFFSET_KEY = 0;
 const OFFSET_KEY = 1;
 const GROUP_KEY = 2;
 
-/** The version of Kafka's values that carry no expiry; what brokers from 2.3 to 4.4 read. */
-const OFFSET_VALUE_VERSION = 3;
-/** The only version with a time at which the offset expires. */
-const EXPIRING_OFFSET_VALUE_VERSION = 1;
-const GROUP_VALUE_VERSION = 3;
+/** The versions that Apache Kafka 4.4.0 writes: v1 is the only one with an expiry, v4 the only one with a topic id. */
+const EXPIRING_OFFSET_VERSION = 1;
+const OFFSET_VERSION = 3;
+const OFFSET_WITH_TOPIC_ID_VERSION = 4;
+const GROUP_VERSION = 3;
 
 /** The record of a committed offset. Without `expireTimestamp` (or -1) it lives as long as its group. */
 export function offsetRecord(key: OffsetKey, value: Encodable<typeof OffsetCommitValue.fields>): CoordinatorRecord {
-  const expires = value.expireTimestamp !== undefined && value.expireTimestamp !== -1;
-  const version = expires ? EXPIRING_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION;
+  const { expireTimestamp = -1, topicId = ZERO_UUID } = value;
+  const version = expireTimestamp !== -1 ? EXPIRING_OFFSET_VERSION : topicId !== ZERO_UUID ? OFFSET_WITH_TOPIC_ID_VERSION : OFFSET_VERSION;
   return { key: encode(OFFSET_KEY, OffsetCommitKey, 0, key), value: encode(version, OffsetCommitValue, version, value) };
 }
 
@@ -45,7 +45,7 @@ export function offsetTombstone(key: OffsetKey): CoordinatorRecord {
 export function groupRecord(groupId: string, value: Encodable<typeof GroupMetadataValue.fields>): CoordinatorRecord {
   return {
     key: encode(GROUP_KEY, GroupMetadataKey, 0, { group: groupId }),
-    value: encode(GROUP_VALUE_VERSION, GroupMetadataValue, GROUP_VALUE_VERSION, value),
+    value: encode(GROUP_VERSION, GroupMetadataValue, GROUP_VERSION, value),
   };
 }
 
@@ -82,7 +82,7 @@ const NO_OFFSET: OffsetValue = {
   metadata: '',
   commitTimestamp: -1,
   expireTimestamp: -1,
-  topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
+  topicId: ZERO_UUID,
 };
 
 function encode<S extends Fields>(prefix: number, message: Message<S>, version: number, value: Encodable<S>): Buffer {

@@ -1,0 +1,35 @@
+// Makes a Python environment with one version of kafka-python under .cache/ and prints the path of its interpreter.
+//   node scripts/python-env.js 2.0.2
+// Exit code 3: no Python here that can make one. PYTHON names another interpreter than python3.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './stale.js';
+
+const NO_PYTHON = 3;
+const [version] = process.argv.slice(2);
+if (!/^\d+(\.\d+)+$/.test(version ?? '')) {
+  process.stderr.write('usage: node scripts/python-env.js VERSION-OF-KAFKA-PYTHON\n');
+  process.exit(2);
+}
+
+const python = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3');
+const folder = join(root, '.cache', `venv-kafka-python-${version}`);
+const interpreter = process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
+const ready = join(folder, '.ready');
+
+if (!existsSync(ready)) {
+  // ensurepip stands in a package of its own on Debian (python3-venv).
+  if (spawnSync(python, ['-c', 'import ensurepip, venv'], { stdio: 'ignore' }).status !== 0) {
+    process.stderr.write(`${python} with its venv module is not installed\n`);
+    process.exit(NO_PYTHON);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  execFileSync(python, ['-m', 'venv', folder], { stdio: ['ignore', 2, 2] });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `kafka-python==${version}`];
+  execFileSync(interpreter, pip, { stdio: ['ignore', 2, 2] });
+  // Written last: an environment whose making broke off is made anew.
+  writeFileSync(ready, `${version}\n`);
+}
+process.stdout.write(`${interpreter}\n`);

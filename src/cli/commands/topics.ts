@@ -1,0 +1,72 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Context } from '../output.ts';
+import type { ClientFlags, CreateFlags, DeleteFlags, Surroundings } from '../topic-commands.ts';
+import { collect } from './collect.ts';
+
+const MAX_PARTITIONS = 2 ** 31 - 1; // int32 on the wire
+const MAX_REPLICATION_FACTOR = 2 ** 15 - 1; // int16 on the wire
+
+export function addTopics(program: Command, context: Context): void {
+  const topics = program
+    .command('topics')
+    .summary('create, list, describe and delete topics')
+    .description('Create, list, describe and delete topics of a running broker: minikafka, or Apache Kafka.');
+
+  withClientOptions(topics.command('create').argument('<name>', 'name of the topic'))
+    .description('Create a topic.')
+    .option('--partitions <number>', "number of partitions (default: the broker's num.partitions)", parseCount(MAX_PARTITIONS))
+    .option(
+      '--replication-factor <number>',
+      "replicas of each partition (default: the broker's default.replication.factor)",
+      parseCount(MAX_REPLICATION_FACTOR),
+    )
+    .option('--config <key=value>', 'one setting of the topic (repeatable)', collect, [])
+    .option('--if-not-exists', 'leave a topic that exists as it is')
+    .addHelpText(
+      'after',
+      examples('topics create test --partitions 2', 'topics create users --config cleanup.policy=compact --if-not-exists'),
+    )
+    .action(async (name: string, flags: CreateFlags) => (await commands()).create(name, flags, await surroundings(context)));
+
+  withClientOptions(topics.command('list'))
+    .description('List the topics. In a pipe: name, partitions, replication factor and id, parted by tabs.')
+    .addHelpText('after', examples('topics list', 'topics list --json', 'topics list --bootstrap-server broker-1:9092,broker-2:9092'))
+    .action(async (flags: ClientFlags) => (await commands()).list(flags, await surroundings(context)));
+
+  withClientOptions(topics.command('describe').argument('[name]', 'name of the topic; all topics without it'))
+    .description('Show partitions, leaders, replicas and settings. In a pipe: a line for each partition, parted by tabs.')
+    .addHelpText('after', examples('topics describe', 'topics describe test --json'))
+    .action(async (name: string | undefined, flags: ClientFlags) => (await commands()).describe(name, flags, await surroundings(context)));
+
+  withClientOptions(topics.command('delete').argument('<name>', 'name of the topic'))
+    .description('Delete a topic and its records.')
+    .option('--if-exists', 'a topic that does not exist is no error')
+    .addHelpText('after', examples('topics delete test', 'topics delete test --if-exists'))
+    .action(async (name: string, flags: DeleteFlags) => (await commands()).remove(name, flags, await surroundings(context)));
+}
+
+function withClientOptions(command: Command): Command {
+  return command
+    .option('--bootstrap-server <host:port,..>', 'the broker; of several the first that answers', 'localhost:9092')
+    .option('--json', 'write JSON');
+}
+
+function examples(...lines: string[]): string {
+  return ['', 'Examples:', ...lines.map((line) => `  minikafka ${line}`)].join('\n');
+}
+
+function parseCount(max: number): (text: string) => number {
+  return (text) => {
+    const count = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+    if (count >= 1 && count <= max) return count;
+    throw new InvalidArgumentError(`Write a number from 1 to ${max}.`);
+  };
+}
+
+// Loaded when a command runs: help and errors need none of it.
+const commands = () => import('../topic-commands.ts');
+
+async function surroundings({ out }: Context): Promise<Surroundings> {
+  const [{ tcpTransport }, { realClock }] = await Promise.all([import('../../core/tcp-transport.ts'), import('../../core/clock.ts')]);
+  return { out, transport: tcpTransport, clock: realClock };
+}

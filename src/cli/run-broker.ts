@@ -1,0 +1,75 @@
+import { join, resolve } from 'node:path';
+import { realClock } from '../core/clock.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { realFiles } from '../core/real-files.ts';
+import { tcpTransport } from '../core/tcp-transport.ts';
+import type { Broker } from '../server.ts';
+import { CliError } from './errors.ts';
+import { createLogger } from './logging.ts';
+import type { Context } from './output.ts';
+import { explainStartFailure } from './start-failure.ts';
+import { addressText, type StartPlan } from './start-plan.ts';
+import { stopSignals } from './stop-signals.ts';
+import { version } from './version.ts';
+
+/** Runs a broker in this process until a signal stops it. @throws what main prints: one line that says what to do */
+export async function runBroker(plan: StartPlan, { out }: Pick<Context, 'out'>): Promise<void> {
+  const signals = stopSignals(process, realClock, () => process.exit(1));
+  try {
+    const logger = await createLogger(out);
+    for (const notice of plan.notices) logger.info({}, notice);
+    for (const warning of plan.warnings) logger.warn({}, warning);
+    const dataDirectory = resolve(plan.config.dataDirectory);
+    const broker = await startBroker(plan, dataDirectory, logger);
+    try {
+      await createTopics(broker, plan);
+      sayStarted(broker, dataDirectory, logger);
+      const signal = await signals.first;
+      logger.info({}, `${signal}: stopping`);
+    } finally {
+      await broker.close();
+    }
+    logger.info({}, 'stopped');
+  } finally {
+    signals.dispose();
+  }
+}
+
+async function startBroker({ config }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {
+  const [{ Broker }, { openSqliteStore }] = await Promise.all([import('../server.ts'), import('../metadata/sqlite-store.ts')]);
+  try {
+    return await Broker.start({
+      config,
+      files: realFiles,
+      clock: realClock,
+      transport: tcpTransport,
+      dataDir,
+      openStore: async () => openSqliteStore(join(dataDir, 'metadata.db'), { clock: realClock }),
+      logger,
+    });
+  } catch (error) {
+    throw explainStartFailure(error, dataDir);
+  }
+}
+
+/** Topics that exist are left alone, whatever they look like. */
+async function createTopics(broker: Broker, { topics }: StartPlan): Promise<void> {
+  for (const { name, partitions, configs } of topics) {
+    try {
+      await broker.createTopic(name, { partitions, configs });
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      if (error.errorName !== 'TOPIC_ALREADY_EXISTS') throw new CliError(`--topic ${name}: ${error.message}`);
+    }
+  }
+}
+
+function sayStarted(broker: Broker, dataDirectory: string, logger: Logger): void {
+  const one = broker.listeners.length === 1;
+  const listeners = broker.listeners.map(({ name, host, port }) => `${addressText(host, port)}${one ? '' : ` (${name})`}`);
+  logger.info(
+    { version, listeners, dataDirectory },
+    `minikafka ${version} listens on ${listeners.join(', ')}, keeps its data in ${dataDirectory}, and stops with Ctrl-C`,
+  );
+}

@@ -1,0 +1,164 @@
+import {
+  type BrokerConfig,
+  brokerConfig,
+  CONFIG_TABLE,
+  ConfigError,
+  fromEnvironment,
+  isKnownBrokerKey,
+  parseProperties,
+  validateConfigs,
+} from '../config.ts';
+import { KafkaError } from '../core/errors.ts';
+import { usageError } from './errors.ts';
+import { parseTopicSpecs, type TopicSpec } from './topic-spec.ts';
+
+/** The flags of `start`, as they were written. */
+export interface StartFlags {
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+  readonly data?: string | undefined;
+  /** Path of a server.properties. */
+  readonly config?: string | undefined;
+  /** `key=value` each. */
+  readonly override?: readonly string[] | undefined;
+  /** `name:partitions[:config=value,..]` each. */
+  readonly topic?: readonly string[] | undefined;
+  readonly ephemeral?: boolean | undefined;
+}
+
+/** What a plan is made from besides the flags. */
+export interface StartSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Content of the file that --config names; null when there is none. */
+  readonly file: string | null;
+  /** Where the data of --ephemeral goes. */
+  readonly temporaryDirectory: string;
+}
+
+/** Everything that `start` decides before it touches anything. */
+export interface StartPlan {
+  readonly config: BrokerConfig;
+  readonly topics: readonly TopicSpec[];
+  /** One sentence each: what has no effect, and why. */
+  readonly notices: readonly string[];
+  /** One sentence each: what the user should think about. */
+  readonly warnings: readonly string[];
+}
+
+export const DEFAULT_PORT = 9092;
+export const DEFAULT_HOST = 'localhost'; // loopback, both families
+export const DEFAULT_DATA = './minikafka-data';
+
+/** Values with the place each came from, for messages. */
+type Origins = Map<string, { value: string; from: string }>;
+
+/**
+ * Merges flags > --override > environment > file > defaults into a checked configuration. Reads and writes nothing.
+ * @throws CliError (usage) or ConfigError: what is wrong, and what to do
+ */
+export function planStart(flags: StartFlags, sources: StartSources): StartPlan {
+  if (flags.ephemeral && flags.data !== undefined)
+    throw usageError('--ephemeral keeps no data, and --data says where to keep it; leave one out');
+  const environment = fromEnvironment(sources.env);
+  const values: Origins = new Map();
+  const put = (entries: Iterable<readonly [string, string]>, from: string) => {
+    for (const [key, value] of entries) values.set(key, { value, from });
+  };
+  put(parseProperties(sources.file ?? ''), flags.config ?? '');
+  put(environment.values, 'the environment');
+  put((flags.override ?? []).map(parseOverride), '--override');
+  put(listenersOf(flags, values), '--port and --host');
+  put(dataOf(flags, values, sources.temporaryDirectory), '--data');
+
+  const config = checked(values);
+  const topics = parseTopicSpecs(flags.topic ?? []);
+  for (const topic of topics) checkTopicConfigs(topic, config);
+  return { config, topics, notices: noticesOf(config), warnings: warningsOf(config, environment.unknown) };
+}
+
+function parseOverride(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  const key = text.slice(0, equals).trim();
+  if (equals < 0 || key === '') throw usageError(`--override ${text}: write key=value`);
+  return [key, text.slice(equals + 1).trim()];
+}
+
+function listenersOf({ port, host }: StartFlags, values: Origins): [string, string][] {
+  const listeners = values.get('listeners');
+  if (!listeners) {
+    const name = host ?? DEFAULT_HOST;
+    return [['listeners', `PLAINTEXT://${name.includes(':') ? `[${name}]` : name}:${port ?? DEFAULT_PORT}`]];
+  }
+  const flag = port !== undefined ? '--port' : host !== undefined ? '--host' : null;
+  if (flag) throw usageError(`${flag} and listeners (${listeners.from}) both say where to listen; leave one out`);
+  return [];
+}
+
+function dataOf({ data, ephemeral }: StartFlags, values: Origins, temporaryDirectory: string): [string, string][] {
+  if (data?.trim() === '') throw usageError('--data is empty; write a directory');
+  if (ephemeral) return [['log.dirs', temporaryDirectory]];
+  if (data !== undefined) return [['log.dirs', data]];
+  return values.has('log.dirs') || values.has('log.dir') ? [] : [['log.dirs', DEFAULT_DATA]];
+}
+
+/** Throws with all problems at once: unknown keys with the place where they stand, then what the config table finds. */
+function checked(values: Origins): BrokerConfig {
+  const problems: string[] = [];
+  const known = new Map<string, string>();
+  for (const [key, { value, from }] of values) {
+    if (isKnownBrokerKey(key)) known.set(key, value);
+    else problems.push(`${from}: unknown key ${key}; ${adviceFor(key)}`);
+  }
+  try {
+    const config = brokerConfig(known);
+    if (problems.length === 0) return config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+  }
+  throw new ConfigError(problems);
+}
+
+/** The commonest mistake: a topic's key where the broker's own name of it belongs. */
+function adviceFor(key: string): string {
+  const broker = CONFIG_TABLE.topic.get(key)?.broker;
+  return broker ? `it is a key of topics, whose name for a broker is ${broker}` : 'correct its name or remove it';
+}
+
+function checkTopicConfigs({ name, configs }: TopicSpec, config: BrokerConfig): void {
+  try {
+    validateConfigs(new Map(Object.entries(configs)), 'topic', config);
+  } catch (error) {
+    if (error instanceof KafkaError) throw usageError(`--topic ${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function noticesOf(config: BrokerConfig): string[] {
+  const notices: string[] = [];
+  const { skipped } = config.listeners;
+  if (skipped.length > 0) notices.push(`not listening on ${skipped.join(', ')}: there is no controller process here`);
+  const unused = config.withoutEffect;
+  if (unused.length > 0) notices.push(`without effect here: ${unused.join(', ')}`);
+  return notices;
+}
+
+function warningsOf(config: BrokerConfig, unknownNames: readonly string[]): string[] {
+  const warnings: string[] = [];
+  if (unknownNames.length > 0) warnings.push(`no broker key, so without effect, in the environment: ${unknownNames.join(', ')}`);
+  const wide = config.listeners.listeners.filter(({ host }) => !isLoopback(host));
+  if (wide.length > 0) {
+    const where = wide.map(({ host, port }) => addressText(host, port)).join(', ');
+    warnings.push(`there is no authentication: whoever can reach ${where} can read, write and delete everything`);
+  }
+  return warnings;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** host:port as people write it; an empty host is every address. */
+export function addressText(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host || '*'}:${port}`;
+}

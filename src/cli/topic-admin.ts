@@ -1,0 +1,125 @@
+import { errorNameOf } from '../core/error-codes.ts';
+import { KafkaError } from '../core/errors.ts';
+import { CreateTopics, DeleteTopics, DescribeConfigs, Metadata } from '../protocol/messages/index.ts';
+import type { ResponseOf } from '../protocol/schema.ts';
+import type { BootstrapConnection } from './bootstrap.ts';
+
+export interface PartitionInfo {
+  readonly partition: number;
+  /** Broker id; -1: none. */
+  readonly leader: number;
+  /** -1: the broker is too old to say. */
+  readonly leaderEpoch: number;
+  readonly replicas: readonly number[];
+  readonly inSyncReplicas: readonly number[];
+}
+
+export interface TopicInfo {
+  readonly name: string;
+  /** 22 characters of base64url; null: the broker is too old to have them. */
+  readonly topicId: string | null;
+  readonly internal: boolean;
+  readonly partitions: readonly PartitionInfo[];
+}
+
+export interface NewTopic {
+  readonly name: string;
+  /** undefined: the broker's num.partitions */
+  readonly partitions: number | undefined;
+  /** undefined: the broker's default.replication.factor */
+  readonly replicationFactor: number | undefined;
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+/** How long the broker may take; below the 30 s after which the connection gives up, so that its own answer is the one that is seen. */
+const TIMEOUT_MS = 25_000;
+const BROKER_DEFAULT = -1; // KIP-464, from CreateTopics v4 on
+const TOPIC_RESOURCE = 2;
+const SOURCE_TOPIC = 1;
+const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
+
+/**
+ * Topics by name: all, or those asked for.
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION and others, for the first topic that was asked for and has an error
+ */
+export async function fetchTopics(broker: BootstrapConnection, names: readonly string[] | null): Promise<TopicInfo[]> {
+  const version = broker.version(Metadata);
+  // Before v4 asking for a topic creates it, so all are asked for; before v1 an empty list stands for all.
+  const all = names === null || version < 4;
+  const topics = all ? (version < 1 ? [] : null) : names.map((name) => ({ name, topicId: NO_TOPIC_ID }));
+  const response = await broker.request(Metadata, { topics, allowAutoTopicCreation: false });
+  if (response.errorCode !== 0) throw new KafkaError(errorNameOf(response.errorCode));
+  const found = response.topics.filter(({ name }) => name !== null && (names === null || names.includes(name)));
+  const missing = names?.find((name) => !found.some((topic) => topic.name === name));
+  if (missing !== undefined) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+  const failed = names && found.find(({ errorCode }) => errorCode !== 0);
+  if (failed) throw new KafkaError(errorNameOf(failed.errorCode));
+  return found.map(toTopicInfo).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function toTopicInfo({ name, topicId, isInternal, partitions }: ResponseOf<typeof Metadata>['topics'][number]): TopicInfo {
+  return {
+    name: name ?? '',
+    topicId: topicId === NO_TOPIC_ID ? null : topicId,
+    internal: isInternal,
+    partitions: partitions
+      .map((each) => ({
+        partition: each.partitionIndex,
+        leader: each.leaderId,
+        leaderEpoch: each.leaderEpoch,
+        replicas: each.replicaNodes,
+        inSyncReplicas: each.isrNodes,
+      }))
+      .sort((a, b) => a.partition - b.partition),
+  };
+}
+
+/** The configs that were set on each topic itself, by topic; nothing for a topic whose configs may not be read. */
+export async function fetchTopicConfigs(
+  broker: BootstrapConnection,
+  names: readonly string[],
+): Promise<Map<string, Record<string, string>>> {
+  if (names.length === 0) return new Map();
+  const { results } = await broker.request(DescribeConfigs, {
+    resources: names.map((resourceName) => ({ resourceType: TOPIC_RESOURCE, resourceName, configurationKeys: null })),
+  });
+  return new Map(
+    results.map(({ resourceName, configs }) => [
+      resourceName,
+      Object.fromEntries(configs.filter((each) => each.configSource === SOURCE_TOPIC).map(({ name, value }) => [name, value ?? ''])),
+    ]),
+  );
+}
+
+/** @returns the id of the new topic, null where the broker is too old to say. @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_CONFIG, ... */
+export async function createTopic(broker: BootstrapConnection, topic: NewTopic): Promise<string | null> {
+  const unset = broker.version(CreateTopics) >= 4 ? BROKER_DEFAULT : 1;
+  const { topics } = await broker.request(CreateTopics, {
+    topics: [
+      {
+        name: topic.name,
+        numPartitions: topic.partitions ?? unset,
+        replicationFactor: topic.replicationFactor ?? unset,
+        assignments: [],
+        configs: [...topic.configs].map(([name, value]) => ({ name, value })),
+      },
+    ],
+    timeoutMs: TIMEOUT_MS,
+  });
+  const created = topics[0];
+  if (!created) throw new KafkaError('UNKNOWN_SERVER_ERROR', 'the broker says nothing about the topic');
+  if (created.errorCode !== 0) throw new KafkaError(errorNameOf(created.errorCode), created.errorMessage ?? undefined);
+  return created.topicId === NO_TOPIC_ID ? null : created.topicId;
+}
+
+/** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, TOPIC_DELETION_DISABLED, ... */
+export async function deleteTopic(broker: BootstrapConnection, name: string): Promise<void> {
+  const { responses } = await broker.request(DeleteTopics, {
+    topics: [{ name, topicId: NO_TOPIC_ID }],
+    topicNames: [name],
+    timeoutMs: TIMEOUT_MS,
+  });
+  const deleted = responses[0];
+  if (!deleted) throw new KafkaError('UNKNOWN_SERVER_ERROR', 'the broker says nothing about the topic');
+  if (deleted.errorCode !== 0) throw new KafkaError(errorNameOf(deleted.errorCode), deleted.errorMessage ?? undefined);
+}

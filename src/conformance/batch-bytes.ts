@@ -1,0 +1,106 @@
+import { gzipSync } from 'node:zlib';
+import { crc32c } from '../protocol/records/crc.ts';
+
+/** Of the records in scenarios: years ago, so that a timestamp which the broker gave can be told from one that it kept. */
+export const T0 = 1_700_000_000_000;
+
+export interface BatchBytes {
+  readonly values: readonly (string | null)[];
+  /** One for all records; default none. */
+  readonly key?: string;
+  /** Of the first record, each further one a ms later; default T0. */
+  readonly timestamp?: number;
+  readonly attributes?: number;
+  readonly producerId?: number;
+  readonly producerEpoch?: number;
+  readonly baseSequence?: number;
+  readonly baseOffset?: number;
+  readonly magic?: number;
+  /** What the header says, where it is not the truth. */
+  readonly count?: number;
+  readonly lastOffsetDelta?: number;
+  readonly maxTimestamp?: number;
+  readonly crc?: number;
+  /** Leaves the payload plain, whatever the attributes say. */
+  readonly plainAnyway?: boolean;
+}
+
+const HEADER_BYTES = 61;
+const GZIP = 1;
+
+/**
+ * The bytes of a record batch v2, right or wrong as a scenario wants it. Written apart from src/protocol/records, so that a scenario does
+ * not agree with the broker by making the same mistake.
+ */
+export function batchBytes(batch: BatchBytes): Buffer {
+  const first = batch.timestamp ?? T0;
+  const plain = Buffer.concat(batch.values.map((value, i) => record(first === -1 ? 0 : i, i, batch.key ?? null, value)));
+  const payload = ((batch.attributes ?? 0) & 7) === GZIP && !batch.plainAnyway ? gzipSync(plain) : plain;
+  const bytes = Buffer.concat([Buffer.alloc(HEADER_BYTES), payload]);
+  const count = batch.values.length;
+  bytes.writeBigInt64BE(BigInt(batch.baseOffset ?? 0), 0);
+  bytes.writeInt32BE(bytes.byteLength - 12, 8);
+  bytes.writeInt32BE(-1, 12);
+  bytes.writeInt8(batch.magic ?? 2, 16);
+  bytes.writeInt16BE(batch.attributes ?? 0, 21);
+  bytes.writeInt32BE(batch.lastOffsetDelta ?? count - 1, 23);
+  bytes.writeBigInt64BE(BigInt(first), 27);
+  bytes.writeBigInt64BE(BigInt(batch.maxTimestamp ?? (first === -1 ? -1 : first + count - 1)), 35);
+  bytes.writeBigInt64BE(BigInt(batch.producerId ?? -1), 43);
+  bytes.writeInt16BE(batch.producerEpoch ?? -1, 51);
+  bytes.writeInt32BE(batch.baseSequence ?? -1, 53);
+  bytes.writeInt32BE(batch.count ?? count, 57);
+  bytes.writeUInt32BE(batch.crc ?? crc32c(bytes.subarray(21)), 17);
+  return bytes;
+}
+
+function record(timestampDelta: number, offsetDelta: number, key: string | null, value: string | null): Buffer {
+  const body = Buffer.concat([Buffer.of(0), zigzag(timestampDelta), zigzag(offsetDelta), field(key), field(value), zigzag(0)]);
+  return Buffer.concat([zigzag(body.byteLength), body]);
+}
+
+function field(text: string | null): Buffer {
+  return text === null ? zigzag(-1) : Buffer.concat([zigzag(Buffer.byteLength(text)), Buffer.from(text)]);
+}
+
+function zigzag(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value < 0 ? -2 * value - 1 : 2 * value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+/** One message of the formats before v2, magic 0 or 1, as Produce 0-2 carries it. */
+export function messageSet(magic: 0 | 1, value: string): Buffer {
+  const body = Buffer.concat([
+    Buffer.of(magic, 0),
+    magic === 1 ? int64(T0) : Buffer.alloc(0),
+    int32(-1),
+    int32(Buffer.byteLength(value)),
+    Buffer.from(value),
+  ]);
+  return Buffer.concat([int64(0), int32(body.byteLength + 4), int32(crc32(body) | 0), body]);
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function int64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(BigInt(value));
+  return bytes;
+}
+
+/** CRC-32, bit by bit: a few dozen bytes in a whole run. */
+function crc32(bytes: Uint8Array): number {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}

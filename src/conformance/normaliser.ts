@@ -1,0 +1,187 @@
+import type { Clock } from '../core/clock.ts';
+import { ZERO_UUID } from '../protocol/wire.ts';
+import { batchViews } from './batch-view.ts';
+import type { Json } from './transcript.ts';
+
+/** How far a broker's clock, or a scenario's own duration, may move a timestamp that the broker gave. */
+const NOW_WITHIN_MS = 10 * 60_000;
+
+const UUID_IN_TEXT = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+/**
+ * Arrays whose order means nothing (Kafka answers from hash maps and sets), as `response.path`, with the field that names an element.
+ * They become objects, so that a difference in one element does not look like one in all.
+ */
+export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
+  'ApiVersions.apiKeys': ['apiKey'],
+  'ApiVersions.supportedFeatures': ['name'],
+  'ApiVersions.finalizedFeatures': ['name'],
+  'Metadata.topics': ['name', 'topicId'],
+  'Metadata.topics.partitions': ['partitionIndex'],
+  'Produce.responses': ['name', 'topicId'],
+  'Produce.responses.partitionResponses': ['index'],
+  'ListOffsets.topics': ['name'],
+  'ListOffsets.topics.partitions': ['partitionIndex'],
+  'CreateTopics.topics': ['name'],
+  'CreateTopics.topics.configs': ['name'],
+  'DeleteTopics.responses': ['name', 'topicId'],
+  'CreatePartitions.results': ['name'],
+  'DescribeConfigs.results': ['resourceType', 'resourceName'],
+  'DescribeConfigs.results.configs': ['name'],
+  'AlterConfigs.responses': ['resourceType', 'resourceName'],
+  'IncrementalAlterConfigs.responses': ['resourceType', 'resourceName'],
+  'JoinGroup.members': ['memberId'],
+  'LeaveGroup.members': ['memberId', 'groupInstanceId'],
+  'FindCoordinator.coordinators': ['key'],
+  'OffsetCommit.topics': ['name', 'topicId'],
+  'OffsetCommit.topics.partitions': ['partitionIndex'],
+  'OffsetFetch.topics': ['name', 'topicId'],
+  'OffsetFetch.topics.partitions': ['partitionIndex'],
+  'OffsetFetch.groups': ['groupId'],
+  'OffsetFetch.groups.topics': ['name', 'topicId'],
+  'OffsetFetch.groups.topics.partitions': ['partitionIndex'],
+};
+
+/** Configs whose value is this broker's own: where it runs. */
+export const OWN_CONFIGS: ReadonlySet<string> = new Set([
+  'advertised.listeners',
+  'controller.quorum.voters',
+  'listeners',
+  'log.dir',
+  'log.dirs',
+]);
+
+/**
+ * Replaces in responses what may differ between two brokers that do the same. One normaliser serves one run of one scenario: the same id
+ * gets the same placeholder, numbered by first appearance, so that "it is the id from before" can still be told.
+ */
+export class Normaliser {
+  private readonly placeholders = new Map<string, string>();
+  private readonly counts = new Map<string, number>();
+  private readonly clock: Clock;
+  private readonly brokerPort: number;
+
+  constructor(clock: Clock, brokerPort: number) {
+    this.clock = clock;
+    this.brokerPort = brokerPort;
+  }
+
+  /** Gives an id a speaking placeholder, whenever it appears. */
+  learn(id: string | number, placeholder: string): void {
+    this.placeholders.set(String(id), `<${placeholder}>`);
+  }
+
+  /** @param api the name of the API, which says which arrays are keyed */
+  normalise(api: string, response: unknown): Json {
+    return this.value(api, '', response);
+  }
+
+  private value(path: string, field: string, value: unknown): Json {
+    if (value instanceof Uint8Array) return this.bytes(path, field, value);
+    if (Array.isArray(value)) return this.array(path, field, value);
+    if (typeof value === 'object' && value !== null) return this.object(path, value as Record<string, unknown>);
+    if (typeof value === 'string') return this.text(field, value);
+    if (typeof value === 'number') return this.number(field, value);
+    return value === null || typeof value === 'boolean' ? value : String(value);
+  }
+
+  private object(path: string, object: Record<string, unknown>): Json {
+    const entries = Object.entries(object).map(([name, inner]) => [name, this.value(`${path}.${name}`, name, inner)] as const);
+    const normal = Object.fromEntries(entries);
+    // Where a broker runs is not what it does.
+    if ('value' in normal && 'name' in normal && OWN_CONFIGS.has(String(normal.name)) && normal.value !== null) {
+      normal.value = '<own>';
+      if (Array.isArray(normal.synonyms)) {
+        normal.synonyms = normal.synonyms.map((synonym) => ({ ...(synonym as { [key: string]: Json }), value: '<own>' }));
+      }
+    }
+    return normal;
+  }
+
+  private array(path: string, field: string, array: readonly unknown[]): Json {
+    const keys = KEYED_ARRAYS[path];
+    if (!keys) return array.map((element) => this.value(path, field, element));
+    const keyed: { [key: string]: Json } = {};
+    const sorted = array
+      .map((element) => ({
+        element,
+        key: keys
+          .map((name) => this.known((element as Record<string, unknown>)[name]))
+          .join(' ')
+          .trim(),
+      }))
+      .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    for (const { element } of sorted) {
+      const normal = this.value(path, field, element);
+      // Once more: ids that were new have their placeholders now.
+      const key =
+        keys
+          .map((name) => this.known((element as Record<string, unknown>)[name]))
+          .join(' ')
+          .trim() || '(no name)';
+      let free = key;
+      for (let n = 2; free in keyed; n++) free = `${key} #${n}`;
+      keyed[free] = normal;
+    }
+    return keyed;
+  }
+
+  /** A part of an array element's key, with the placeholders given so far. */
+  private known(part: unknown): string {
+    if (part === null || part === undefined || part === ZERO_UUID) return '';
+    const text = String(part);
+    return this.placeholders.get(text) ?? text.replace(UUID_IN_TEXT, (uuid) => this.placeholders.get(uuid) ?? uuid);
+  }
+
+  private bytes(path: string, field: string, bytes: Uint8Array): Json {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (field !== 'records') return buffer.toString('hex');
+    return batchViews(buffer).map((view) => {
+      if (typeof view === 'string') return view;
+      return this.value(`${path}.batch`, 'batch', view);
+    });
+  }
+
+  private text(field: string, text: string): Json {
+    // A cluster's id is random; null, or an id of another shape, stays visible.
+    if (field === 'clusterId' && /^[\w-]{22}$/.test(text)) return '<cluster id>';
+    // Topic ids are random. The zero id means "none".
+    if (field === 'topicId' && text !== ZERO_UUID) return this.placeholderOf('topic id', text);
+    return this.uuidsIn(text);
+  }
+
+  /** Member ids end in a random uuid; messages name them. */
+  private uuidsIn(text: string): string {
+    return text.replace(UUID_IN_TEXT, (uuid) => this.placeholderOf('uuid', uuid)).replaceAll(`:${this.brokerPort}`, ':<port>');
+  }
+
+  private number(field: string, value: number): Json {
+    switch (field) {
+      case 'port': // Each broker has its own; another one than this broker's stays visible.
+        return value === this.brokerPort ? '<port>' : value;
+      case 'producerId': // Handed out in blocks, so the first one differs.
+        return value >= 0 ? this.placeholderOf('producer id', String(value)) : value;
+      case 'sessionId': // Random; 0 means that there is no session.
+        return value > 0 ? this.placeholderOf('session id', String(value)) : value;
+      case 'finalizedFeaturesEpoch': // A log's offset in one broker, a store's revision in the other. Below 0: features are unknown.
+        return value >= 0 ? '<epoch>' : value;
+      case 'logAppendTimeMs':
+      case 'maxTimestamp':
+      case 'baseTimestamp':
+      case 'timestamp': // The broker's clock. Scenarios send timestamps that are years old, so that they stay visible.
+        return Math.abs(value - this.clock.now()) < NOW_WITHIN_MS ? '<now>' : value;
+      default:
+        return value;
+    }
+  }
+
+  private placeholderOf(kind: string, id: string): string {
+    const known = this.placeholders.get(id);
+    if (known) return known;
+    const count = (this.counts.get(kind) ?? 0) + 1;
+    this.counts.set(kind, count);
+    const placeholder = `<${kind} ${count}>`;
+    this.placeholders.set(id, placeholder);
+    return placeholder;
+  }
+}

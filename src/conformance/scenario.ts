@@ -1,0 +1,36 @@
+import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
+import { Stage, type Venue } from './stage.ts';
+
+/** A sequence of requests about one API, played at each of its versions. */
+export interface Scenario {
+  readonly name: string;
+  readonly apiKey: number;
+  readonly versions: readonly [number, number];
+  play(venue: Venue, version: number): Promise<void>;
+}
+
+/**
+ * Declares a scenario. It plays on topics and groups of its own (`stage.name`), so that scenarios neither disturb each other nor depend on
+ * their order.
+ */
+export function scenario<Req extends Fields, Res extends Fields>(
+  api: Api<Req, Res>,
+  name: string,
+  play: (stage: Stage<Encodable<Req>, Decoded<Res>>) => Promise<void>,
+  versions: readonly [number, number] = api.versions,
+): Scenario {
+  const fullName = `${api.name}: ${name}`;
+  return {
+    name: fullName,
+    apiKey: api.key,
+    versions,
+    play: async (venue, version) => {
+      const stage = new Stage(venue, fullName, version, api);
+      try {
+        await play(stage as unknown as Stage<Encodable<Req>, Decoded<Res>>);
+      } finally {
+        await stage.close();
+      }
+    },
+  };
+}

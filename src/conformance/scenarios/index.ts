@@ -1,0 +1,35 @@
+import type { Scenario } from '../scenario.ts';
+import { apiVersionsScenarios } from './api-versions.ts';
+import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
+import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
+import { fetchScenarios } from './fetch.ts';
+import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { listOffsetsScenarios } from './list-offsets.ts';
+import { metadataScenarios } from './metadata.ts';
+import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
+import { produceScenarios } from './produce.ts';
+import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
+
+/** Every scenario, in the order of the api keys. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...produceScenarios,
+  ...fetchScenarios,
+  ...listOffsetsScenarios,
+  ...metadataScenarios,
+  ...offsetCommitScenarios,
+  ...offsetFetchScenarios,
+  ...findCoordinatorScenarios,
+  ...joinGroupScenarios,
+  ...heartbeatScenarios,
+  ...leaveGroupScenarios,
+  ...syncGroupScenarios,
+  ...apiVersionsScenarios,
+  ...createTopicsScenarios,
+  ...deleteTopicsScenarios,
+  ...initProducerIdScenarios,
+  ...describeConfigsScenarios,
+  ...alterConfigsScenarios,
+  ...createPartitionsScenarios,
+  ...incrementalAlterConfigsScenarios,
+  ...describeClusterScenarios,
+];

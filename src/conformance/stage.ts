@@ -1,0 +1,243 @@
+import { Connection } from '../client/connection.ts';
+import type { Clock } from '../core/clock.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Address, Transport } from '../core/transport.ts';
+import { ApiVersions, CreateTopics, FindCoordinator, ListOffsets, Metadata, OffsetFetch } from '../protocol/messages/index.ts';
+import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
+import { Normaliser } from './normaliser.ts';
+import type { Entry, Json } from './transcript.ts';
+
+/** The broker that plays, and where its answers go. */
+export interface Venue {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly address: Address;
+  record(entry: Entry): void;
+}
+
+/** Before a scenario counts as broken, not as slow: Kafka creates a topic in 10 ms, on a laden machine in seconds. */
+const SETTLE_WITHIN_MS = 15_000;
+const ASK_AGAIN_MS = 10;
+/** A request that no broker answers within this time gets no response. */
+const RESPONSE_WITHIN_MS = 10_000;
+const CLIENT_ID = 'conformance';
+
+/** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
+const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8 } as const;
+
+/**
+ * What a scenario plays on: one broker, at one version of the API it is about. `Req` and `Res` are that API's.
+ * Steps are recorded; everything else prepares them and is not.
+ */
+export class Stage<Req = unknown, Res = unknown> {
+  readonly version: number;
+  private readonly venue: Venue;
+  private readonly scenario: string;
+  private readonly api: Api;
+  private readonly normaliser: Normaliser;
+  private readonly connections = new Map<string, Connection>();
+
+  constructor(venue: Venue, scenario: string, version: number, api: Api) {
+    this.venue = venue;
+    this.scenario = scenario;
+    this.version = version;
+    this.api = api;
+    this.normaliser = new Normaliser(venue.clock, venue.address.port);
+  }
+
+  /** A name for a topic or group that no other scenario or version uses. */
+  name(own: string): string {
+    const slug = this.scenario.replace(/[^A-Za-z0-9]+/g, '-').toLowerCase();
+    return `${slug}-v${this.version}-${own}`;
+  }
+
+  /** Sends a request of this scenario's API and records what came of it. null: no response. */
+  async step(name: string, body: Req, show?: (response: Res) => unknown): Promise<Res | null> {
+    return (await this.stepOf(this.api, this.version, name, body as never, show as never)) as Res | null;
+  }
+
+  /** The same with another API or version, where a scenario looks at what its requests have done. */
+  async stepOf<Q extends Fields, R extends Fields>(
+    api: Api<Q, R>,
+    version: number,
+    name: string,
+    body: Encodable<Q>,
+    show: (response: Decoded<R>) => unknown = (response) => response,
+    on = 'main',
+  ): Promise<Decoded<R> | null> {
+    const answer = await this.attempt(api, version, body, on);
+    if (typeof answer === 'string') this.record(name, answer, null);
+    else this.record(name, 'response', this.normaliser.normalise(api.name, show(answer)));
+    return typeof answer === 'string' ? null : answer;
+  }
+
+  /** Asks until `accept` holds, and records that response (or the last one): for what Kafka does in the background. */
+  async eventually(name: string, body: Req, accept: (response: Res) => boolean, show?: (response: Res) => unknown): Promise<Res | null> {
+    await this.until(this.api, this.version, body as never, accept as never);
+    return this.step(name, body, show);
+  }
+
+  /** Asks until `accept` holds, without recording. Gives up silently: the recorded step that follows shows the difference. */
+  async until<Q extends Fields, R extends Fields>(
+    api: Api<Q, R>,
+    version: number,
+    body: Encodable<Q>,
+    accept: (response: Decoded<R>) => boolean,
+  ): Promise<void> {
+    const deadline = this.venue.clock.monotonicMs() + SETTLE_WITHIN_MS;
+    while (this.venue.clock.monotonicMs() < deadline) {
+      const answer = await this.attempt(api, version, body, 'setup');
+      if (typeof answer !== 'string' && accept(answer)) return;
+      await this.pause(ASK_AGAIN_MS);
+    }
+  }
+
+  /** Sends a request whose response may wait for a later one, on a connection of its own. It is recorded when `finish` is called. */
+  async begin<Q extends Fields, R extends Fields>(
+    api: Api<Q, R>,
+    version: number,
+    name: string,
+    body: Encodable<Q>,
+    on: string,
+  ): Promise<{ finish(): Promise<Decoded<R> | null> }> {
+    await this.connection(on);
+    const pending = this.attempt(api, version, body, on);
+    return {
+      finish: async () => {
+        const answer = await pending;
+        if (typeof answer === 'string') this.record(name, answer, null);
+        else this.record(name, 'response', this.normaliser.normalise(api.name, answer));
+        return typeof answer === 'string' ? null : answer;
+      },
+    };
+  }
+
+  /** Sends a request that must not be answered, then one that must: the answer to the second proves that the first got none. */
+  async silent(name: string, body: Req): Promise<void> {
+    const connection = await this.connection('main');
+    connection.send(this.api, this.version, body as never);
+    await this.stepOf(ApiVersions, 0, `${name}, then ApiVersions`, {}, ({ errorCode }) => ({ errorCode }));
+  }
+
+  /** Sends any bytes under any header, and records the response as hex: for requests that no declaration describes. */
+  async raw(name: string, header: { apiKey: number; apiVersion: number; flexible: boolean }, body: Uint8Array): Promise<void> {
+    const connection = await this.connection('main');
+    try {
+      const frame = await connection.exchange(header, (writer) => writer.splice(body), RESPONSE_WITHIN_MS);
+      this.record(name, 'response', frame.subarray(4).toString('hex'));
+    } catch (error) {
+      this.record(name, outcomeOf(error), null);
+    }
+  }
+
+  /** Sends bytes without any frame of ours, and records whether the broker closes the connection on it. */
+  async rawBytes(name: string, bytes: Uint8Array): Promise<void> {
+    const connection = await this.connection('bytes');
+    connection.sendBytes(bytes);
+    const closed = await Promise.race([connection.closed.then(() => true), this.pause(1000).then(() => false)]);
+    this.record(name, closed ? 'connection closed' : 'no response', null);
+  }
+
+  /** Sends a request without recording. @throws KafkaError when there is no response */
+  async ask<Q extends Fields, R extends Fields>(api: Api<Q, R>, version: number, body: Encodable<Q>): Promise<Decoded<R>> {
+    const answer = await this.attempt(api, version, body, 'setup');
+    if (typeof answer === 'string')
+      throw new KafkaError('NETWORK_EXCEPTION', `${this.scenario} v${this.version}: ${api.name} v${version}: ${answer}`);
+    return answer;
+  }
+
+  /** Creates a topic and waits until it takes requests. */
+  async topic(
+    own: string,
+    options: { partitions?: number; configs?: Readonly<Record<string, string>> } = {},
+  ): Promise<{ name: string; topicId: string }> {
+    const name = this.name(own);
+    const partitions = options.partitions ?? 1;
+    const configs = Object.entries(options.configs ?? {}).map(([key, value]) => ({ name: key, value }));
+    const created = await this.ask(CreateTopics, AROUND.createTopics, {
+      topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs }],
+    });
+    const { errorCode, errorMessage } = created.topics[0]!;
+    if (errorCode !== 0) throw new Error(`${this.scenario} v${this.version}: topic ${name} is not created: ${errorCode} ${errorMessage}`);
+    return { name, topicId: await this.ready(name, partitions) };
+  }
+
+  /** Waits until every partition of a topic has a leader that answers. Gives the topic's id. */
+  async ready(name: string, partitions = 1): Promise<string> {
+    let topicId = '';
+    await this.until(
+      Metadata,
+      AROUND.metadata,
+      { topics: [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAA', name }], allowAutoTopicCreation: false },
+      (metadata) => {
+        const topic = metadata.topics[0]!;
+        topicId = topic.topicId;
+        return (
+          topic.errorCode === 0 && topic.partitions.length === partitions && topic.partitions.every(({ errorCode }) => errorCode === 0)
+        );
+      },
+    );
+    const wanted = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -2 }));
+    await this.until(ListOffsets, AROUND.listOffsets, { replicaId: -1, topics: [{ name, partitions: wanted }] }, (offsets) =>
+      offsets.topics[0]!.partitions.every(({ errorCode }) => errorCode === 0),
+    );
+    if (topicId) this.normaliser.learn(topicId, `id of ${name}`);
+    return topicId;
+  }
+
+  /** The name of a group whose coordinator is ready. */
+  async group(own: string): Promise<string> {
+    const group = this.name(own);
+    await this.until(
+      FindCoordinator,
+      AROUND.findCoordinator,
+      { keyType: 0, coordinatorKeys: [group] },
+      ({ coordinators }) => coordinators[0]?.errorCode === 0,
+    );
+    const request = { groups: [{ groupId: group, topics: [] }] };
+    await this.until(OffsetFetch, AROUND.offsetFetch, request, ({ groups }) => groups[0]?.errorCode === 0);
+    return group;
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.venue.clock.after(ms, resolve));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.connections.values()].map((connection) => connection.close()));
+  }
+
+  private async attempt<Q extends Fields, R extends Fields>(
+    api: Api<Q, R>,
+    version: number,
+    body: Encodable<Q>,
+    on: string,
+  ): Promise<Decoded<R> | Exclude<Entry['outcome'], 'response'>> {
+    const connection = await this.connection(on);
+    try {
+      return await connection.request(api, version, body, RESPONSE_WITHIN_MS);
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  }
+
+  /** The connection of that name; a new one when there is none or the broker closed it. */
+  private async connection(name: string): Promise<Connection> {
+    const open = this.connections.get(name);
+    if (open && !open.closedReason()) return open;
+    const { transport, clock, address } = this.venue;
+    const fresh = await Connection.open(transport, clock, address, { clientId: CLIENT_ID });
+    this.connections.set(name, fresh);
+    return fresh;
+  }
+
+  private record(step: string, outcome: Entry['outcome'], response: Json): void {
+    this.venue.record({ scenario: this.scenario, version: this.version, step, outcome, response });
+  }
+}
+
+/** @throws what is no answer of the broker's: a response that does not decode is a defect, of one side or the other */
+function outcomeOf(error: unknown): Exclude<Entry['outcome'], 'response'> {
+  if (!(error instanceof KafkaError)) throw error;
+  return error.errorName === 'REQUEST_TIMED_OUT' ? 'no response' : 'connection closed';
+}

@@ -1,0 +1,39 @@
+import { KafkaError } from '../core/errors.ts';
+import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
+
+/** One partition of a coordinator's topic, as the coordinator's runtime needs it. */
+export interface CoordinatorLog {
+  /**
+   * Appends the records as one batch. `done(null)` once the high watermark has passed them (it may be called before `append` returns),
+   * `done(error)` when that can no longer be promised; in the order of the appends.
+   * @throws KafkaError when the records are refused: then nothing was appended, and `done` is never called.
+   */
+  append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void): void;
+  /** Calls `each` for every record from the log's start to its end, control records left out. */
+  replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestampMs: number) => void): Promise<void>;
+}
+
+/** Opens a partition that this broker leads. Rejects with a KafkaError otherwise: NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, ... */
+export type OpenLog = (partition: number) => Promise<CoordinatorLog>;
+
+/** What a client of a coordinator is told of a failure in the coordinator's own log: it knows nothing of that log's partitions. */
+export function coordinatorError(error: unknown): KafkaError {
+  if (!(error instanceof KafkaError)) return new KafkaError('UNKNOWN_SERVER_ERROR');
+  switch (error.errorName) {
+    case 'UNKNOWN_TOPIC_OR_PARTITION':
+    case 'LEADER_NOT_AVAILABLE':
+    case 'NOT_ENOUGH_REPLICAS':
+    case 'NOT_ENOUGH_REPLICAS_AFTER_APPEND':
+    case 'REQUEST_TIMED_OUT':
+      return new KafkaError('COORDINATOR_NOT_AVAILABLE');
+    case 'NOT_LEADER_OR_FOLLOWER':
+    case 'KAFKA_STORAGE_ERROR':
+      return new KafkaError('NOT_COORDINATOR');
+    case 'MESSAGE_TOO_LARGE':
+    case 'RECORD_LIST_TOO_LARGE':
+    case 'INVALID_FETCH_SIZE':
+      return new KafkaError('UNKNOWN_SERVER_ERROR');
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
+import { KafkaError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { OpenLog } from '../coordinator-log.ts';
+import { CoordinatorRuntime } from '../runtime.ts';
+import type { GroupConfig } from './group-config.ts';
+import type { GroupEnv } from './group-env.ts';
+import { GroupShard } from './group-shard.ts';
+import type { JoinRequest } from './join.ts';
+import { failedJoin, failedSync, type JoinReply, type Park, type SyncReply } from './member.ts';
+import type { HeartbeatRequest, LeaveResult, LeavingMember } from './membership.ts';
+import type { CommitRequest, CommitResult, CommittedOffset } from './offsets.ts';
+import { partitionFor } from './partition-for.ts';
+import type { SyncRequest } from './sync.ts';
+
+export interface GroupCoordinatorOptions {
+  readonly openLog: OpenLog;
+  readonly config: () => GroupConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** For tests: where member ids come from. */
+  readonly newUuid?: () => string;
+}
+
+/** What OffsetFetch asks of one group: null is everything that it has committed. */
+export type OffsetQuery = readonly { readonly name: string; readonly partitions: readonly number[] }[] | null;
+
+export interface FetchedOffsets {
+  readonly name: string;
+  /** undefined: nothing is committed. */
+  readonly partitions: readonly { readonly partition: number; readonly committed: CommittedOffset | undefined }[];
+}
+
+/**
+ * Consumer groups, as the handlers see them. A group lives in one partition of __consumer_offsets, whose leader coordinates it. Every method
+ * does its work before it returns; what it returns is the reply, when it may leave. All throw or reject with COORDINATOR_LOAD_IN_PROGRESS,
+ * COORDINATOR_NOT_AVAILABLE and NOT_COORDINATOR besides what they say.
+ */
+export class GroupCoordinator {
+  private readonly clock: Clock;
+  private readonly config: () => GroupConfig;
+  private readonly runtime: CoordinatorRuntime<GroupShard>;
+
+  constructor(options: GroupCoordinatorOptions) {
+    const { clock, config, logger, newUuid = randomUUID, openLog } = options;
+    const env: GroupEnv = { clock, config, logger, newUuid };
+    this.clock = clock;
+    this.config = config;
+    this.runtime = new CoordinatorRuntime({
+      openLog,
+      clock,
+      logger,
+      writeTimeoutMs: () => config().commitTimeoutMs,
+      makeShard: (_, perform) => new GroupShard(env, perform),
+    });
+  }
+
+  /** The partition of __consumer_offsets that a group lives in. */
+  partitionOf(groupId: string): number {
+    return partitionFor(groupId, this.config().offsetsPartitions);
+  }
+
+  /** Resolves when a partition's groups are in memory. Without it the first request of a group begins the loading, and is told to come again. */
+  load(partition: number): Promise<void> {
+    return this.runtime.load(partition);
+  }
+
+  /**
+   * Loads a group's partition and waits for it, but not for long: who asks for a coordinator is best told of one that can answer. Resolves
+   * in any case; requests say themselves what is wrong.
+   */
+  async ready(groupId: string, maxWaitMs: number): Promise<void> {
+    const loaded = this.load(this.partitionOf(groupId)).catch(() => {});
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.after(maxWaitMs, resolve);
+      loaded.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** The partition has moved to another broker. */
+  unload(partition: number): void {
+    this.runtime.unload(partition);
+  }
+
+  /** Tells everybody who waits to look for another coordinator, and stops every timer. */
+  close(): void {
+    this.runtime.close();
+  }
+
+  /** JoinGroup: the reply may take as long as the group's rebalance. Failures are replies, since they name the member. */
+  async join(request: JoinRequest, signal: AbortSignal): Promise<JoinReply> {
+    if (request.groupId === '') return failedJoin('INVALID_GROUP_ID', request.memberId);
+    const { maxSessionTimeoutMs, minSessionTimeoutMs } = this.config();
+    if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs)
+      return failedJoin('INVALID_SESSION_TIMEOUT', request.memberId);
+    const protocols = request.protocols.map(({ metadata, name }) => ({ name, metadata: Buffer.from(metadata) })); // the frame's bytes do not stay
+    return this.parked(request.groupId, signal, failedJoin('UNKNOWN_MEMBER_ID', ''), (shard, park) =>
+      shard.join({ ...request, protocols }, park),
+    );
+  }
+
+  /** SyncGroup: the reply comes when the leader's assignment is in the log. Rejects with what `sync` throws. */
+  async sync(request: SyncRequest, signal: AbortSignal): Promise<SyncReply> {
+    requireGroupId(request.groupId);
+    return this.parked(request.groupId, signal, failedSync('UNKNOWN_MEMBER_ID'), (shard, park) => shard.sync(request, park));
+  }
+
+  /** @throws KafkaError what `heartbeat` throws */
+  heartbeat(request: HeartbeatRequest): void {
+    requireGroupId(request.groupId);
+    try {
+      this.runtime.run(this.partitionOf(request.groupId), (shard) => {
+        shard.heartbeat(request);
+        return null;
+      });
+    } catch (error) {
+      // Nobody knows yet whether the member is one. It stays, and its session begins when the group has been loaded.
+      if (!(error instanceof KafkaError) || error.errorName !== 'COORDINATOR_LOAD_IN_PROGRESS') throw error;
+    }
+  }
+
+  async leave(groupId: string, members: readonly LeavingMember[]): Promise<LeaveResult[]> {
+    requireGroupId(groupId);
+    return this.runtime.runAndReply(this.partitionOf(groupId), (shard) => shard.leave(groupId, members));
+  }
+
+  /** OffsetCommit of partitions that exist. The empty group id is a group like any other here, as old consumers expect. */
+  async commit(request: CommitRequest): Promise<CommitResult[]> {
+    return this.runtime.runAndReply(this.partitionOf(request.groupId), (shard) => shard.commit(request));
+  }
+
+  /** OffsetFetch of one group. A group that does not exist has committed nothing. */
+  async fetchOffsets(groupId: string, query: OffsetQuery): Promise<FetchedOffsets[]> {
+    return this.runtime.read(this.partitionOf(groupId), (shard) => {
+      const offsets = shard.offsetsOf(groupId);
+      const all = query ?? [...(offsets?.all() ?? [])].map(([name, partitions]) => ({ name, partitions: [...partitions.keys()] }));
+      return all.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map((partition) => ({ partition, committed: offsets?.get(name, partition) })),
+      }));
+    });
+  }
+
+  /**
+   * Runs an operation whose reply may come later, from whoever completes it. When the client goes away first, nothing of its request stays
+   * but its member, whose session runs again.
+   */
+  private parked<Reply extends JoinReply | SyncReply>(
+    groupId: string,
+    signal: AbortSignal,
+    gone: Reply,
+    operation: (shard: GroupShard, park: Park<Reply>) => ReturnType<GroupShard['join']>,
+  ): Promise<Reply> {
+    const partition = this.partitionOf(groupId);
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const park: Park<Reply> = (reply) => {
+        isOver = true;
+        signal.removeEventListener('abort', onAbort);
+        resolve(reply);
+      };
+      const onAbort = () => {
+        if (isOver) return;
+        this.abandon(partition, groupId, park as Park<JoinReply> & Park<SyncReply>);
+        park(gone);
+      };
+      try {
+        this.runtime.run(partition, (shard) => operation(shard, park));
+      } catch (error) {
+        reject(error);
+        return;
+      }
+      if (isOver) return;
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  private abandon(partition: number, groupId: string, park: Park<JoinReply> & Park<SyncReply>): void {
+    try {
+      this.runtime.run(partition, (shard) => {
+        shard.abandon(groupId, park);
+        return null;
+      });
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error; // its partition is gone, and so is what was parked there
+    }
+  }
+}
+
+function requireGroupId(groupId: string): void {
+  if (groupId === '') throw new KafkaError('INVALID_GROUP_ID');
+}

@@ -1,0 +1,204 @@
+import type { Clock } from '../core/clock.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
+import { coordinatorError, type OpenLog } from './coordinator-log.ts';
+import type { Perform } from './keyed-timers.ts';
+import { PendingWrites } from './pending-writes.ts';
+
+/** What an operation on the state wants in the log. */
+export interface Write {
+  readonly records: readonly CoordinatorRecord[];
+  /** Whether the records change the state by being replayed, or tell of a change that the operation has made (a group's members). */
+  readonly replay: boolean;
+  /**
+   * Called when the records are committed (null), or refused, lost or too late (the error, as clients are told it). It may want a write of
+   * its own.
+   */
+  readonly done?: (error: KafkaError | null) => Write | null;
+}
+
+/** An operation's result: the reply leaves when the write is committed. */
+export interface Outcome<T> {
+  readonly reply: T;
+  readonly write: Write | null;
+}
+
+/** The state of one partition of a coordinator's topic, rebuilt by replaying it. */
+export interface Shard {
+  replay(key: Buffer, value: Buffer | null): void;
+  /** All of the log has been replayed: time begins. */
+  loaded(): void;
+  /** The partition has moved away or failed: answers everybody who waits with the error and stops every timer. */
+  unloaded(error: KafkaError): void;
+}
+
+export interface RuntimeOptions<S extends Shard> {
+  readonly openLog: OpenLog;
+  /** `perform`: how the shard's timers run operations. */
+  readonly makeShard: (partition: number, perform: Perform) => S;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a write may take to be committed before its reply fails (offsets.commit.timeout.ms). */
+  readonly writeTimeoutMs: () => number;
+}
+
+/** After a failed load the next one waits this long: a log that cannot be read must not be read again for each request. */
+const RELOAD_BACKOFF_MS = 500;
+
+interface Loaded<S> {
+  readonly partition: number;
+  readonly shard: S;
+  readonly writes: PendingWrites;
+}
+
+/**
+ * Runs state machines on logs, one for each partition of a coordinator's topic. An operation reads the state and returns the records that it
+ * wants written; they are appended, replayed into the state, and the reply leaves when the high watermark has passed them. Operations are
+ * synchronous, so those of one partition happen one after the other, in the order in which they are called.
+ *
+ * A partition is loaded on first use. When an append is lost after it was accepted, the state is ahead of the log: the partition is unloaded
+ * (everybody who waits is told to look for the coordinator again) and rebuilt from the log at its next use.
+ */
+export class CoordinatorRuntime<S extends Shard> {
+  private readonly options: RuntimeOptions<S>;
+  private readonly active = new Map<number, Loaded<S>>();
+  private readonly loading = new Map<number, Promise<void>>();
+  private readonly failedAtMs = new Map<number, { atMs: number; error: KafkaError }>();
+  private closed = false;
+
+  constructor(options: RuntimeOptions<S>) {
+    this.options = options;
+  }
+
+  /** Resolves once the partition is loaded; rejects with what clients are told. */
+  load(partition: number): Promise<void> {
+    if (this.closed) return Promise.reject(new KafkaError('COORDINATOR_NOT_AVAILABLE'));
+    if (this.active.has(partition)) return Promise.resolve();
+    const under = this.loading.get(partition);
+    if (under) return under;
+    const failed = this.failedAtMs.get(partition);
+    if (failed && this.options.clock.monotonicMs() - failed.atMs < RELOAD_BACKOFF_MS) return Promise.reject(failed.error);
+    const load = this.replayAll(partition);
+    this.loading.set(partition, load);
+    return load;
+  }
+
+  /** Partitions whose state is in memory. */
+  loadedPartitions(): number[] {
+    return [...this.active.keys()];
+  }
+
+  /**
+   * Runs an operation that answers for itself.
+   * @throws KafkaError COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE, or what the operation throws
+   */
+  run(partition: number, operation: (shard: S) => Write | null): void {
+    const loaded = this.require(partition);
+    this.write(loaded, operation(loaded.shard));
+  }
+
+  /** Runs an operation now; its reply comes when its write is committed. Throws like `run`, and rejects with the error of the write. */
+  runAndReply<T>(partition: number, operation: (shard: S) => Outcome<T>): Promise<T> {
+    const loaded = this.require(partition);
+    const { reply, write } = operation(loaded.shard);
+    if (!write) return Promise.resolve(reply);
+    return new Promise((resolve, reject) => {
+      const done = (error: KafkaError | null) => {
+        const next = write.done?.(error) ?? null;
+        if (error) reject(error);
+        else resolve(reply);
+        return next;
+      };
+      this.write(loaded, { ...write, done });
+    });
+  }
+
+  /** Reads the state now; the answer leaves once all that it may rest on is committed, so that nobody sees what may still be lost. */
+  read<T>(partition: number, operation: (shard: S) => T): Promise<T> {
+    const loaded = this.require(partition);
+    const reply = operation(loaded.shard);
+    return new Promise((resolve, reject) => loaded.writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
+  }
+
+  /** Drops a partition's state: the partition has moved away, or its log has failed. */
+  unload(partition: number, error = new KafkaError('NOT_COORDINATOR')): void {
+    const loaded = this.active.get(partition);
+    if (!loaded) return;
+    this.active.delete(partition);
+    loaded.writes.failAll(error);
+    loaded.shard.unloaded(error);
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const partition of [...this.active.keys()]) this.unload(partition);
+  }
+
+  private require(partition: number): Loaded<S> {
+    const loaded = this.active.get(partition);
+    if (loaded) return loaded;
+    const failed = this.failedAtMs.get(partition);
+    this.load(partition).catch(() => {}); // its outcome is seen by the next request
+    throw !this.closed && this.loading.has(partition)
+      ? new KafkaError('COORDINATOR_LOAD_IN_PROGRESS')
+      : (failed?.error ?? new KafkaError('COORDINATOR_NOT_AVAILABLE'));
+  }
+
+  private async replayAll(partition: number): Promise<void> {
+    const { clock, logger, makeShard, openLog, writeTimeoutMs } = this.options;
+    const startMs = clock.monotonicMs();
+    try {
+      const log = await openLog(partition);
+      const shard = makeShard(partition, (operation) => this.perform(loaded, operation));
+      const writes = new PendingWrites(log, clock, writeTimeoutMs, (error) => this.lose(partition, error));
+      const loaded: Loaded<S> = { partition, shard, writes };
+      let records = 0;
+      await log.replay((key, value) => {
+        records++;
+        if (key) shard.replay(key, value);
+      });
+      if (this.closed) throw new KafkaError('COORDINATOR_NOT_AVAILABLE');
+      this.active.set(partition, loaded);
+      this.failedAtMs.delete(partition);
+      shard.loaded();
+      logger.debug({ partition, records, ms: Math.round(clock.monotonicMs() - startMs) }, 'Coordinator partition loaded');
+    } catch (cause) {
+      if (!(cause instanceof KafkaError)) logger.error({ partition, err: cause }, 'Coordinator partition could not be loaded');
+      const error = coordinatorError(cause);
+      this.failedAtMs.set(partition, { atMs: clock.monotonicMs(), error });
+      throw error;
+    } finally {
+      this.loading.delete(partition);
+    }
+  }
+
+  private perform(loaded: Loaded<S>, operation: () => Write | null): void {
+    if (this.active.get(loaded.partition) !== loaded) return;
+    try {
+      this.write(loaded, operation());
+    } catch (error) {
+      this.options.logger.error({ partition: loaded.partition, err: error }, 'Coordinator timer failed');
+    }
+  }
+
+  private write(loaded: Loaded<S>, write: Write | null): void {
+    if (!write) return;
+    const replay = () => {
+      if (write.replay) for (const { key, value } of write.records) loaded.shard.replay(key, value);
+    };
+    loaded.writes.append(write.records, replay, (error) => {
+      const next = write.done?.(error) ?? null;
+      if (next && this.active.get(loaded.partition) === loaded) this.write(loaded, next);
+    });
+  }
+
+  private lose(partition: number, error: KafkaError | null): void {
+    if (!this.active.has(partition)) return;
+    this.options.logger.warn(
+      { partition, error: error?.errorName },
+      'Coordinator write was lost; its partition is loaded again at its next use',
+    );
+    this.unload(partition);
+  }
+}

@@ -1,0 +1,74 @@
+import type { BrokerConfig, ConfigScope } from '../config.ts';
+import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import type { ConfigResource } from '../metadata/keys.ts';
+import type { TopicAdmin } from './topic-admin.ts';
+
+/** ConfigResource.Type on the wire. */
+export const RESOURCE_TYPE = { topic: 2, broker: 4 } as const;
+
+/** A resource of AlterConfigs or IncrementalAlterConfigs, and how its request changes it. */
+export interface Alteration {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  readonly change: (current: ReadonlyMap<string, string>, scope: ConfigScope, broker: BrokerConfig) => ReadonlyMap<string, string>;
+}
+
+export interface AlterationResult {
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+  readonly resourceType: number;
+  readonly resourceName: string;
+}
+
+/** @throws KafkaError INVALID_REQUEST when a broker resource does not name this broker: its configs are its own to tell and to change */
+export function requireThisBroker(resourceName: string, nodeId: number): void {
+  if (!/^-?\d+$/.test(resourceName)) throw new KafkaError('INVALID_REQUEST', `Broker id must be an integer, but it is: ${resourceName}`);
+  if (Number(resourceName) !== nodeId) {
+    throw new KafkaError('INVALID_REQUEST', `Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`);
+  }
+}
+
+/** Carries out alterations one by one; each succeeds or fails for itself, and takes effect before it is answered. */
+export async function alterResources(
+  alterations: readonly Alteration[],
+  validateOnly: boolean,
+  needs: { topicAdmin: TopicAdmin; config: () => BrokerConfig; nodeId: number },
+): Promise<AlterationResult[]> {
+  const results: AlterationResult[] = [];
+  const counts = new Map<string, number>();
+  for (const { resourceType, resourceName } of alterations) {
+    const key = `${resourceType}/${resourceName}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  for (const alteration of alterations) {
+    const { resourceType, resourceName, change } = alteration;
+    try {
+      if (counts.get(`${resourceType}/${resourceName}`) !== 1)
+        throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
+      const { resource, scope } = resourceOf(alteration, needs.nodeId);
+      await needs.topicAdmin.alterConfigs(resource, (current) => change(current, scope, needs.config()), validateOnly);
+      results.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
+    } catch (error) {
+      results.push(refusedAlteration(alteration, error));
+    }
+  }
+  return results;
+}
+
+export function refusedAlteration(
+  { resourceType, resourceName }: { resourceType: number; resourceName: string },
+  error: unknown,
+): AlterationResult {
+  const errorMessage = error instanceof KafkaError ? error.message : null;
+  return { errorCode: errorCodeOf(error), errorMessage, resourceType, resourceName };
+}
+
+function resourceOf({ resourceType, resourceName: name }: Alteration, nodeId: number): { resource: ConfigResource; scope: ConfigScope } {
+  if (resourceType === RESOURCE_TYPE.topic) return { resource: { type: 'topic', name }, scope: 'topic' };
+  if (resourceType !== RESOURCE_TYPE.broker) {
+    throw new KafkaError('INVALID_REQUEST', `Configs of resource type ${resourceType} are not implemented.`);
+  }
+  if (name === '') return { resource: { type: 'broker', name: '' }, scope: 'cluster default' };
+  requireThisBroker(name, nodeId);
+  return { resource: { type: 'broker', name: String(nodeId) }, scope: 'broker' };
+}

@@ -1,0 +1,37 @@
+import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import { CreatePartitions } from '../protocol/messages/create-partitions.ts';
+import type { ResponseTo } from '../protocol/schema.ts';
+import { handler } from './handler.ts';
+import type { Needs } from './services.ts';
+
+type Result = ResponseTo<typeof CreatePartitions>['results'][number];
+
+/**
+ * CreatePartitions (37): makes topics grow.
+ *
+ * Versions: v2 flexible · v3 THROTTLING_QUOTA_EXCEEDED may be answered
+ * Behaviour: the new partitions can be used when the answer leaves; a count that is not larger than the present one is INVALID_PARTITIONS.
+ * Deviations from Apache Kafka: none known.
+ */
+export const createPartitions = handler(CreatePartitions, [0, 3], ({ topicAdmin }: Needs<'topicAdmin'>) => ({
+  async handle({ topics, validateOnly }) {
+    const results: Result[] = [];
+    const counts = new Map<string, number>();
+    for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const { name, count, assignments } of topics) {
+      try {
+        if (counts.get(name) !== 1) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+        await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly);
+        results.push({ name, errorCode: 0, errorMessage: null });
+      } catch (error) {
+        results.push(refused(name, error));
+      }
+    }
+    return { results };
+  },
+  refuse: (request, error) => ({ results: request.topics.map(({ name }) => refused(name, error)) }),
+}));
+
+function refused(name: string, error: unknown): Result {
+  return { name, errorCode: errorCodeOf(error), errorMessage: error instanceof KafkaError ? error.message : null };
+}

@@ -1,0 +1,69 @@
+import type { ErrorName } from '../core/error-codes.ts';
+import { KafkaError } from '../core/errors.ts';
+import { FindCoordinator } from '../protocol/messages/find-coordinator.ts';
+import type { ResponseTo } from '../protocol/schema.ts';
+import { type Handling, handler, type RequestContext } from './handler.ts';
+import type { Needs } from './services.ts';
+
+const GROUP = 0;
+const TRANSACTION = 1;
+const SHARE = 2;
+
+/** First version in which the key type may be `SHARE` (KIP-932); before it is refused key by key. */
+const BATCHED_SINCE = 4;
+
+/** How long the answer waits for the group to be loaded: loading takes milliseconds, and clients that are told to come again wait longer. */
+const READY_WAIT_MS = 1000;
+
+type Coordinator = NonNullable<ResponseTo<typeof FindCoordinator>['coordinators']>[number];
+
+/**
+ * FindCoordinator (10): the broker that coordinates a group.
+ *
+ * Versions: v1 key type and error message · v3 flexible · v4 several keys (KIP-699) · v6 share groups (KIP-932)
+ * Behaviour:
+ * - The first call creates __consumer_offsets. The answer waits a little for the group to be loaded, so that what follows succeeds.
+ * - An unknown key type is INVALID_REQUEST, for every key.
+ * Deviations from Apache Kafka:
+ * - A transactional id (type 1) is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, on which clients give up at once: there are no
+ *   transactions. A share group (type 2) is INVALID_REQUEST at every version: there are no share groups.
+ * - Kafka answers COORDINATOR_NOT_AVAILABLE while __consumer_offsets is being created; here the answer waits for it.
+ */
+export const findCoordinator = handler(
+  FindCoordinator,
+  [0, 6],
+  ({ endpoints, groups, topicAdmin }: Needs<'endpoints' | 'groups' | 'topicAdmin'>): Handling<typeof FindCoordinator> => {
+    const find = async (key: string, type: number, context: RequestContext): Promise<Coordinator> => {
+      if (type === TRANSACTION) return failed(key, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
+      if (type === SHARE) return failed(key, 'INVALID_REQUEST', '');
+      await groups.ready(key, READY_WAIT_MS);
+      const { host, nodeId, port } = endpoints.self(context.arrival);
+      return { key, nodeId, host, port, errorCode: 0, errorMessage: '' };
+    };
+    return {
+      async handle(request, context) {
+        const { version } = context;
+        const type = request.keyType;
+        const isBatched = version >= BATCHED_SINCE;
+        if (![GROUP, TRANSACTION, SHARE].includes(type) || (type === SHARE && !isBatched))
+          throw new KafkaError('INVALID_REQUEST', MALFORMED);
+        if (type === GROUP) await topicAdmin.ensureOffsetsTopic();
+        if (isBatched) return { coordinators: await Promise.all(request.coordinatorKeys.map((key) => find(key, type, context))) };
+        const { errorCode, errorMessage, host, nodeId, port } = await find(request.key, type, context);
+        return { errorCode, errorMessage: errorCode === 0 ? 'NONE' : errorMessage, nodeId, host, port };
+      },
+      refuse(request, error, { version }) {
+        if (version < BATCHED_SINCE) return { errorCode: error.code, errorMessage: error.message, nodeId: -1, host: '', port: -1 };
+        return { coordinators: request.coordinatorKeys.map((key) => failed(key, error.errorName, error.message)) };
+      },
+    };
+  },
+);
+
+/** Kafka's words. */
+const MALFORMED =
+  'This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.';
+
+function failed(key: string, error: ErrorName, errorMessage: string): Coordinator {
+  return { key, nodeId: -1, host: '', port: -1, errorCode: new KafkaError(error).code, errorMessage };
+}

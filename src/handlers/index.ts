@@ -1,0 +1,46 @@
+import { alterConfigs } from './alter-configs.ts';
+import { apiVersions } from './api-versions.ts';
+import { createPartitions } from './create-partitions.ts';
+import { createTopics } from './create-topics.ts';
+import { deleteTopics } from './delete-topics.ts';
+import { describeCluster } from './describe-cluster.ts';
+import { describeConfigs } from './describe-configs.ts';
+import { fetch } from './fetch.ts';
+import { findCoordinator } from './find-coordinator.ts';
+import { heartbeat } from './heartbeat.ts';
+import { incrementalAlterConfigs } from './incremental-alter-configs.ts';
+import { initProducerId } from './init-producer-id.ts';
+import { joinGroup } from './join-group.ts';
+import { leaveGroup } from './leave-group.ts';
+import { listOffsets } from './list-offsets.ts';
+import { metadata } from './metadata.ts';
+import { offsetCommit } from './offset-commit.ts';
+import { offsetFetch } from './offset-fetch.ts';
+import { produce } from './produce.ts';
+import type { AnyHandler } from './registry.ts';
+import type { Services } from './services.ts';
+import { syncGroup } from './sync-group.ts';
+
+/** THE registry: every API that this broker serves, in key order. Dispatch, ApiVersions and the docs derive from it. */
+export const HANDLERS: readonly AnyHandler<Services>[] = [
+  produce, // 0
+  fetch, // 1
+  listOffsets, // 2
+  metadata, // 3
+  offsetCommit, // 8
+  offsetFetch, // 9
+  findCoordinator, // 10
+  joinGroup, // 11
+  heartbeat, // 12
+  leaveGroup, // 13
+  syncGroup, // 14
+  apiVersions, // 18
+  createTopics, // 19
+  deleteTopics, // 20
+  initProducerId, // 22
+  describeConfigs, // 32
+  alterConfigs, // 33
+  createPartitions, // 37
+  incrementalAlterConfigs, // 44
+  describeCluster, // 60
+];

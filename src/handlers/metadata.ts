@@ -1,0 +1,107 @@
+import { ERROR_CODES, type ErrorName } from '../core/error-codes.ts';
+import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import type { TopicImage } from '../metadata/image.ts';
+import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
+import { checkTopicName } from '../metadata/topic-rules.ts';
+import { Metadata } from '../protocol/messages/metadata.ts';
+import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
+import { ZERO_UUID } from '../protocol/wire.ts';
+import { handler } from './handler.ts';
+import { CLUSTER_OPERATIONS, NO_OPERATIONS, TOPIC_OPERATIONS } from './operations.ts';
+import type { Needs } from './services.ts';
+
+type Request = RequestOf<typeof Metadata>;
+type TopicReply = ResponseTo<typeof Metadata>['topics'][number];
+
+/**
+ * Metadata (3): the brokers, and for each topic its partitions with their leaders.
+ *
+ * Versions: v0 an empty list means all topics · v1 null means all, rack, controller · v2 cluster id · v4 auto-creation can be switched off ·
+ * v5 offline replicas · v7 leader epochs (KIP-320) · v8 authorized operations (KIP-430) · v9 flexible · v10 topic ids (KIP-516) ·
+ * v12 topics by id · v13 top-level error
+ * Behaviour:
+ * - Every topic that is asked for is answered, in the order of the request: platformatic maps errors by index.
+ * - A topic that does not exist is created before the answer, if the client and auto.create.topics.enable allow it. Apache Kafka answers
+ *   UNKNOWN_TOPIC_OR_PARTITION first and creates it behind that; kafkajs consumers then fail.
+ * - Brokers are named as the client arrived (endpoints.ts). The controller is this broker: any broker carries out admin requests.
+ * Deviations from Apache Kafka: the synchronous creation.
+ */
+export const metadata = handler(Metadata, [0, 13], (needs: Needs<'metadata' | 'endpoints' | 'topicAdmin' | 'config' | 'nodeId'>) => {
+  const { metadata: feed, endpoints, topicAdmin, config, nodeId } = needs;
+
+  const replyTo = async (wanted: NonNullable<Request['topics']>[number], request: Request): Promise<TopicReply> => {
+    const { name, topicId } = wanted;
+    if (name === null || topicId !== ZERO_UUID) {
+      const topic = feed.current.topicById(topicId);
+      return topic ? topicReply(topic, request) : failed(null, topicId, 'UNKNOWN_TOPIC_ID');
+    }
+    const topic = feed.current.topic(name);
+    if (topic) return topicReply(topic, request);
+    try {
+      checkTopicName(name);
+      if (!request.allowAutoTopicCreation || !config().bool('auto.create.topics.enable'))
+        throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+      await topicAdmin.autoCreate(name);
+      const created = feed.current.topic(name);
+      if (!created) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'); // deleted again meanwhile
+      return topicReply(created, request);
+    } catch (error) {
+      return { ...failed(name, ZERO_UUID, 'UNKNOWN_TOPIC_OR_PARTITION'), errorCode: errorCodeOf(error) };
+    }
+  };
+
+  const respond = (topics: TopicReply[], request: Request, context: { arrival: Parameters<typeof endpoints.brokers>[0] }) => ({
+    brokers: endpoints.brokers(context.arrival),
+    clusterId: feed.current.clusterId,
+    controllerId: nodeId,
+    topics,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NO_OPERATIONS,
+    errorCode: 0,
+  });
+
+  return {
+    handle(request, context) {
+      const { topics } = request;
+      if (topics === null || (context.version === 0 && topics.length === 0)) {
+        return respond(
+          [...feed.current.topics()].map((topic) => topicReply(topic, request)),
+          request,
+          context,
+        );
+      }
+      return (async () => {
+        const replies: TopicReply[] = [];
+        for (const wanted of topics) replies.push(await replyTo(wanted, request));
+        return respond(replies, request, context);
+      })();
+    },
+    refuse: (request, error, context) => ({
+      ...respond([], request, context),
+      topics: (request.topics ?? []).map(({ name, topicId }) => failed(name, topicId, error.errorName)),
+      errorCode: error.code,
+    }),
+  };
+});
+
+function topicReply({ name, topicId, partitions }: TopicImage, request: Request): TopicReply {
+  return {
+    errorCode: 0,
+    name,
+    topicId,
+    isInternal: INTERNAL_TOPICS.has(name),
+    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS,
+    partitions: partitions.map(({ partition, leader, leaderEpoch, replicas, isr }) => ({
+      errorCode: leader < 0 ? ERROR_CODES.LEADER_NOT_AVAILABLE.code : 0,
+      partitionIndex: partition,
+      leaderId: leader,
+      leaderEpoch,
+      replicaNodes: replicas,
+      isrNodes: isr,
+      offlineReplicas: [],
+    })),
+  };
+}
+
+function failed(name: string | null, topicId: string, error: ErrorName): TopicReply {
+  return { errorCode: ERROR_CODES[error].code, name, topicId, isInternal: name !== null && INTERNAL_TOPICS.has(name), partitions: [] };
+}

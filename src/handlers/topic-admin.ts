@@ -1,0 +1,128 @@
+import { type BrokerConfig, createConfigs } from '../config.ts';
+import { KafkaError } from '../core/errors.ts';
+import { alterConfigs } from '../metadata/config-writes.ts';
+import type { MetadataFeed } from '../metadata/image-feed.ts';
+import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
+import type { ConfigResource } from '../metadata/keys.ts';
+import type { MetadataStore } from '../metadata/store.ts';
+import type { TopicCounts } from '../metadata/topic-rules.ts';
+import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
+import type { RandomBytes } from '../metadata/uuid.ts';
+
+export interface NewTopic extends TopicCounts {
+  readonly name: string;
+  readonly configs: readonly { readonly name: string; readonly value: string | null }[];
+}
+
+/** A topic as it was, or would be, created. */
+export interface PlannedTopic {
+  /** Zero partitions are never planned. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+export interface TopicAdminOptions {
+  readonly store: MetadataStore;
+  readonly metadata: MetadataFeed;
+  readonly config: () => BrokerConfig;
+  readonly randomBytes: RandomBytes;
+}
+
+/**
+ * What an admin asks of the cluster, carried out by this broker: checks, a conditional write to the store, and the wait until this broker's own
+ * image shows it, so that an answer is never ahead of what the next request sees.
+ */
+export class TopicAdmin {
+  private readonly options: TopicAdminOptions;
+  /** Creations under way that nobody asked for by name: auto-created and internal topics, which many requests want at once. */
+  private readonly creating = new Map<string, Promise<void>>();
+
+  constructor(options: TopicAdminOptions) {
+    this.options = options;
+  }
+
+  /** @throws KafkaError with Kafka's code and message */
+  async create(topic: NewTopic, validateOnly: boolean): Promise<PlannedTopic> {
+    const { store, metadata, config, randomBytes } = this.options;
+    const defaults = { partitions: config().int('num.partitions'), replicationFactor: config().int('default.replication.factor') };
+    const { configs: entries, ...counts } = topic;
+    const plan = planTopic(metadata.current, counts, defaults, randomBytes);
+    const configs = createConfigs(entries, config());
+    if (!validateOnly) {
+      const { revision } = await createTopic(store, metadata.current, { name: topic.name, configs }, plan, randomBytes);
+      await metadata.waitFor(revision);
+    }
+    return { partitions: plan.length, replicationFactor: plan[0]!.length, configs };
+  }
+
+  /** A topic that a client named and that does not exist, with the broker's defaults; one with the settings of its own if it is internal. */
+  autoCreate(name: string): Promise<void> {
+    if (name === OFFSETS_TOPIC) return this.ensureOffsetsTopic();
+    return this.once(name, { name, partitions: -1, replicationFactor: -1, configs: [] });
+  }
+
+  /** Resolves when __consumer_offsets exists. */
+  ensureOffsetsTopic(): Promise<void> {
+    if (this.options.metadata.current.topic(OFFSETS_TOPIC)) return Promise.resolve();
+    const config = this.options.config();
+    return this.once(OFFSETS_TOPIC, {
+      name: OFFSETS_TOPIC,
+      partitions: config.int('offsets.topic.num.partitions'),
+      replicationFactor: config.int('offsets.topic.replication.factor'),
+      configs: [
+        { name: 'cleanup.policy', value: 'compact' },
+        { name: 'compression.type', value: 'producer' },
+        { name: 'segment.bytes', value: String(config.int('offsets.topic.segment.bytes')) },
+      ],
+    });
+  }
+
+  /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, TOPIC_DELETION_DISABLED */
+  async delete(topic: { name: string; topicId?: string }): Promise<void> {
+    if (!this.options.config().bool('delete.topic.enable')) throw new KafkaError('TOPIC_DELETION_DISABLED');
+    const { revision } = await deleteTopic(this.options.store, topic);
+    await this.options.metadata.waitFor(revision);
+  }
+
+  /** @param assignments replicas of the new partitions; null lets the broker choose */
+  async grow(name: string, count: number, assignments: readonly (readonly number[])[] | null, validateOnly: boolean): Promise<void> {
+    const { store, metadata } = this.options;
+    const plan: TopicPlan = planPartitions(metadata.current, name, count, assignments);
+    if (validateOnly) return;
+    const { revision } = await addPartitions(store, metadata.current, name, plan);
+    await metadata.waitFor(revision);
+  }
+
+  /** Replaces what is set for a resource by `change` of it; what `change` throws ends the call. */
+  async alterConfigs(
+    resource: ConfigResource,
+    change: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+    validateOnly: boolean,
+  ): Promise<void> {
+    const { store, metadata } = this.options;
+    if (validateOnly) {
+      if (resource.type === 'topic' && !metadata.current.topic(resource.name)) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+      change(metadata.current.configs(resource));
+      return;
+    }
+    const { revision } = await alterConfigs(store, resource, change);
+    await metadata.waitFor(revision);
+  }
+
+  private once(name: string, topic: NewTopic): Promise<void> {
+    const running = this.creating.get(name);
+    if (running) return running;
+    const creation = this.createIfAbsent(topic).finally(() => this.creating.delete(name));
+    this.creating.set(name, creation);
+    return creation;
+  }
+
+  private async createIfAbsent(topic: NewTopic): Promise<void> {
+    try {
+      await this.create(topic, false);
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.errorName !== 'TOPIC_ALREADY_EXISTS') throw error;
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import {
+  CLUSTER_ID_KEY,
+  type ConfigResource,
+  configKey,
+  FEATURES_KEY,
+  knownBrokerKey,
+  liveBrokerKey,
+  partitionKey,
+  topicKey,
+} from './keys.ts';
+import { SharedMap } from './shared-map.ts';
+import type { Rev } from './store.ts';
+import type { BrokerValue, KnownBrokerValue, PartitionValue } from './values.ts';
+
+export interface PartitionImage extends PartitionValue {
+  readonly topicId: string;
+  readonly partition: number;
+  /** The revision of the partition's key: the condition of every write to it. */
+  readonly rev: Rev;
+}
+
+export interface TopicImage {
+  readonly name: string;
+  readonly topicId: string;
+  readonly rev: Rev;
+  /** Partition n at index n. */
+  readonly partitions: readonly PartitionImage[];
+}
+
+/** A broker that is registered and whose lease holds. */
+export interface BrokerImage extends BrokerValue {
+  readonly id: number;
+  /** The broker epoch: the revision of its registration. */
+  readonly epoch: Rev;
+}
+
+/** A broker that was registered once, alive or not. */
+export interface KnownBrokerImage extends KnownBrokerValue {
+  readonly id: number;
+  /** The epoch of its last registration. */
+  readonly epoch: Rev;
+}
+
+export interface ConfigImage {
+  readonly values: ReadonlyMap<string, string>;
+  readonly rev: Rev;
+}
+
+/** A value together with the revision of its key. */
+export interface Versioned<T> {
+  readonly value: T;
+  readonly rev: Rev;
+}
+
+/** The parts of an image; the next image shares those that did not change. */
+export interface ImageParts {
+  readonly revision: Rev;
+  readonly clusterId: Versioned<string>;
+  readonly features: Versioned<ReadonlyMap<string, number>>;
+  readonly topics: SharedMap<TopicImage>;
+  /** Topic id -> name. */
+  readonly topicNames: SharedMap<string>;
+  /** Topic id -> partitions by number, also of topics that are not yet, or no longer, named by a topic key. */
+  readonly partitions: SharedMap<readonly (PartitionImage | undefined)[]>;
+  readonly brokers: ReadonlyMap<number, BrokerImage>;
+  readonly knownBrokers: ReadonlyMap<number, KnownBrokerImage>;
+  /** Config key -> overrides. */
+  readonly configs: SharedMap<ConfigImage>;
+}
+
+const NO_CONFIGS: ReadonlyMap<string, string> = new Map();
+
+/** An immutable picture of the cluster as of one revision of the metadata store. */
+export class MetadataImage {
+  static readonly empty = new MetadataImage({
+    revision: 0,
+    clusterId: { value: '', rev: 0 },
+    features: { value: new Map(), rev: 0 },
+    topics: SharedMap.empty(),
+    topicNames: SharedMap.empty(),
+    partitions: SharedMap.empty(),
+    brokers: new Map(),
+    knownBrokers: new Map(),
+    configs: SharedMap.empty(),
+  });
+
+  /** For the next image only. */
+  readonly parts: ImageParts;
+
+  constructor(parts: ImageParts) {
+    this.parts = parts;
+  }
+
+  get revision(): Rev {
+    return this.parts.revision;
+  }
+
+  /** 22 characters; empty until the first broker of the cluster has started. */
+  get clusterId(): string {
+    return this.parts.clusterId.value;
+  }
+
+  /** Finalized feature levels by name. */
+  get features(): ReadonlyMap<string, number> {
+    return this.parts.features.value;
+  }
+
+  /** The revision at which the features were last changed: their epoch in ApiVersions. */
+  get featuresEpoch(): Rev {
+    return this.parts.features.rev;
+  }
+
+  get topicCount(): number {
+    return this.parts.topics.size;
+  }
+
+  /** In no particular order. */
+  topics(): IterableIterator<TopicImage> {
+    return this.parts.topics.values();
+  }
+
+  topic(name: string): TopicImage | undefined {
+    return this.parts.topics.get(name);
+  }
+
+  topicById(topicId: string): TopicImage | undefined {
+    const name = this.parts.topicNames.get(topicId);
+    return name === undefined ? undefined : this.parts.topics.get(name);
+  }
+
+  partition(topicName: string, partition: number): PartitionImage | undefined {
+    return this.parts.topics.get(topicName)?.partitions[partition];
+  }
+
+  /** Registered and alive. */
+  get brokers(): ReadonlyMap<number, BrokerImage> {
+    return this.parts.brokers;
+  }
+
+  /** All that ever registered. */
+  get knownBrokers(): ReadonlyMap<number, KnownBrokerImage> {
+    return this.parts.knownBrokers;
+  }
+
+  /** What was set for this resource alone; empty when nothing was. */
+  configs(resource: ConfigResource): ReadonlyMap<string, string> {
+    return this.parts.configs.get(configKey(resource))?.values ?? NO_CONFIGS;
+  }
+
+  /** Topic ids that have partition keys but no topic key, with the partition numbers: left behind by a crash, or being created or deleted right now. */
+  *orphans(): Generator<{ topicId: string; partitions: number[] }> {
+    for (const [topicId, partitions] of this.parts.partitions.entries()) {
+      if (this.parts.topicNames.get(topicId) === undefined) {
+        yield { topicId, partitions: partitions.flatMap((partition) => partition?.partition ?? []) };
+      }
+    }
+  }
+
+  /** The keys that this image was made of, with their revisions. */
+  *keys(): Generator<[key: string, rev: Rev]> {
+    const { clusterId, features, topics, partitions, brokers, knownBrokers, configs } = this.parts;
+    if (clusterId.rev > 0) yield [CLUSTER_ID_KEY, clusterId.rev];
+    if (features.rev > 0) yield [FEATURES_KEY, features.rev];
+    for (const topic of topics.values()) yield [topicKey(topic.name), topic.rev];
+    for (const [topicId, all] of partitions.entries()) {
+      for (const one of all) if (one) yield [partitionKey(topicId, one.partition), one.rev];
+    }
+    for (const broker of brokers.values()) yield [liveBrokerKey(broker.id), broker.epoch];
+    for (const broker of knownBrokers.values()) yield [knownBrokerKey(broker.id), broker.epoch];
+    for (const [key, config] of configs.entries()) yield [key, config.rev];
+  }
+}

@@ -1,0 +1,48 @@
+/** The keys of the metadata store, and what each stands for. */
+
+/** What a config belongs to; the name of a broker resource is its id, or empty for the default of all brokers. */
+export type ConfigResourceType = 'topic' | 'broker' | 'group';
+
+export interface ConfigResource {
+  readonly type: ConfigResourceType;
+  readonly name: string;
+}
+
+export const CLUSTER_ID_KEY = '/cluster/id';
+export const FEATURES_KEY = '/features';
+export const PRODUCER_IDS_KEY = '/pid/next';
+
+export const topicKey = (name: string) => `/t/${name}`;
+export const partitionKey = (topicId: string, partition: number) => `/p/${topicId}/${partition}`;
+export const partitionsPrefix = (topicId: string) => `/p/${topicId}/`;
+/** Under the broker's lease. The revision of this key is the broker epoch. */
+export const liveBrokerKey = (id: number) => `/b/live/${id}`;
+/** Never expires. Its revision is the epoch of the broker's last registration: both keys are written together. */
+export const knownBrokerKey = (id: number) => `/b/known/${id}`;
+export const configKey = (resource: ConfigResource) => `/cfg/${resource.type}/${resource.name}`;
+
+export type ParsedKey =
+  | { readonly kind: 'topic'; readonly name: string }
+  | { readonly kind: 'partition'; readonly topicId: string; readonly partition: number }
+  | { readonly kind: 'live' | 'known'; readonly id: number }
+  | { readonly kind: 'config'; readonly resource: ConfigResource }
+  | { readonly kind: 'clusterId' | 'features' };
+
+const PARTITION_KEY = /^\/p\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
+const BROKER_KEY = /^\/b\/(live|known)\/(0|[1-9]\d{0,9})$/;
+const CONFIG_KEY = /^\/cfg\/(topic|broker|group)\/(.*)$/s;
+
+/** What a key stands for; undefined for the keys that the image has no use for. */
+export function parseKey(key: string): ParsedKey | undefined {
+  if (key.startsWith('/p/')) {
+    const match = PARTITION_KEY.exec(key);
+    return match ? { kind: 'partition', topicId: match[1]!, partition: Number(match[2]) } : undefined;
+  }
+  if (key.startsWith('/t/')) return { kind: 'topic', name: key.slice('/t/'.length) };
+  if (key === CLUSTER_ID_KEY) return { kind: 'clusterId' };
+  if (key === FEATURES_KEY) return { kind: 'features' };
+  const broker = BROKER_KEY.exec(key);
+  if (broker) return { kind: broker[1] === 'live' ? 'live' : 'known', id: Number(broker[2]) };
+  const config = CONFIG_KEY.exec(key);
+  return config ? { kind: 'config', resource: { type: config[1] as ConfigResourceType, name: config[2]! } } : undefined;
+}

@@ -1,0 +1,187 @@
+/** The values in the metadata store: JSON in UTF-8, checked when read. Fields that this version does not know are left out. */
+
+export interface TopicValue {
+  readonly topicId: string;
+  /** Partitions 0 to n - 1 exist; keys of higher ones belong to a change that is not finished. */
+  readonly partitions: number;
+}
+
+export interface PartitionValue {
+  readonly replicas: readonly number[];
+  readonly adding: readonly number[];
+  readonly removing: readonly number[];
+  /** In-sync replicas. */
+  readonly isr: readonly number[];
+  /** KIP-966: eligible leader replicas. */
+  readonly elr: readonly number[];
+  /** -1: none. */
+  readonly leader: number;
+  /** The registration under which the leader leads; it leads under no other. */
+  readonly leaderBrokerEpoch: number;
+  readonly leaderEpoch: number;
+  readonly partitionEpoch: number;
+}
+
+export interface ListenerValue {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly securityProtocol: string;
+}
+
+export interface BrokerValue {
+  readonly listeners: readonly ListenerValue[];
+  readonly rack: string | null;
+  /** directory.id of its meta.properties. */
+  readonly directoryId: string;
+}
+
+export interface KnownBrokerValue {
+  readonly rack: string | null;
+  readonly directoryId: string;
+}
+
+/** A value in the store that this version cannot read. */
+export class BrokenValueError extends Error {
+  override name = 'BrokenValueError';
+  constructor(key: string, what: string) {
+    super(`metadata key ${key}: ${what}`);
+  }
+}
+
+export function encodeValue(
+  value: TopicValue | PartitionValue | BrokerValue | KnownBrokerValue | string | number | Readonly<Record<string, string | number>>,
+): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+export function parseTopic(key: string, bytes: Uint8Array): TopicValue {
+  const value = new Fields(key, bytes);
+  return { topicId: value.string('topicId'), partitions: value.integer('partitions', 1) };
+}
+
+export function parsePartition(key: string, bytes: Uint8Array): PartitionValue {
+  const value = new Fields(key, bytes);
+  return {
+    replicas: value.brokers('replicas'),
+    adding: value.brokers('adding'),
+    removing: value.brokers('removing'),
+    isr: value.brokers('isr'),
+    elr: value.brokers('elr'),
+    leader: value.integer('leader', -1),
+    leaderBrokerEpoch: value.integer('leaderBrokerEpoch', -1),
+    leaderEpoch: value.integer('leaderEpoch', 0),
+    partitionEpoch: value.integer('partitionEpoch', 0),
+  };
+}
+
+export function parseBroker(key: string, bytes: Uint8Array): BrokerValue {
+  const value = new Fields(key, bytes);
+  const listeners = value.objects('listeners').map((listener) => ({
+    name: listener.string('name'),
+    host: listener.string('host'),
+    port: listener.integer('port', 0),
+    securityProtocol: listener.string('securityProtocol'),
+  }));
+  return { listeners, rack: value.stringOrNull('rack'), directoryId: value.string('directoryId') };
+}
+
+export function parseKnownBroker(key: string, bytes: Uint8Array): KnownBrokerValue {
+  const value = new Fields(key, bytes);
+  return { rack: value.stringOrNull('rack'), directoryId: value.string('directoryId') };
+}
+
+export function parseConfigs(key: string, bytes: Uint8Array): ReadonlyMap<string, string> {
+  const value = new Fields(key, bytes);
+  return new Map(value.names().map((name) => [name, value.string(name)]));
+}
+
+/** Finalized feature levels by name. */
+export function parseFeatures(key: string, bytes: Uint8Array): ReadonlyMap<string, number> {
+  const value = new Fields(key, bytes);
+  return new Map(value.names().map((name) => [name, value.integer(name, 0)]));
+}
+
+export function parseText(key: string, bytes: Uint8Array): string {
+  const value = parseJson(key, bytes);
+  if (typeof value !== 'string' || value === '') throw new BrokenValueError(key, 'must be a text');
+  return value;
+}
+
+export function parseInteger(key: string, bytes: Uint8Array): number {
+  const value = parseJson(key, bytes);
+  if (!isInteger(value, 0)) throw new BrokenValueError(key, 'must be an integer from 0');
+  return value;
+}
+
+/** One JSON object, read field by field; every failure names the key and the field. */
+class Fields {
+  private readonly key: string;
+  private readonly fields: Map<string, unknown>;
+
+  constructor(key: string, source: Uint8Array | object) {
+    this.key = key;
+    const value = source instanceof Uint8Array ? parseJson(key, source) : source;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BrokenValueError(key, 'must be an object');
+    this.fields = new Map(Object.entries(value));
+  }
+
+  names(): string[] {
+    return [...this.fields.keys()];
+  }
+
+  string(name: string): string {
+    const value = this.fields.get(name);
+    if (typeof value !== 'string') throw this.broken(name, 'must be a text');
+    return value;
+  }
+
+  stringOrNull(name: string): string | null {
+    return this.fields.get(name) === null ? null : this.string(name);
+  }
+
+  integer(name: string, least: number): number {
+    const value = this.fields.get(name);
+    if (!isInteger(value, least)) throw this.broken(name, `must be an integer from ${least}`);
+    return value;
+  }
+
+  /** Broker ids. */
+  brokers(name: string): number[] {
+    return this.list(name).map((value) => {
+      if (!isInteger(value, 0)) throw this.broken(name, 'must be a list of broker ids');
+      return value;
+    });
+  }
+
+  objects(name: string): Fields[] {
+    return this.list(name).map((value) => {
+      if (typeof value !== 'object' || value === null) throw this.broken(name, 'must be a list of objects');
+      return new Fields(this.key, value);
+    });
+  }
+
+  private list(name: string): unknown[] {
+    const value = this.fields.get(name);
+    if (!Array.isArray(value)) throw this.broken(name, 'must be a list');
+    return value;
+  }
+
+  private broken(name: string, what: string): BrokenValueError {
+    return new BrokenValueError(this.key, `"${name}" ${what}`);
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parseJson(key: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw new BrokenValueError(key, 'is not JSON in UTF-8');
+  }
+}
+
+function isInteger(value: unknown, least: number): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
+}

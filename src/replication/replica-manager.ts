@@ -1,0 +1,106 @@
+import type { BrokerConfig } from '../config.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Purgatory } from '../core/purgatory.ts';
+import type { MetadataImage, TopicImage } from '../metadata/image.ts';
+import type { ImageChanges } from '../metadata/image-changes.ts';
+import type { MetadataFeed } from '../metadata/image-feed.ts';
+import type { LogStore } from '../storage/log-store.ts';
+import { logConfigOf } from './log-config.ts';
+import { Partition } from './partition.ts';
+
+export interface ReplicaManagerOptions {
+  readonly nodeId: number;
+  readonly logs: LogStore;
+  readonly metadata: MetadataFeed;
+  readonly purgatory: Purgatory;
+  readonly config: () => BrokerConfig;
+}
+
+/** All partitions of this broker. It follows the metadata image: what the image does not show is not served. */
+export class ReplicaManager {
+  private readonly options: ReplicaManagerOptions;
+  /** Topic id -> partitions by number, those that were used since the start. */
+  private readonly partitions = new Map<string, Partition[]>();
+  private readonly stopListening: () => void;
+
+  constructor(options: ReplicaManagerOptions) {
+    this.options = options;
+    this.stopListening = options.metadata.onChange((image, changes) => this.follow(image, changes));
+  }
+
+  close(): void {
+    this.stopListening();
+  }
+
+  /** @throws KafkaError UNKNOWN_TOPIC_ID */
+  nameOf(topicId: string): string {
+    const topic = this.options.metadata.current.topicById(topicId);
+    if (!topic) throw new KafkaError('UNKNOWN_TOPIC_ID');
+    return topic.name;
+  }
+
+  /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION */
+  requireExists(topic: string, index: number): void {
+    if (!this.options.metadata.current.partition(topic, index)) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+  }
+
+  /** The partition, which this broker must lead. @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER */
+  leader(topicName: string, index: number): Partition {
+    const topic = this.options.metadata.current.topic(topicName);
+    const state = topic?.partitions[index];
+    if (!topic || !state) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+    if (state.leader !== this.options.nodeId) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+    return this.partitions.get(topic.topicId)?.[index] ?? this.open(topic, index);
+  }
+
+  /** The brokers' defaults for topics changed: every log gets its configuration anew. */
+  reconfigure(): void {
+    for (const topic of this.options.metadata.current.topics()) this.configure(topic);
+  }
+
+  private open(topic: TopicImage, index: number): Partition {
+    const { logs, purgatory } = this.options;
+    const { name, topicId } = topic;
+    const log = logs.log({ topic: name, partition: index }, topicId, this.configOf(name));
+    const partition = new Partition({ topic: name, topicId, index }, topic.partitions[index]!.leaderEpoch, log, purgatory);
+    const all = this.partitions.get(topicId);
+    if (all) all[index] = partition;
+    else {
+      const list: Partition[] = [];
+      list[index] = partition;
+      this.partitions.set(topicId, list);
+    }
+    return partition;
+  }
+
+  private follow(image: MetadataImage, changes: ImageChanges): void {
+    for (const topic of changes.deletedTopics) this.remove(topic);
+    for (const { topic, partition } of changes.partitions) {
+      const known = this.partitions.get(topic.topicId)?.[partition.partition];
+      if (known && known.leaderEpoch !== partition.leaderEpoch) known.becomeLeader(partition.leaderEpoch);
+    }
+    for (const { type, name } of changes.configs) {
+      const topic = type === 'topic' ? image.topic(name) : undefined;
+      if (topic) this.configure(topic);
+    }
+  }
+
+  private remove({ name, topicId, partitions }: TopicImage): void {
+    for (const partition of partitions) this.options.logs.delete({ topic: name, partition: partition.partition });
+    const used = this.partitions.get(topicId) ?? [];
+    this.partitions.delete(topicId);
+    for (const partition of used) if (partition) this.options.purgatory.wake(partition.key);
+  }
+
+  private configure({ name, topicId }: TopicImage): void {
+    const used = this.partitions.get(topicId);
+    if (!used) return;
+    const config = this.configOf(name);
+    for (const partition of used) partition?.configure(config);
+  }
+
+  private configOf(topic: string) {
+    const overrides = this.options.metadata.current.configs({ type: 'topic', name: topic });
+    return logConfigOf(this.options.config().topic(overrides));
+  }
+}

@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto';
+import type { BrokerConfig } from './config.ts';
+import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
+import { replicatedLog } from './coordinator/replicated-log.ts';
+import type { Clock, Timer } from './core/clock.ts';
+import type { Files } from './core/files.ts';
+import type { Logger } from './core/logger.ts';
+import { Purgatory } from './core/purgatory.ts';
+import type { Listening, Transport } from './core/transport.ts';
+import { Endpoints } from './handlers/endpoints.ts';
+import { HANDLERS } from './handlers/index.ts';
+import { ProducerIds } from './handlers/producer-ids.ts';
+import { advertisedApis, makeRegistry } from './handlers/registry.ts';
+import type { Services } from './handlers/services.ts';
+import { TopicAdmin } from './handlers/topic-admin.ts';
+import { ensureCluster } from './metadata/cluster.ts';
+import { MetadataFeed } from './metadata/image-feed.ts';
+import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
+import { Registration } from './metadata/registration.ts';
+import type { MetadataStore } from './metadata/store.ts';
+import { sweepOrphans } from './metadata/topics.ts';
+import { Connections } from './network/listener.ts';
+import { FetchSessions } from './replication/fetch-sessions.ts';
+import { ReplicaManager } from './replication/replica-manager.ts';
+import { openDataDirectory } from './storage/data-directory.ts';
+import { type LogStore, openLogStore } from './storage/log-store.ts';
+
+export interface BrokerOptions {
+  readonly config: BrokerConfig;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** Created when missing, and locked. */
+  readonly dataDir: string;
+  /** Called once the data directory is locked. */
+  readonly openStore: () => Promise<MetadataStore>;
+  readonly logger: Logger;
+  /** Who holds the data directory, for whoever is refused it: "process 4711". */
+  readonly holder?: string;
+}
+
+export interface BrokerListener {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a client has not taken of its replies by then is lost at shutdown. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** A part of the broker that was started, and how it ends. */
+type Closer = () => void | Promise<void>;
+
+/** A running broker: the composition root. Parts are built in order and closed in reverse. */
+export class Broker {
+  readonly listeners: readonly BrokerListener[];
+  readonly clusterId: string;
+  private readonly topicAdmin: TopicAdmin;
+  private readonly closers: Closer[];
+  private closing: Promise<void> | null = null;
+
+  private constructor(listeners: readonly BrokerListener[], clusterId: string, topicAdmin: TopicAdmin, closers: Closer[]) {
+    this.listeners = listeners;
+    this.clusterId = clusterId;
+    this.topicAdmin = topicAdmin;
+    this.closers = closers;
+  }
+
+  /**
+   * Resolves when clients are served. On a failure everything that was started is closed again.
+   * @throws LockedError, StoreFormatError, Node's system errors (EADDRINUSE, EACCES, ...), Error with one line that says what to do
+   */
+  static async start(options: BrokerOptions): Promise<Broker> {
+    const closers: Closer[] = [];
+    try {
+      return await build(options, closers, (...parts) => new Broker(...parts, closers));
+    } catch (error) {
+      await closeAll(closers);
+      throw error;
+    }
+  }
+
+  /** -1 partitions: the broker's default. @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, ... */
+  async createTopic(name: string, options: { partitions?: number; configs?: Readonly<Record<string, string>> } = {}): Promise<void> {
+    const configs = Object.entries(options.configs ?? {}).map(([key, value]) => ({ name: key, value }));
+    await this.topicAdmin.create({ name, partitions: options.partitions ?? -1, replicationFactor: -1, configs }, false);
+  }
+
+  /** Answers what is under way, makes everything durable, and lets go of ports, files and timers. Closing twice is closing once. */
+  close(): Promise<void> {
+    this.closing ??= closeAll(this.closers);
+    return this.closing;
+  }
+}
+
+type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmin: TopicAdmin];
+
+async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
+  const { files, clock, logger, dataDir } = options;
+  const nodeId = options.config.int('node.id');
+  const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
+  closers.push(() => directory.release());
+  const store = await options.openStore();
+  closers.push(() => store.close());
+  const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
+  const logs = openLogStore({ directory, clock, clusterId, nodeId, logger });
+  closers.push(() => closeLogs(logs));
+  if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
+
+  const metadata = await MetadataFeed.open(store, {
+    clock,
+    onError: (error, stopped) =>
+      logger.error({ err: error }, stopped ? 'the metadata cannot be read any more' : 'a metadata change was not taken in'),
+  });
+  closers.push(() => metadata.close());
+  let config = dynamicConfig(options.config, metadata, nodeId);
+  const currentConfig = () => config;
+  const purgatory = new Purgatory(clock);
+  const replicas = new ReplicaManager({ nodeId, logs, metadata, purgatory, config: currentConfig });
+  closers.push(() => replicas.close());
+  metadata.onChange((_image, changes) => {
+    if (!changes.configs.some(({ type }) => type === 'broker')) return;
+    config = dynamicConfig(options.config, metadata, nodeId);
+    replicas.reconfigure();
+  });
+
+  const groups = makeGroups(options, metadata, replicas, currentConfig);
+  closers.push(() => groups.close());
+  const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
+  const services: Services = {
+    nodeId,
+    clock,
+    logger,
+    config: currentConfig,
+    store,
+    metadata,
+    topicAdmin,
+    replicas,
+    fetchSessions: new FetchSessions(clock, () => config.int('max.incremental.fetch.session.cache.slots'), randomSessionId),
+    groups,
+    purgatory,
+    endpoints: new Endpoints(nodeId, metadata, currentConfig),
+    advertised: advertisedApis(HANDLERS),
+    producerIds: new ProducerIds(store),
+  };
+
+  const connections = new Connections();
+  closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
+  const listeners = await listen(options, connections, services, closers);
+  await sweepOrphans(store, metadata.current);
+  const registration = await Registration.open({
+    store,
+    metadata,
+    clock,
+    broker: {
+      id: nodeId,
+      rack: config.string('broker.rack'),
+      directoryId: logs.meta.directoryId,
+      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT' })),
+    },
+    onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),
+    onRegained: () => logger.info({}, 'this broker is registered again'),
+  });
+  closers.push(() => registration.close());
+  nameStrays(logs, metadata, logger);
+  closers.push(repeat(clock, config.int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints()));
+  connections.begin();
+  return make(listeners, clusterId, topicAdmin);
+}
+
+function dynamicConfig(base: BrokerConfig, metadata: MetadataFeed, nodeId: number): BrokerConfig {
+  const of = (name: string) => metadata.current.configs({ type: 'broker', name });
+  return base.withDynamic(of(String(nodeId)), of(''));
+}
+
+function makeGroups(
+  { clock, logger }: BrokerOptions,
+  metadata: MetadataFeed,
+  replicas: ReplicaManager,
+  config: () => BrokerConfig,
+): GroupCoordinator {
+  return new GroupCoordinator({
+    clock,
+    logger,
+    openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock),
+    config: () => ({
+      initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
+      minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),
+      maxSessionTimeoutMs: config().int('group.max.session.timeout.ms'),
+      maxSize: config().int('group.max.size'),
+      offsetMetadataMaxBytes: config().int('offset.metadata.max.bytes'),
+      offsetsPartitions: metadata.current.topic(OFFSETS_TOPIC)?.partitions.length ?? config().int('offsets.topic.num.partitions'),
+      commitTimeoutMs: config().int('offsets.commit.timeout.ms'),
+    }),
+  });
+}
+
+async function listen(options: BrokerOptions, connections: Connections, services: Services, closers: Closer[]): Promise<BrokerListener[]> {
+  const { config, transport, clock, logger } = options;
+  const registry = makeRegistry(HANDLERS, services);
+  const bound: BrokerListener[] = [];
+  const open: Listening[] = [];
+  closers.push(async () => {
+    await Promise.all(open.map((listening) => listening.close()));
+  });
+  for (const { name, host, port } of config.listeners.listeners) {
+    const listening = await connections.listen(
+      { host, port },
+      {
+        registry,
+        transport,
+        clock,
+        logger,
+        listenerName: name,
+        maxRequestBytes: config.int('socket.request.max.bytes'),
+        maxIdleMs: config.long('connections.max.idle.ms'),
+        maxConnections: config.int('max.connections'),
+      },
+    );
+    open.push(listening);
+    bound.push({ name, host, port: listening.address.port });
+  }
+  return bound;
+}
+
+function nameStrays(logs: LogStore, metadata: MetadataFeed, logger: Logger): void {
+  const strays = logs.strays(({ topic, partition }) => metadata.current.partition(topic, partition) !== undefined);
+  if (strays.length === 0) return;
+  logger.warn({ folders: strays.slice(0, 20), count: strays.length }, 'folders of topics that are not known here: not served, not deleted');
+}
+
+function repeat(clock: Clock, everyMs: number, work: () => void): Closer {
+  let timer: Timer = clock.after(everyMs, again);
+  function again() {
+    work();
+    timer = clock.after(everyMs, again);
+  }
+  return () => timer.cancel();
+}
+
+function closeLogs(logs: LogStore): Promise<void> {
+  return new Promise((resolve, reject) => {
+    logs.close((error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** In reverse, each even when another fails; the first failure is told. */
+async function closeAll(closers: Closer[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let close = closers.pop(); close; close = closers.pop()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+function randomSessionId(): number {
+  return randomBytes(4).readUInt32BE() & 0x7fffffff;
+}

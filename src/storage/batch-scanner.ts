@@ -1,0 +1,37 @@
+import type { FileHandle } from '../core/files.ts';
+import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
+
+/** Two index intervals: between two index entries, mostly one read. */
+const BLOCK_BYTES = 8 * 1024;
+const block = Buffer.alloc(BLOCK_BYTES);
+const view = new BatchView(block);
+
+/**
+ * Steps from batch header to batch header in a .log, from `position` to `end`, until `visit` returns true; returns the position of that
+ * batch, or where the scan ended. `visit` may read the header's fields, not the records. It must not scan itself: the buffer is shared,
+ * since scans are synchronous.
+ *
+ * @throws Error when a header says a length that cannot be
+ */
+export function scanHeaders(
+  file: FileHandle,
+  position: number,
+  end: number,
+  visit: (header: BatchView, position: number) => boolean,
+): number {
+  let at = position;
+  let loadedFrom = 0;
+  let loadedTo = 0;
+  while (at < end) {
+    if (at + BATCH_HEADER_BYTES > loadedTo) {
+      const length = file.readSync(block.subarray(0, Math.min(BLOCK_BYTES, end - at)), at);
+      loadedFrom = at;
+      loadedTo = at + length;
+    }
+    const size = at + BATCH_HEADER_BYTES > loadedTo ? 0 : view.reset(block, at - loadedFrom).sizeInBytes;
+    if (size < BATCH_HEADER_BYTES || at + size > end) throw new Error(`${file.path}: no whole record batch at position ${at}`);
+    if (visit(view, at)) return at;
+    at += size;
+  }
+  return at;
+}

@@ -1,0 +1,70 @@
+import type { FileHandle, Files } from '../core/files.ts';
+
+/**
+ * Bounds the files that a broker keeps open, over all its logs: the least recently used is closed when a new one would be too many, and
+ * opens again on its next use. A handle with reads or writes in flight closes behind them (FileHandle.close), so nothing needs pinning.
+ */
+export class HandleCache {
+  readonly files: Files;
+  private readonly maxOpen: number;
+  /** In order of use: a Map keeps insertion order. */
+  private readonly open = new Map<CachedFile, FileHandle>();
+
+  constructor(files: Files, maxOpen: number) {
+    this.files = files;
+    this.maxOpen = maxOpen;
+  }
+
+  /** A file that is opened (and created) when first used. */
+  file(path: string): CachedFile {
+    return new CachedFile(this, path);
+  }
+
+  /** @internal */
+  use(file: CachedFile): FileHandle {
+    let handle = this.open.get(file);
+    if (handle) {
+      this.open.delete(file);
+    } else {
+      handle = this.files.open(file.path, 'rw');
+      if (this.open.size >= this.maxOpen) this.drop(this.open.keys().next().value!);
+    }
+    this.open.set(file, handle);
+    return handle;
+  }
+
+  /** @internal */
+  drop(file: CachedFile): void {
+    this.open.get(file)?.close();
+    this.open.delete(file);
+  }
+
+  openCount(): number {
+    return this.open.size;
+  }
+}
+
+export class CachedFile {
+  readonly path: string;
+  private readonly cache: HandleCache;
+
+  constructor(cache: HandleCache, path: string) {
+    this.cache = cache;
+    this.path = path;
+  }
+
+  /** For the next call only: whatever is opened afterwards may close it. */
+  handle(): FileHandle {
+    return this.cache.use(this);
+  }
+  exists(): boolean {
+    return this.cache.files.exists(this.path);
+  }
+  close(): void {
+    this.cache.drop(this);
+  }
+  remove(): void {
+    this.cache.drop(this);
+    this.cache.files.remove(this.path);
+  }
+}

@@ -1,0 +1,81 @@
+import { checkpointLines, checkpointText, isCount } from './checkpoints.ts';
+
+/** The first offset that was written in a leader epoch. */
+export interface EpochStart {
+  readonly epoch: number;
+  readonly startOffset: number;
+}
+
+/** Kafka's answer for an epoch that the log knows nothing of. Valid, and no sign of data loss. */
+export const UNDEFINED_EPOCH_END = { leaderEpoch: -1, endOffset: -1 } as const;
+
+/**
+ * The leader epochs of a log, ascending in epoch and start offset: leader-epoch-checkpoint. `changed` gets the
+ * file's new text with each change, and may refuse the change by throwing.
+ */
+export class LeaderEpochs {
+  private entries: EpochStart[];
+  private readonly changed: (text: string) => void;
+
+  constructor(entries: readonly EpochStart[], changed: (text: string) => void) {
+    this.entries = [...entries];
+    this.changed = changed;
+  }
+
+  get latest(): number {
+    return this.entries.at(-1)?.epoch ?? -1;
+  }
+  list(): readonly EpochStart[] {
+    return this.entries;
+  }
+
+  /** An epoch begins at `startOffset`. What was known of later epochs or offsets was wrong, and goes. */
+  assign(epoch: number, startOffset: number): void {
+    if (epoch < 0 || epoch <= this.latest) return;
+    const kept = this.entries.filter((entry) => entry.startOffset < startOffset);
+    this.become([...kept, { epoch, startOffset }]);
+  }
+
+  /** The log now ends at `endOffset`. */
+  truncateEnd(endOffset: number): void {
+    if ((this.entries.at(-1)?.startOffset ?? -1) < endOffset) return;
+    this.become(this.entries.filter((entry) => entry.startOffset < endOffset));
+  }
+
+  /** The epoch that `offset` was written in; -1: unknown. */
+  epochOf(offset: number): number {
+    return this.entries.findLast((entry) => entry.startOffset <= offset)?.epoch ?? -1;
+  }
+
+  /** KIP-101: the end of `epoch`, or of the highest epoch below it that the log has, and which epoch that is. */
+  endOffsetFor(epoch: number, logEndOffset: number): { leaderEpoch: number; endOffset: number } {
+    const { entries, latest } = this;
+    if (epoch < 0 || epoch > latest) return UNDEFINED_EPOCH_END;
+    if (epoch === latest) return { leaderEpoch: epoch, endOffset: logEndOffset };
+    const next = entries.findIndex((entry) => entry.epoch > epoch);
+    const floor = entries[next - 1];
+    return { leaderEpoch: floor?.epoch ?? epoch, endOffset: entries[next]!.startOffset };
+  }
+
+  private become(entries: EpochStart[]): void {
+    this.changed(leaderEpochText(entries)); // first: when the file cannot be written, nothing has changed
+    this.entries = entries;
+  }
+}
+
+export function leaderEpochText(entries: readonly EpochStart[]): string {
+  return checkpointText(entries.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`));
+}
+
+/** The entries of a leader-epoch-checkpoint; null when the file is missing or damaged, and must be rebuilt from the batches. */
+export function parseLeaderEpochs(content: Buffer | null): EpochStart[] | null {
+  const entries: EpochStart[] = [];
+  for (const line of checkpointLines(content) ?? [null]) {
+    const [epoch, startOffset, more] = line?.split(' ') ?? [];
+    if (more !== undefined || !isCount(epoch) || !isCount(startOffset)) return null;
+    const last = entries.at(-1);
+    if (last && (Number(epoch) <= last.epoch || Number(startOffset) < last.startOffset)) return null;
+    entries.push({ epoch: Number(epoch), startOffset: Number(startOffset) });
+  }
+  return entries;
+}

@@ -1,0 +1,30 @@
+/** What a topic's configuration says to its logs: Kafka's topic keys, parsed. Replaceable while the log is in use. */
+export interface LogConfig {
+  /** segment.bytes */
+  readonly segmentBytes: number;
+  /** segment.index.bytes: a full index makes the log roll. */
+  readonly segmentIndexBytes: number;
+  /** index.interval.bytes */
+  readonly indexIntervalBytes: number;
+  /** max.message.bytes: largest batch, header included. */
+  readonly maxMessageBytes: number;
+  /** cleanup.policy contains compact. */
+  readonly compacted: boolean;
+  /** message.timestamp.type */
+  readonly timestampType: 'CreateTime' | 'LogAppendTime';
+  /** message.timestamp.before.max.ms and .after.max.ms; Infinity or any number beyond 2^53 for Kafka's Long.MAX_VALUE. */
+  readonly timestampBeforeMaxMs: number;
+  readonly timestampAfterMaxMs: number;
+}
+
+/** Kafka 4.4.0's defaults. */
+export const DEFAULT_LOG_CONFIG: LogConfig = {
+  segmentBytes: 1024 * 1024 * 1024,
+  segmentIndexBytes: 10 * 1024 * 1024,
+  indexIntervalBytes: 4096,
+  maxMessageBytes: 1048588,
+  compacted: false,
+  timestampType: 'CreateTime',
+  timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
+  timestampAfterMaxMs: 3_600_000,
+};

@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { BufferPool } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Logger, silentLogger } from '../core/logger.ts';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
+import { HandleCache } from './handle-cache.ts';
+import { inTurn } from './in-turn.ts';
+import type { LogConfig } from './log-config.ts';
+import type { LogContext } from './log-types.ts';
+import {
+  deletedName,
+  folderName,
+  isDeletedName,
+  isStrayName,
+  parseFolderName,
+  readTopicId,
+  strayName,
+  type TopicPartition,
+  writeTopicId,
+} from './partition-folder.ts';
+import { PartitionLog } from './partition-log.ts';
+
+export interface LogStoreOptions {
+  /** Locked, and released by `close`. */
+  readonly directory: DataDirectory;
+  readonly clock: Clock;
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly logger?: Logger;
+  /** Over all logs. Each active partition uses three. Default 768: most systems allow 1,024 in all. */
+  readonly maxOpenFiles?: number;
+  /** Idle read buffers. Default 32 MiB. */
+  readonly maxPooledBytes?: number;
+}
+
+const DEFAULT_MAX_OPEN_FILES = 768;
+const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
+
+/**
+ * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
+ * @throws Error with one line when the directory belongs to another cluster or broker
+ */
+export function openLogStore(options: LogStoreOptions): LogStore {
+  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId));
+}
+
+export class LogStore {
+  readonly meta: MetaProperties;
+  private readonly directory: DataDirectory;
+  private readonly context: LogContext;
+  private readonly logs = new Map<string, PartitionLog>();
+  /** Names of the partition folders that were there at the start and have no log yet. */
+  private readonly folders = new Set<string>();
+  private readonly recoveryPoints: Checkpoint;
+  private readonly logStarts: Checkpoint;
+  private closed = false;
+
+  /** @internal use `openLogStore` */
+  constructor(options: LogStoreOptions, meta: MetaProperties) {
+    const { directory, clock, logger = silentLogger } = options;
+    const { files, path } = directory;
+    this.meta = meta;
+    this.directory = directory;
+    const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
+    const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
+    this.context = { cache, clock, pool, logger };
+    for (const name of files.list(path)) {
+      if (isDeletedName(name)) this.removeQuietly(join(path, name));
+      else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
+    }
+    this.recoveryPoints = readCheckpoint(files, path, 'recovery-point-offset-checkpoint');
+    this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
+    markInUse(directory);
+  }
+
+  /** The log of a partition, made at the first call. Nothing is on disk before its first append. */
+  log(topicPartition: TopicPartition, topicId: string, config: LogConfig): PartitionLog {
+    const name = folderName(topicPartition);
+    const known = this.logs.get(name);
+    if (known) return known;
+    const { files, path } = this.directory;
+    const folder = join(path, name);
+    const location = {
+      topic: topicPartition.topic,
+      partition: topicPartition.partition,
+      folder,
+      claim: () => this.claim(name, folder, topicId),
+      create: () => {
+        files.makeDirectory(folder);
+        writeTopicId(files, folder, topicId);
+      },
+      recoveryPoint: this.recoveryPoints.get(name) ?? 0,
+      logStartOffset: this.logStarts.get(name) ?? 0,
+      unclean: !this.directory.endedCleanly,
+    };
+    const log = new PartitionLog(this.context, location, config);
+    this.logs.set(name, log);
+    return log;
+  }
+
+  /** The logs made so far. */
+  all(): IterableIterator<PartitionLog> {
+    return this.logs.values();
+  }
+
+  /**
+   * Folders of topics that nobody knows: never served, never removed. Topics are matched by name here; a folder of a known name but another
+   * topic id turns out when its log is first used, and is then moved aside (`-stray`).
+   */
+  strays(isKnown: (topicPartition: TopicPartition) => boolean): string[] {
+    return [...this.folders].filter((name) => {
+      const topicPartition = parseFolderName(name);
+      return !topicPartition || !isKnown(topicPartition);
+    });
+  }
+
+  /** Removes a partition's data for good. What a crash leaves of it goes at the next start. */
+  delete(topicPartition: TopicPartition): void {
+    const name = folderName(topicPartition);
+    const { files, path } = this.directory;
+    this.logs.get(name)?.abandon();
+    this.logs.delete(name);
+    this.folders.delete(name);
+    this.recoveryPoints.delete(name);
+    this.logStarts.delete(name);
+    const folder = join(path, name);
+    if (!files.exists(folder)) return;
+    const doomed = join(path, deletedName(name, unique()));
+    files.rename(folder, doomed);
+    files.syncDirectory(path);
+    this.removeQuietly(doomed);
+  }
+
+  /** High watermarks of the last run, by folder name (`topic-partition`). */
+  readHighWatermarks(): Checkpoint {
+    return readCheckpoint(this.directory.files, this.directory.path, 'replication-offset-checkpoint');
+  }
+  writeHighWatermarks(offsets: Checkpoint): void {
+    writeCheckpoint(this.directory.files, this.directory.path, 'replication-offset-checkpoint', offsets);
+  }
+
+  /** Writes how far each log is durable and where it begins; now and then, and at the end. */
+  writeCheckpoints(): void {
+    for (const [name, log] of this.logs) {
+      if (!log.isOpen || log.isOffline) continue;
+      note(this.recoveryPoints, name, log.recoveryPoint);
+      note(this.logStarts, name, log.logStartOffset);
+    }
+    const { files, path } = this.directory;
+    writeCheckpoint(files, path, 'recovery-point-offset-checkpoint', this.recoveryPoints);
+    writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
+  }
+
+  /**
+   * Ends cleanly: finishes all writes, makes everything durable, and releases the directory. A log that could not be closed, or one that
+   * was never opened since an unclean end, is verified at the next start.
+   */
+  close(done: (error: Error | null) => void): void {
+    if (this.closed) {
+      done(null);
+      return;
+    }
+    this.closed = true;
+    let failure: Error | null = null;
+    const steps = [...this.logs.values()].map((log) => (next: (error: null) => void) => {
+      log.close((error) => {
+        failure ??= error;
+        next(null);
+      });
+    });
+    inTurn(steps, () => {
+      try {
+        this.writeCheckpoints();
+        if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
+      } catch (error) {
+        failure ??= error instanceof Error ? error : new Error(String(error));
+      }
+      this.directory.release();
+      done(failure);
+    });
+  }
+
+  /** Open files now. */
+  openFiles(): number {
+    return this.context.cache.openCount();
+  }
+
+  private anyUnverified(): boolean {
+    if (this.directory.endedCleanly) return false;
+    for (const name of this.folders) if (parseFolderName(name)) return true;
+    return false;
+  }
+
+  /** True when the partition's folder is there and belongs to this topic; one of another topic with the same name is moved aside. */
+  private claim(name: string, folder: string, topicId: string): boolean {
+    const { files, path } = this.directory;
+    if (!files.isDirectory(folder)) return false;
+    this.folders.delete(name);
+    const owner = readTopicId(files, folder);
+    if (owner === topicId) return true;
+    const stray = strayName(name, unique());
+    files.rename(folder, join(path, stray));
+    files.syncDirectory(path);
+    this.folders.add(stray);
+    this.context.logger.warn(
+      { folder: stray, topicId: owner },
+      'this folder belongs to a topic that no longer exists: not served, not deleted',
+    );
+    return false;
+  }
+
+  private removeQuietly(path: string): void {
+    try {
+      this.directory.files.remove(path);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.context.logger.warn({ path, error: why }, 'a deleted partition could not be removed; the next start tries again');
+    }
+  }
+}
+
+/** Zero is what a missing entry means. */
+function note(checkpoint: Checkpoint, name: string, offset: number): void {
+  if (offset > 0) checkpoint.set(name, offset);
+  else checkpoint.delete(name);
+}
+
+/** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
+function unique(): string {
+  return randomUUID().replaceAll('-', '');
+}

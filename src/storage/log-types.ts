@@ -1,0 +1,48 @@
+import type { BufferPool } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import type { HandleCache } from './handle-cache.ts';
+import type { TopicPartition } from './partition-folder.ts';
+
+/** Called once: null, or what went wrong. */
+export type Done = (error: Error | null) => void;
+
+/** What a log shares with the others of its broker. */
+export interface LogContext {
+  readonly cache: HandleCache;
+  readonly clock: Clock;
+  readonly pool: BufferPool;
+  readonly logger: Logger;
+}
+
+/** Where a log is, and what the last run said of it. */
+export interface LogLocation extends TopicPartition {
+  readonly folder: string;
+  /** Asked when the log is first used. True: the folder is there and belongs to this log. May move a stranger's folder out of the way. */
+  claim(): boolean;
+  /** Creates the folder and says in it whose it is; before the first append. */
+  create(): void;
+  /** From the checkpoints of the last run. */
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+  readonly unclean: boolean;
+}
+
+export interface AppendOptions {
+  /** Stamped into the batch. */
+  readonly leaderEpoch: number;
+  /** `client` (default): one produced batch, validated as Kafka does. `coordinator`: a batch that this broker built, trusted. */
+  readonly origin?: 'client' | 'coordinator';
+  /** Checks what this version of Produce may carry; leave it out when `requireOneBatch` was called before. */
+  readonly produceVersion?: number;
+}
+
+export interface AppendInfo {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** Ms since 1970 when the topic uses log append time, else -1. */
+  readonly logAppendTime: number;
+  readonly maxTimestamp: number;
+  readonly count: number;
+  readonly batchBytes: number;
+}

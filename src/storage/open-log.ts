@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import type { HandleCache } from './handle-cache.ts';
+import { LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { LEADER_EPOCH_FILE } from './partition-folder.ts';
+import { recoverSegment } from './recovery.ts';
+import { baseOffsetOf, Segment } from './segment.ts';
+import { SegmentList } from './segment-list.ts';
+
+/** What is on disk of one log, opened. */
+export interface OpenedLog {
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochs;
+  readonly nextOffset: number;
+  /** Bytes that recovery cut off, and segments that it dropped. */
+  readonly cutBytes: number;
+  readonly droppedSegments: number;
+}
+
+export interface OpenOptions {
+  readonly folder: string;
+  /** Whether the folder is there at all. */
+  readonly exists: boolean;
+  readonly logStartOffset: number;
+  /** The last run did not end cleanly: everything behind the recovery point is verified. */
+  readonly unclean: boolean;
+  /** Everything before it was synced. */
+  readonly recoveryPoint: number;
+  readonly indexIntervalBytes: number;
+  /** Compaction leaves gaps between batches; elsewhere a gap between segments is a loss. */
+  readonly mayHaveGaps: boolean;
+  /** Writes the leader epochs' file; may throw. */
+  persistEpochs(text: string): void;
+}
+
+/**
+ * Opens a log's files. After a clean end nothing is scanned but what lies behind the last index entry. After an unclean one, the segments
+ * behind the recovery point are verified batch by batch; the log ends before the first bad batch, and segments behind it are removed.
+ */
+export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLog {
+  const { folder, exists, logStartOffset } = options;
+  const { files } = cache;
+  const bases = exists
+    ? files
+        .list(folder)
+        .map(baseOffsetOf)
+        .filter((base) => base !== null)
+    : [];
+  const segments = bases.map((base) => {
+    const segment = new Segment(cache, folder, base, 0);
+    segment.size = segment.log.handle().size();
+    return segment;
+  });
+  const known = parseLeaderEpochs(exists ? files.read(join(folder, LEADER_EPOCH_FILE)) : null);
+  const epochs = new LeaderEpochs(known ?? [], options.persistEpochs);
+  if (segments.length === 0) {
+    const fresh = new Segment(cache, folder, logStartOffset, null);
+    return {
+      segments: new SegmentList([fresh]),
+      epochs,
+      nextOffset: logStartOffset,
+      cutBytes: 0,
+      droppedSegments: 0,
+    };
+  }
+
+  const opened = verify(segments, epochs, { ...options, allSegments: known === null });
+  epochs.truncateEnd(opened.nextOffset + 1);
+  return { ...opened, epochs };
+}
+
+function verify(
+  segments: readonly Segment[],
+  epochs: LeaderEpochs,
+  options: OpenOptions & { allSegments: boolean },
+): Pick<OpenedLog, 'segments' | 'nextOffset' | 'cutBytes' | 'droppedSegments'> {
+  const { indexIntervalBytes, recoveryPoint, unclean, allSegments } = options;
+  const kept: Segment[] = [];
+  let nextOffset = segments[0]!.baseOffset;
+  let cutBytes = 0;
+  for (const [i, segment] of segments.entries()) {
+    const isLast = i === segments.length - 1;
+    const end = isLast ? trustedEnd(segment) : segments[i + 1]!.baseOffset;
+    const trusted = end !== null && !allSegments && hasIndexes(segment) && (!unclean || end <= recoveryPoint);
+    kept.push(segment);
+    if (trusted) {
+      nextOffset = end;
+      continue;
+    }
+    const recovered = recoverSegment(segment, nextOffset, epochs, indexIntervalBytes);
+    nextOffset = recovered.nextOffset;
+    cutBytes += recovered.cutBytes;
+    const hole = !isLast && !options.mayHaveGaps && nextOffset < segments[i + 1]!.baseOffset;
+    if (recovered.cutBytes === 0 && !hole) continue;
+    // A log is a prefix of what was written: what follows a loss goes too.
+    segment.flushSync();
+    for (const dropped of segments.slice(i + 1)) {
+      cutBytes += dropped.size;
+      dropped.remove();
+    }
+    return { segments: new SegmentList(kept), nextOffset, cutBytes, droppedSegments: segments.length - kept.length };
+  }
+  return { segments: new SegmentList(kept), nextOffset, cutBytes, droppedSegments: 0 };
+}
+
+/** Offset behind the last segment's last batch by its headers alone; null when something there is no batch, so that it must be verified. */
+function trustedEnd(segment: Segment): number | null {
+  try {
+    return hasIndexes(segment) ? segment.readNextOffset() : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the indexes are there and can be those of this .log. */
+function hasIndexes({ size, offsets, times }: Segment): boolean {
+  if (!offsets.file.exists() || !times.file.exists() || !offsets.file.isSane() || !times.file.isSane()) return false;
+  return offsets.file.count === 0 ? size > 0 || times.file.count === 0 : offsets.lastPosition() < size;
+}

@@ -1,0 +1,480 @@
+import { join } from 'node:path';
+import { KafkaError } from '../core/errors.ts';
+import { BatchView } from '../protocol/records/batch.ts';
+import { requireOneBatch, type ValidBatch, validateProduced } from '../protocol/records/validate.ts';
+import { AppendQueue, type PendingWrite } from './append-queue.ts';
+import { Flusher } from './flusher.ts';
+import { type LeaderEpochs, leaderEpochText } from './leader-epochs.ts';
+import type { LogConfig } from './log-config.ts';
+import { type ReadDone, type ReadPlan, readChunk } from './log-reader.ts';
+import type { AppendInfo, AppendOptions, Done, LogContext, LogLocation } from './log-types.ts';
+import { type OpenedLog, openSegments } from './open-log.ts';
+import { folderName, LEADER_EPOCH_FILE, syncFolder, writeSmallFile } from './partition-folder.ts';
+import { Segment } from './segment.ts';
+import { findByTimestamp, findMaxTimestamp, type TimestampOffset } from './time-lookup.ts';
+
+export type { LogChunk, ReadDone } from './log-reader.ts';
+export type { AppendInfo, AppendOptions } from './log-types.ts';
+export type { TimestampOffset } from './time-lookup.ts';
+
+/** A relative offset in an index has 31 bits. */
+const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
+
+/**
+ * The log of one partition: batches in segments, in Kafka's file formats. It owns offsets and bytes; who may write and what is committed
+ * is for others to know.
+ *
+ * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline because a
+ * failed write could not be taken back.
+ */
+export class PartitionLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly folder: string;
+  private readonly name: string;
+  private readonly context: LogContext;
+  private readonly location: LogLocation;
+  private readonly queue: AppendQueue;
+  private readonly flusher: Flusher;
+  private config: LogConfig;
+  private opened: OpenedLog | undefined;
+  private offline: KafkaError | undefined;
+  private hasFolder = false;
+  /** Begun before the log was opened: noted when it is. */
+  private pendingEpoch = -1;
+  private startOffset = 0;
+  private endOffset = 0;
+  private nextOffset = 0;
+  private nextPosition = 0;
+  /** Counts truncations: a read that one of them overtook is done again. */
+  private truncations = 0;
+
+  constructor(context: LogContext, location: LogLocation, config: LogConfig) {
+    this.context = context;
+    this.location = location;
+    this.config = config;
+    this.topic = location.topic;
+    this.partition = location.partition;
+    this.folder = location.folder;
+    this.name = folderName(location);
+    this.flusher = new Flusher(context.cache.files, location.folder);
+    this.queue = new AppendQueue(
+      context.clock,
+      (writes) => this.written(writes),
+      (error, lost) => this.failed(error, lost),
+    );
+  }
+
+  /** First offset that readers may see. */
+  get logStartOffset(): number {
+    this.open();
+    return this.startOffset;
+  }
+  /** Offset behind the last batch whose write is finished: what readers may see, and what counts as being in the log. */
+  get logEndOffset(): number {
+    this.open();
+    return this.endOffset;
+  }
+  /** Everything before it is durable. */
+  get recoveryPoint(): number {
+    return this.opened ? this.flusher.flushedTo : this.location.recoveryPoint;
+  }
+  /** Epoch of the last leader that wrote, or began to; -1: none yet. */
+  get latestLeaderEpoch(): number {
+    return this.open().epochs.latest;
+  }
+  /** Bytes waiting to be written. */
+  get queuedBytes(): number {
+    return this.queue.queuedBytes;
+  }
+  /** Whoever sends appends should pause until `done` callbacks come: the disk is behind. */
+  get congested(): boolean {
+    return this.queue.congested;
+  }
+  /** Bytes of the .log files. */
+  get sizeBytes(): number {
+    return this.open().segments.sizeBytes;
+  }
+  /** First offset and highest timestamp of each segment, oldest first. */
+  segmentStarts(): { baseOffset: number; maxTimestamp: number }[] {
+    return this.open().segments.all.map(({ baseOffset, maxTimestamp }) => ({ baseOffset, maxTimestamp }));
+  }
+  get segmentCount(): number {
+    return this.open().segments.all.length;
+  }
+  /** Whether files were opened, or are about to be written: what a clean end must care for. */
+  get isOpen(): boolean {
+    return this.opened !== undefined;
+  }
+  get isOffline(): boolean {
+    return this.offline !== undefined;
+  }
+
+  configure(config: LogConfig): void {
+    this.config = config;
+  }
+
+  /** Notes that a leader epoch begins at the end of the log. Opens nothing: a log that is not used yet notes it later. */
+  startEpoch(leaderEpoch: number): void {
+    this.pendingEpoch = Math.max(this.pendingEpoch, leaderEpoch);
+    const { opened } = this;
+    if (opened && !this.offline) this.storage(() => this.assignEpoch(opened.epochs, leaderEpoch));
+  }
+
+  /**
+   * Appends one batch: validates it, gives it its offsets, stamps base offset and leader epoch into `records`, and queues the write, all
+   * before it returns. `done` is called once the write has finished (it is not synced), or failed.
+   *
+   * The bytes belong to the log until then: they must stay where and as they are.
+   *
+   * @throws KafkaError when the batch is refused (`done` is then never called): the codes of `validateProduced`, or KAFKA_STORAGE_ERROR
+   */
+  append(records: Uint8Array, options: AppendOptions, done: Done): AppendInfo {
+    const opened = this.open();
+    const { origin = 'client', leaderEpoch, produceVersion } = options;
+    if (produceVersion !== undefined) requireOneBatch(records, produceVersion);
+    const valid = origin === 'client' ? this.validate(records) : this.trust(records);
+    const { batchBytes, lastOffsetDelta, maxTimestamp, logAppendTime, count } = valid;
+    if (!this.queue.hasRoomFor(batchBytes))
+      throw new KafkaError('KAFKA_STORAGE_ERROR', `The disk is too far behind for another append to ${this.name}`);
+    const baseOffset = this.nextOffset;
+    const lastOffset = baseOffset + lastOffsetDelta;
+    const segment = this.storage(() => {
+      if (!this.hasFolder) this.createFolder(opened);
+      this.assignEpoch(opened.epochs, leaderEpoch);
+      return this.segmentFor(opened, batchBytes, lastOffset);
+    });
+
+    const batch = new BatchView(records);
+    batch.setBaseOffset(baseOffset);
+    batch.setPartitionLeaderEpoch(leaderEpoch);
+    const bytes = records.byteLength === batchBytes ? records : records.subarray(0, batchBytes);
+    this.queue.push({ segment, baseOffset, position: this.nextPosition, bytes, batchBytes, lastOffset, maxTimestamp, done });
+    this.nextPosition += batchBytes;
+    this.nextOffset = lastOffset + 1;
+    return { baseOffset, lastOffset, logAppendTime, maxTimestamp, count, batchBytes };
+  }
+
+  /**
+   * Reads whole batches from the one that contains `fromOffset` on, about `maxBytes`, from one segment, nothing that reaches beyond
+   * `upToOffset` or the end of the log. With `minOneBatch` the first batch comes even when it is larger. Null: nothing to read there.
+   *
+   * `done` may be called before this returns (small and recent reads are synchronous). Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+   */
+  read(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean, done: ReadDone): void {
+    const { truncations } = this;
+    let plan: ReadPlan | null;
+    try {
+      plan = this.planRead(fromOffset, maxBytes, upToOffset, minOneBatch);
+    } catch (error) {
+      done(this.storageError(error), null);
+      return;
+    }
+    if (!plan) {
+      done(null, null);
+      return;
+    }
+    readChunk(plan, this.context.pool, (error, chunk) => {
+      if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
+      chunk?.release();
+      this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
+    });
+  }
+
+  /** Bytes of the batches from `fromOffset` to before `toOffset`, without reading them: what a Fetch may count for its min bytes. */
+  sizeBetween(fromOffset: number, toOffset: number): number {
+    const { segments } = this.open();
+    const from = Math.max(fromOffset, this.startOffset);
+    const to = Math.min(toOffset, this.endOffset);
+    if (from >= to) return 0;
+    return this.storage(() => segments.sizeBetween(from, to, this.endOffset));
+  }
+
+  /** The first record whose timestamp is `timestamp` or later, by record, not by batch; null when there is none. */
+  offsetForTimestamp(timestamp: number): TimestampOffset | null {
+    const { segments } = this.open();
+    return this.storage(() => findByTimestamp(segments.all, timestamp, this.startOffset, this.endOffset));
+  }
+
+  /** The first record with the highest timestamp; null when no record has one. */
+  maxTimestamp(): TimestampOffset | null {
+    const { segments } = this.open();
+    return this.storage(() => findMaxTimestamp(segments.all, this.startOffset, this.endOffset));
+  }
+
+  /** The leader epoch that `offset` was written in, -1: unknown. */
+  epochOf(offset: number): number {
+    return this.open().epochs.epochOf(offset);
+  }
+  /** KIP-101: where `leaderEpoch` ends here, with the epoch that this is true of; both -1 when it is unknown. */
+  endOffsetForEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
+    return this.open().epochs.endOffsetFor(leaderEpoch, this.endOffset);
+  }
+
+  /**
+   * Cuts the log so that it ends at `offset`, or at the start of the batch that contains it, and makes that durable. What was queued
+   * and not yet in flight fails with NOT_LEADER_OR_FOLLOWER: only a log that stopped leading is truncated.
+   */
+  truncateTo(offset: number, done: Done): void {
+    this.failWaiting(new KafkaError('NOT_LEADER_OR_FOLLOWER'));
+    this.queue.whenIdle(() => {
+      try {
+        const opened = this.open();
+        if (offset < this.endOffset) this.storage(() => this.cut(opened, offset));
+      } catch (error) {
+        return done(this.storageError(error));
+      }
+      done(null);
+    });
+  }
+
+  /** Makes everything durable that is in the log when it is called. */
+  flush(done: Done): void {
+    if (!this.opened || this.offline) {
+      done(this.offline ?? null);
+      return;
+    }
+    this.queue.whenIdle(() => {
+      const { opened, endOffset } = this;
+      if (!opened || this.offline || !this.hasFolder) done(this.offline ?? null);
+      else this.flusher.flush(opened.segments, endOffset, (error) => done(error && this.storageError(error)));
+    });
+  }
+
+  /** Finishes what is queued, makes everything durable, and releases the files. The log opens again when it is used again. */
+  close(done: Done): void {
+    this.queue.whenIdle(() => {
+      if (!this.opened || this.offline) return done(this.offline ?? null);
+      const { segments } = this.opened;
+      try {
+        if (this.hasFolder) this.flusher.seal(segments.active);
+      } catch (error) {
+        return done(this.storageError(error));
+      }
+      this.flush((error) => {
+        for (const segment of segments.all) segment.close();
+        done(error);
+      });
+    });
+  }
+
+  /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
+  abandon(): void {
+    this.offline = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+    this.failWaiting(this.offline);
+    this.flusher.abandon();
+    for (const segment of this.opened?.segments.all ?? []) segment.close();
+  }
+
+  private planRead(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean): ReadPlan | null {
+    const { segments } = this.open();
+    if (fromOffset < this.startOffset || fromOffset > this.endOffset) throw this.outOfRange(fromOffset);
+    const limit = Math.min(upToOffset, this.endOffset);
+    if (fromOffset >= limit) return null;
+    const at = segments.locate(fromOffset);
+    return at && { ...at, maxBytes, upToOffset: limit, minOneBatch };
+  }
+
+  private validate(records: Uint8Array): ValidBatch {
+    const { maxMessageBytes, segmentBytes, compacted, timestampType, timestampBeforeMaxMs, timestampAfterMaxMs } = this.config;
+    const rules = {
+      topicPartition: this.name,
+      maxMessageBytes,
+      segmentBytes,
+      compacted,
+      timestampType,
+      timestampBeforeMaxMs,
+      timestampAfterMaxMs,
+    };
+    return validateProduced(records, rules, this.context.clock.now());
+  }
+
+  private trust(records: Uint8Array): ValidBatch {
+    const { sizeInBytes: batchBytes, count, lastOffsetDelta, maxTimestamp } = new BatchView(records);
+    const { maxMessageBytes, segmentBytes } = this.config;
+    if (batchBytes > maxMessageBytes)
+      throw new KafkaError('MESSAGE_TOO_LARGE', `A batch of ${batchBytes} bytes, at most ${maxMessageBytes} are allowed`);
+    if (batchBytes > segmentBytes)
+      throw new KafkaError('RECORD_LIST_TOO_LARGE', `A batch of ${batchBytes} bytes, a segment has ${segmentBytes}`);
+    return { batchBytes, count, lastOffsetDelta, maxTimestamp, offsetDeltaOfMaxTimestamp: lastOffsetDelta, logAppendTime: -1 };
+  }
+
+  /** The segment that the next batch goes to; a new one when the active one is full. */
+  private segmentFor({ segments }: OpenedLog, batchBytes: number, lastOffset: number): Segment {
+    const { active } = segments;
+    const { segmentBytes, segmentIndexBytes } = this.config;
+    const full =
+      this.nextPosition > 0 &&
+      (this.nextPosition + batchBytes > segmentBytes ||
+        lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET ||
+        active.indexIsFull(segmentIndexBytes));
+    if (!full) return active;
+    const segment = new Segment(this.context.cache, this.folder, this.nextOffset, null);
+    segments.all.push(segment);
+    this.flusher.rolled(active);
+    this.nextPosition = 0;
+    return segment;
+  }
+
+  private written(writes: readonly PendingWrite[]): void {
+    if (this.offline) {
+      for (const write of writes) write.done(this.offline);
+      return;
+    }
+    this.flusher.appended();
+    const { indexIntervalBytes } = this.config;
+    for (const write of writes) write.segment.written(write, indexIntervalBytes);
+    const last = writes.at(-1)!;
+    this.endOffset = last.lastOffset + 1;
+    last.segment.remember(this.endOffset, last.segment.size);
+    this.flusher.sealBefore(this.opened!.segments, last.segment, (error) => {
+      // The recovery point stays behind, so a later flush or a recovery does this work.
+      if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'a finished segment could not be made durable');
+    });
+    for (const write of writes) write.done(null);
+  }
+
+  /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */
+  private failed(error: Error, lost: readonly PendingWrite[]): void {
+    const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
+    this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
+    try {
+      if (!this.offline) this.rollBack();
+    } catch (failure) {
+      this.goOffline(failure);
+    }
+    for (const write of lost) write.done(refusal);
+  }
+
+  private dropEmptySegments({ segments }: OpenedLog, offset: number): void {
+    segments.dropEmptyFrom(offset);
+    this.flusher.unrolled(segments.active);
+  }
+
+  private rollBack(): void {
+    const opened = this.open();
+    const { segments, epochs } = opened;
+    this.dropEmptySegments(opened, this.endOffset);
+    const { active } = segments;
+    active.log.handle().truncate(active.size);
+    active.log.handle().syncSync(); // else a batch that was reported lost could be back after a power failure
+    this.nextOffset = this.endOffset;
+    this.nextPosition = active.size;
+    epochs.truncateEnd(this.endOffset + 1); // an epoch that begins at the end is still true
+  }
+
+  private cut({ segments, epochs }: OpenedLog, offset: number): void {
+    const { files } = this.context.cache;
+    this.truncations++;
+    const target = Math.max(offset, 0);
+    if (target <= this.startOffset) {
+      segments.replaceAll(new Segment(this.context.cache, this.folder, target, null));
+      this.startOffset = target;
+      this.endOffset = target;
+    } else {
+      this.endOffset = segments.truncateTo(target);
+    }
+    this.flusher.truncated(segments.active, this.endOffset);
+    this.nextOffset = this.endOffset;
+    this.nextPosition = segments.active.size;
+    epochs.truncateEnd(this.endOffset);
+    if (this.hasFolder) syncFolder(files, this.folder);
+  }
+
+  private open(): OpenedLog {
+    if (this.offline) throw this.offline;
+    return this.opened ?? this.load();
+  }
+
+  private load(): OpenedLog {
+    const { recoveryPoint, logStartOffset, unclean } = this.location;
+    const persistEpochs = (text: string) => this.persistEpochs(text);
+    try {
+      this.hasFolder = this.location.claim();
+      const { folder, hasFolder: exists } = this;
+      const { indexIntervalBytes, compacted: mayHaveGaps } = this.config;
+      const options = { folder, exists, logStartOffset, unclean, recoveryPoint, indexIntervalBytes, mayHaveGaps, persistEpochs };
+      const opened = openSegments(this.context.cache, options);
+      const { segments, nextOffset, cutBytes, droppedSegments } = opened;
+      if (cutBytes > 0)
+        this.context.logger.warn({ log: this.name, cutBytes, droppedSegments, endOffset: nextOffset }, 'damaged end of the log cut off');
+      this.startOffset = Math.min(Math.max(logStartOffset, segments.all[0]!.baseOffset), nextOffset);
+      this.endOffset = nextOffset;
+      this.nextOffset = nextOffset;
+      this.nextPosition = segments.active.size;
+      const flushedTo = unclean ? Math.min(recoveryPoint, nextOffset) : nextOffset;
+      this.flusher.opened(flushedTo, unclean && this.hasFolder);
+      this.assignEpoch(opened.epochs, this.pendingEpoch);
+      this.opened = opened;
+      return opened;
+    } catch (error) {
+      throw this.goOffline(error);
+    }
+  }
+
+  private createFolder({ epochs }: OpenedLog): void {
+    this.location.create();
+    this.hasFolder = true;
+    this.persistEpochs(leaderEpochText(epochs.list()));
+  }
+
+  private assignEpoch(epochs: LeaderEpochs, leaderEpoch: number): void {
+    if (leaderEpoch > epochs.latest) epochs.assign(leaderEpoch, this.nextOffset);
+  }
+
+  /** Before the first append there is no folder to write to. */
+  private persistEpochs(text: string): void {
+    if (!this.hasFolder) return;
+    writeSmallFile(this.context.cache.files, join(this.folder, LEADER_EPOCH_FILE), text);
+    this.flusher.folderChanged();
+  }
+
+  private failWaiting(error: KafkaError): void {
+    const waiting = this.queue.takeWaiting();
+    const first = waiting[0];
+    if (!first) return;
+    const { segments } = this.opened!;
+    this.dropEmptySegments(this.opened!, first.baseOffset);
+    const { lastInFlight } = this.queue;
+    const { active } = segments;
+    this.nextOffset = first.baseOffset;
+    this.nextPosition = lastInFlight?.segment === active ? lastInFlight.position + lastInFlight.batchBytes : active.size;
+    for (const write of waiting) write.done(error);
+  }
+
+  private goOffline(cause: unknown): KafkaError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    this.context.logger.error({ log: this.name, error: why }, 'the log went offline: it cannot be used until the broker is started again');
+    this.offline = new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`);
+    this.failWaiting(this.offline);
+    return this.offline;
+  }
+
+  private outOfRange(offset: number): KafkaError {
+    const message = `Received request for offset ${offset} for partition ${this.name}, but we only have log segments from offset ${this.startOffset} to ${this.endOffset}`;
+    return new KafkaError('OFFSET_OUT_OF_RANGE', message);
+  }
+
+  /** Runs something that touches the disk; what the disk says becomes KAFKA_STORAGE_ERROR. */
+  private storage<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw this.storageError(error);
+    }
+  }
+
+  private storageError(error: unknown): KafkaError {
+    if (error instanceof KafkaError) return error;
+    this.context.logger.error(
+      { log: this.name, error: error instanceof Error ? error.message : String(error) },
+      'the log could not be read or written',
+    );
+    return new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} cannot be used now: ${codeOf(error)}`);
+  }
+}
+
+/** Node's code of an error (ENOSPC, EIO), which says enough to a client. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'I/O error';
+}

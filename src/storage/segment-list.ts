@@ -1,0 +1,75 @@
+import type { Segment } from './segment.ts';
+
+/** The segments of one log, ascending by base offset, never empty; the last one is active. */
+export class SegmentList {
+  readonly all: Segment[];
+
+  constructor(segments: readonly Segment[]) {
+    this.all = [...segments];
+  }
+
+  get active(): Segment {
+    return this.all.at(-1)!;
+  }
+  get sizeBytes(): number {
+    let bytes = 0;
+    for (const segment of this.all) bytes += segment.size;
+    return bytes;
+  }
+
+  /** Index of the segment that `offset` belongs to: the last that begins at or before it. */
+  indexOf(offset: number): number {
+    let low = 0;
+    let high = this.all.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.all[middle]!.baseOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(low - 1, 0);
+  }
+  from(offset: number): Segment[] {
+    return this.all.slice(this.indexOf(offset));
+  }
+
+  /** Where the batch that contains `offset`, or else the first behind it, begins; null when there is none. */
+  locate(offset: number): { segment: Segment; position: number; recent: boolean } | null {
+    for (let i = this.indexOf(offset); i < this.all.length; i++) {
+      const segment = this.all[i]!;
+      const position = segment.positionOf(offset);
+      if (position < segment.size) return { segment, position, recent: i >= this.all.length - 2 };
+    }
+    return null; // compaction may leave nothing at the end of a segment, so the search went to the end
+  }
+
+  /** Bytes from the batch of `from` to before the batch of `to`; `endOffset` is where the log ends. */
+  sizeBetween(from: number, to: number, endOffset: number): number {
+    const { all } = this;
+    const first = this.indexOf(from);
+    const last = to === endOffset ? all.length - 1 : this.indexOf(to);
+    let bytes = to === endOffset ? all[last]!.size : all[last]!.positionOf(to);
+    for (let i = first; i < last; i++) bytes += all[i]!.size;
+    return bytes - all[first]!.positionOf(from);
+  }
+
+  /** Takes back rolls to segments from `offset` on that got no batch; the one before them is active again. */
+  dropEmptyFrom(offset: number): void {
+    while (this.all.length > 1 && this.active.baseOffset >= offset && this.active.size === 0) this.all.pop()!.remove();
+  }
+
+  /** Cuts at the start of the batch that contains `offset`, and makes it durable; returns where the log now ends. */
+  truncateTo(offset: number): number {
+    while (this.all.length > 1 && this.active.baseOffset >= offset) this.all.pop()!.remove();
+    const { active } = this;
+    const position = active.positionOf(offset);
+    const endOffset = position < active.size ? Math.min(offset, active.batchAt(position).baseOffset) : offset;
+    active.truncate(position, endOffset);
+    active.flushSync();
+    return endOffset;
+  }
+
+  replaceAll(segment: Segment): void {
+    for (const old of this.all.splice(0)) old.remove();
+    this.all.push(segment);
+  }
+}

@@ -1,0 +1,196 @@
+import { join } from 'node:path';
+import { BatchView } from '../protocol/records/batch.ts';
+import { scanHeaders } from './batch-scanner.ts';
+import type { CachedFile, HandleCache } from './handle-cache.ts';
+import { inTurn } from './in-turn.ts';
+import type { Done } from './log-types.ts';
+import { OffsetIndex } from './offset-index.ts';
+import { TimeIndex } from './time-index.ts';
+
+/** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
+const MAX_HINTS = 32;
+
+/** What the indexes need to know of a batch. */
+export interface WrittenBatch {
+  readonly position: number;
+  readonly batchBytes: number;
+  readonly lastOffset: number;
+  readonly maxTimestamp: number;
+}
+
+/**
+ * One segment of a log: `<base offset>.log` with its .index and .timeindex. Only finished writes count: `size` is what readers may see.
+ * Files are opened, and for a new segment created, when first used.
+ */
+export class Segment {
+  readonly baseOffset: number;
+  readonly log: CachedFile;
+  readonly offsets: OffsetIndex;
+  readonly times: TimeIndex;
+  /** Bytes of whole, finished batches in the .log. */
+  size: number;
+  private highestTimestamp: number | undefined;
+  private offsetOfHighestTimestamp = -1;
+  private bytesSinceIndexEntry = 0;
+  private readonly hints = new Map<number, number>();
+
+  /** @param size of the .log; null for a segment that has no files yet */
+  constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null) {
+    const file = (suffix: string) => cache.file(join(folder, segmentFile(baseOffset, suffix)));
+    this.baseOffset = baseOffset;
+    this.log = file('log');
+    this.offsets = new OffsetIndex(file('index'), baseOffset, size === null);
+    this.times = new TimeIndex(file('timeindex'), baseOffset, size === null);
+    this.size = size ?? 0;
+    if (size === null) this.highestTimestamp = -1;
+  }
+
+  /** Highest timestamp of a record here, -1 without one. */
+  get maxTimestamp(): number {
+    if (this.highestTimestamp === undefined) {
+      const last = this.times.last();
+      this.highestTimestamp = last?.timestamp ?? -1;
+      this.offsetOfHighestTimestamp = last?.offset ?? -1;
+    }
+    return this.highestTimestamp;
+  }
+  /** Last offset of the first batch with `maxTimestamp`. */
+  get offsetOfMaxTimestamp(): number {
+    return this.maxTimestamp === -1 ? -1 : this.offsetOfHighestTimestamp;
+  }
+
+  /** Takes note of a batch whose write is finished. Batches come in order. */
+  written(batch: WrittenBatch, indexIntervalBytes: number): void {
+    this.size = batch.position + batch.batchBytes;
+    if (batch.maxTimestamp > this.maxTimestamp) {
+      this.highestTimestamp = batch.maxTimestamp;
+      this.offsetOfHighestTimestamp = batch.lastOffset;
+    }
+    if (this.bytesSinceIndexEntry > indexIntervalBytes) {
+      this.offsets.append(batch.lastOffset, batch.position);
+      this.times.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp);
+      this.bytesSinceIndexEntry = 0;
+    }
+    this.bytesSinceIndexEntry += batch.batchBytes;
+  }
+
+  /** Whether one more entry may not fit; the time index keeps room for the entry that sealing adds. */
+  indexIsFull(segmentIndexBytes: number): boolean {
+    return this.offsets.file.sizeBytes + 8 > segmentIndexBytes || this.times.file.sizeBytes + 24 > segmentIndexBytes;
+  }
+
+  /** Position of the batch that contains `offset`, or of the first behind it; `size` when there is none. */
+  positionOf(offset: number): number {
+    const hint = this.hints.get(offset);
+    if (hint !== undefined) return hint;
+    const from = this.offsets.lookup(offset);
+    if (from >= this.size) return this.size;
+    const position = scanHeaders(this.log.handle(), from, this.size, (header) => header.lastOffset >= offset);
+    this.remember(offset, position);
+    return position;
+  }
+
+  /** Keeps that `offset` is to be looked for at `position`. */
+  remember(offset: number, position: number): void {
+    this.hints.delete(offset);
+    if (this.hints.size >= MAX_HINTS) this.hints.delete(this.hints.keys().next().value!);
+    this.hints.set(offset, position);
+  }
+
+  /** The whole batch at `position`, read at once; for lookups, not for fetches. */
+  batchAt(position: number): BatchView {
+    const handle = this.log.handle();
+    let bytes = Buffer.alloc(0);
+    scanHeaders(handle, position, this.size, (header) => {
+      bytes = Buffer.allocUnsafe(header.sizeInBytes);
+      return true;
+    });
+    handle.readSync(bytes, position);
+    return new BatchView(bytes);
+  }
+
+  /** Offset behind the last batch, found behind the last index entry. @throws Error when what lies there is no batch */
+  readNextOffset(): number {
+    let next = this.baseOffset;
+    scanHeaders(this.log.handle(), this.offsets.lastPosition(), this.size, (header) => {
+      next = header.nextOffset;
+      return false;
+    });
+    return next;
+  }
+
+  /** Cuts the .log and the indexes behind the batches before `position`, which end at `endOffset`. */
+  truncate(position: number, endOffset: number): void {
+    this.log.handle().truncate(position);
+    this.offsets.truncateTo(position);
+    this.times.truncateTo(endOffset);
+    this.size = position;
+    this.hints.clear();
+    this.bytesSinceIndexEntry = 0;
+    // The highest timestamp may have been in what was cut off, and the time index may not know the highest of what is left.
+    const last = this.times.last();
+    this.highestTimestamp = last?.timestamp ?? -1;
+    this.offsetOfHighestTimestamp = last?.offset ?? -1;
+    scanHeaders(this.log.handle(), this.offsets.lastPosition(), position, (header) => {
+      if (header.maxTimestamp > this.highestTimestamp!) {
+        this.highestTimestamp = header.maxTimestamp;
+        this.offsetOfHighestTimestamp = header.lastOffset;
+      }
+      return false;
+    });
+  }
+
+  /** Forgets the indexes, to build them anew by `written`. */
+  clear(): void {
+    this.offsets.file.reset();
+    this.times.file.reset();
+    this.size = 0;
+    this.highestTimestamp = -1;
+    this.bytesSinceIndexEntry = 0;
+    this.hints.clear();
+  }
+
+  /** Writes the indexes' last entries: nothing will be appended for a while, or never again. */
+  seal(): void {
+    this.times.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp);
+    this.offsets.file.spill();
+    this.times.file.spill();
+  }
+
+  /** Makes log and indexes durable. */
+  flush(done: Done): void {
+    const files = [
+      (next: Done) => this.log.handle().sync(next),
+      (next: Done) => this.offsets.file.sync(next),
+      (next: Done) => this.times.file.sync(next),
+    ];
+    inTurn(files, done);
+  }
+  flushSync(): void {
+    this.log.handle().syncSync();
+    this.offsets.file.syncSync();
+    this.times.file.syncSync();
+  }
+
+  /** Releases the open files; the next use opens them again. */
+  close(): void {
+    this.log.close();
+    this.offsets.file.close();
+    this.times.file.close();
+  }
+  remove(): void {
+    this.log.remove();
+    this.offsets.file.remove();
+    this.times.file.remove();
+  }
+}
+
+/** Kafka's file name of a segment's part. */
+export function segmentFile(baseOffset: number, suffix: string): string {
+  return `${String(baseOffset).padStart(20, '0')}.${suffix}`;
+}
+
+/** Base offset of a .log file's name, null for any other name. */
+export function baseOffsetOf(name: string): number | null {
+  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null;
+}

@@ -1,0 +1,54 @@
+import type { CachedFile } from './handle-cache.ts';
+import { IndexFile, lastWhere } from './index-file.ts';
+
+/** Timestamp i64, relative offset i32. */
+const ENTRY_BYTES = 12;
+const TWO_32 = 2 ** 32;
+
+/** The highest timestamp up to a point of a segment, and the last offset of the (first) batch that has it. */
+export interface TimeEntry {
+  readonly timestamp: number;
+  readonly offset: number;
+}
+
+/** .timeindex: strictly ascending in timestamp and offset. What has a higher timestamp than an entry lies behind that entry's batch. */
+export class TimeIndex {
+  readonly file: IndexFile;
+  private readonly baseOffset: number;
+
+  constructor(file: CachedFile, baseOffset: number, isNew: boolean) {
+    this.file = new IndexFile(file, ENTRY_BYTES, isNew);
+    this.baseOffset = baseOffset;
+  }
+
+  /** Adds an entry unless its timestamp is no higher than the last one's. */
+  maybeAppend(timestamp: number, offset: number): void {
+    const last = this.last();
+    if (timestamp < 0 || (last && timestamp <= last.timestamp)) return;
+    const { view, at } = this.file.add();
+    view.setInt32(at, Math.floor(timestamp / TWO_32));
+    view.setUint32(at + 4, timestamp >>> 0);
+    view.setInt32(at + 8, offset - this.baseOffset);
+  }
+
+  last(): TimeEntry | null {
+    const count = this.file.count;
+    return count === 0 ? null : this.at(count - 1);
+  }
+
+  /** The entry with the highest timestamp that is not above `timestamp`. */
+  lookup(timestamp: number): TimeEntry | null {
+    const i = lastWhere(this.file.count, (entry) => this.at(entry).timestamp <= timestamp);
+    return i < 0 ? null : this.at(i);
+  }
+
+  /** Drops the entries of offsets from `offset` on. */
+  truncateTo(offset: number): void {
+    this.file.truncate(lastWhere(this.file.count, (i) => this.at(i).offset < offset) + 1);
+  }
+
+  private at(i: number): TimeEntry {
+    const { view, at } = this.file.entry(i);
+    return { timestamp: view.getInt32(at) * TWO_32 + view.getUint32(at + 4), offset: this.baseOffset + view.getInt32(at + 8) };
+  }
+}

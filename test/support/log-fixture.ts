@@ -1,0 +1,78 @@
+import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
+import type { Files } from '../../src/core/files.ts';
+import { type RecordInput, buildBatch } from '../../src/protocol/records/build.ts';
+import { eachBatch } from '../../src/protocol/records/batch.ts';
+import { type ReadRecord, readRecords } from '../../src/protocol/records/walk.ts';
+import { openDataDirectory } from '../../src/storage/data-directory.ts';
+import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../src/storage/log-config.ts';
+import type { LogChunk } from '../../src/storage/log-reader.ts';
+import { type LogStore, openLogStore } from '../../src/storage/log-store.ts';
+import type { AppendInfo, PartitionLog } from '../../src/storage/partition-log.ts';
+
+export const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+export const CLUSTER_ID = 'BBBBBBBBBBBBBBBBBBBBBB';
+
+/** Takes any timestamp, so that tests may use small numbers. */
+export const testConfig = (changes: Partial<LogConfig> = {}): LogConfig => ({
+  ...DEFAULT_LOG_CONFIG,
+  timestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
+  ...changes,
+});
+
+export function openStore(files: Files, path: string, clock: FakeClock = fakeClock(), maxOpenFiles?: number): LogStore {
+  const directory = openDataDirectory(files, path, 'test');
+  return openLogStore({ directory, clock, clusterId: CLUSTER_ID, nodeId: 1, ...(maxOpenFiles && { maxOpenFiles }) });
+}
+
+export const orders = (store: LogStore, config: Partial<LogConfig> = {}): PartitionLog =>
+  store.log({ topic: 'orders', partition: 0 }, TOPIC_ID, testConfig(config));
+
+/** A produced batch of `keys.length` records; timestamps count up from `timestamp`. */
+export function produced(keys: readonly string[], timestamp = 1000, valueBytes = 10, attributes = 0): Buffer {
+  const records: RecordInput[] = keys.map((key, i) => ({ key: Buffer.from(key), value: Buffer.alloc(valueBytes, key), timestamp: timestamp + i }));
+  return buildBatch({ records, attributes });
+}
+
+export function append(log: PartitionLog, batch: Buffer, leaderEpoch = 0): { info: AppendInfo; done: Promise<void> } {
+  let info: AppendInfo | undefined;
+  const done = new Promise<void>((resolve, reject) => {
+    info = log.append(batch, { leaderEpoch }, (error) => (error ? reject(error) : resolve()));
+  });
+  done.catch(() => {});
+  return { info: info!, done };
+}
+
+export function read(log: PartitionLog, from: number, maxBytes = 2 ** 20, upTo = Number.MAX_SAFE_INTEGER, minOneBatch = true): Promise<LogChunk | null> {
+  return new Promise((resolve, reject) => {
+    log.read(from, maxBytes, upTo, minOneBatch, (error, chunk) => (error ? reject(error) : resolve(chunk)));
+  });
+}
+
+export function recordsOf(bytes: Buffer): ReadRecord[] {
+  const records: ReadRecord[] = [];
+  for (const batch of eachBatch(bytes)) records.push(...readRecords(batch));
+  return records;
+}
+
+/** Every record from `from` on, read as a consumer does: chunk by chunk. */
+export async function readAll(log: PartitionLog, from = log.logStartOffset, maxBytes = 4096): Promise<{ offset: number; key: string; timestamp: number }[]> {
+  const all: { offset: number; key: string; timestamp: number }[] = [];
+  for (let offset = from; ; ) {
+    const chunk = await read(log, offset, maxBytes);
+    if (!chunk) return all;
+    for (const record of recordsOf(chunk.bytes)) {
+      if (record.offset >= from) all.push({ offset: record.offset, key: record.key!.toString(), timestamp: record.timestamp });
+    }
+    if (chunk.nextOffset <= offset) throw new Error(`no progress at ${offset}`);
+    offset = chunk.nextOffset;
+    chunk.release();
+  }
+}
+
+export const flush = (log: PartitionLog) => called((done) => log.flush(done));
+export const truncate = (log: PartitionLog, offset: number) => called((done) => log.truncateTo(offset, done));
+export const closeStore = (store: LogStore) => called((done) => store.close(done));
+
+function called(act: (done: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => act((error) => (error ? reject(error) : resolve())));
+}
