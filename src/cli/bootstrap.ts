@@ -91,7 +91,8 @@ export class BootstrapConnection {
 /** Node's errors of connecting in a person's words. */
 function reasonOf(error: unknown): string {
   const message = messageOf(error);
-  if (message.includes('ECONNREFUSED')) return 'connection refused';
+  // Node's error of a host with several addresses, none of which answers, has no message of its own.
+  if (message.includes('ECONNREFUSED') || /^no connection to \S+:$/.test(message)) return 'connection refused';
   if (/ENOTFOUND|EAI_AGAIN/.test(message)) return 'unknown host';
   if (/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/.test(message)) return 'not reachable';
   const answeredNonsense = error instanceof Error && error.name === 'DecodeError';

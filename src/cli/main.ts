@@ -7,8 +7,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await run(process.argv.slice(2), {
+const exitCode = await run(process.argv.slice(2), {
   out: streamOutput(process.stdout),
   err: streamOutput(process.stderr),
   env: process.env,
 });
+process.exitCode = exitCode;
+// A start that broke off may have left something open, which must not keep the process.
+if (exitCode !== 0) process.stderr.write('', () => process.exit(exitCode));

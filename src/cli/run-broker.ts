@@ -47,6 +47,7 @@ async function startBroker({ config }: StartPlan, dataDir: string, logger: Logge
       dataDir,
       openStore: async () => openSqliteStore(join(dataDir, 'metadata.db'), { clock: realClock }),
       logger,
+      holder: `process ${process.pid}`,
     });
   } catch (error) {
     throw explainStartFailure(error, dataDir);

@@ -1,3 +1,4 @@
+import { WORDING_FIELDS } from './normaliser.ts';
 import type { Entry, Json, Transcript } from './transcript.ts';
 import { entryKey } from './transcript.ts';
 
@@ -14,9 +15,6 @@ export interface Difference {
   /** Only the wording differs: reported, not held against the broker. */
   readonly wordingOnly: boolean;
 }
-
-/** Free text for humans: it must be there or be null on both sides, in whatever words. */
-const WORDING_FIELDS: ReadonlySet<string> = new Set(['errorMessage', 'batchIndexErrorMessage', 'documentation']);
 
 /** @param expected Apache Kafka's transcript */
 export function compareTranscripts(expected: Transcript, actual: Transcript): Difference[] {

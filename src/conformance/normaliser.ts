@@ -8,6 +8,9 @@ const NOW_WITHIN_MS = 10 * 60_000;
 
 const UUID_IN_TEXT = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
+/** Free text for humans: it must be there or be null on both sides, in whatever words. */
+export const WORDING_FIELDS: ReadonlySet<string> = new Set(['errorMessage', 'batchIndexErrorMessage', 'documentation']);
+
 /**
  * Arrays whose order means nothing (Kafka answers from hash maps and sets), as `response.path`, with the field that names an element.
  * They become objects, so that a difference in one element does not look like one in all.
@@ -60,10 +63,13 @@ export class Normaliser {
   private readonly counts = new Map<string, number>();
   private readonly clock: Clock;
   private readonly brokerPort: number;
+  private readonly ownPrefix: string;
 
-  constructor(clock: Clock, brokerPort: number) {
+  /** @param ownPrefix what all names of this run begin with; `~` in a transcript, so that the versions of a scenario look alike */
+  constructor(clock: Clock, brokerPort: number, ownPrefix: string) {
     this.clock = clock;
     this.brokerPort = brokerPort;
+    this.ownPrefix = ownPrefix;
   }
 
   /** Gives an id a speaking placeholder, whenever it appears. */
@@ -129,7 +135,7 @@ export class Normaliser {
   /** A part of an array element's key, with the placeholders given so far. */
   private known(part: unknown): string {
     if (part === null || part === undefined || part === ZERO_UUID) return '';
-    const text = String(part);
+    const text = String(part).replaceAll(this.ownPrefix, '~');
     return this.placeholders.get(text) ?? text.replace(UUID_IN_TEXT, (uuid) => this.placeholders.get(uuid) ?? uuid);
   }
 
@@ -147,12 +153,13 @@ export class Normaliser {
     if (field === 'clusterId' && /^[\w-]{22}$/.test(text)) return '<cluster id>';
     // Topic ids are random. The zero id means "none".
     if (field === 'topicId' && text !== ZERO_UUID) return this.placeholderOf('topic id', text);
-    return this.uuidsIn(text);
-  }
-
-  /** Member ids end in a random uuid; messages name them. */
-  private uuidsIn(text: string): string {
-    return text.replace(UUID_IN_TEXT, (uuid) => this.placeholderOf('uuid', uuid)).replaceAll(`:${this.brokerPort}`, ':<port>');
+    // Times in messages about timestamps, as far as the broker computed them from its clock.
+    const timeless = WORDING_FIELDS.has(field) ? text.replace(/-?\b\d{13,19}\b/g, '<ms>') : text;
+    // Member ids end in a random uuid; messages name them.
+    return timeless
+      .replaceAll(this.ownPrefix, '~')
+      .replace(UUID_IN_TEXT, (uuid) => this.placeholderOf('uuid', uuid))
+      .replaceAll(`:${this.brokerPort}`, ':<port>');
   }
 
   private number(field: string, value: number): Json {

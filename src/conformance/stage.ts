@@ -1,4 +1,4 @@
-import { Connection } from '../client/connection.ts';
+import { Connection, type RawHeader } from '../client/connection.ts';
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Address, Transport } from '../core/transport.ts';
@@ -42,7 +42,7 @@ export class Stage<Req = unknown, Res = unknown> {
     this.scenario = scenario;
     this.version = version;
     this.api = api;
-    this.normaliser = new Normaliser(venue.clock, venue.address.port);
+    this.normaliser = new Normaliser(venue.clock, venue.address.port, this.name(''));
   }
 
   /** A name for a topic or group that no other scenario or version uses. */
@@ -119,12 +119,12 @@ export class Stage<Req = unknown, Res = unknown> {
     await this.stepOf(ApiVersions, 0, `${name}, then ApiVersions`, {}, ({ errorCode }) => ({ errorCode }));
   }
 
-  /** Sends any bytes under any header, and records the response as hex: for requests that no declaration describes. */
-  async raw(name: string, header: { apiKey: number; apiVersion: number; flexible: boolean }, body: Uint8Array): Promise<void> {
+  /** Sends any bytes under any header, and records the response as hex, or only that there was one: for requests that no declaration describes. */
+  async raw(name: string, header: RawHeader, body: Uint8Array, show: 'hex' | 'answered' = 'hex'): Promise<void> {
     const connection = await this.connection('main');
     try {
       const frame = await connection.exchange(header, (writer) => writer.splice(body), RESPONSE_WITHIN_MS);
-      this.record(name, 'response', frame.subarray(4).toString('hex'));
+      this.record(name, 'response', show === 'hex' ? frame.subarray(4).toString('hex') : 'answered');
     } catch (error) {
       this.record(name, outcomeOf(error), null);
     }
@@ -181,7 +181,7 @@ export class Stage<Req = unknown, Res = unknown> {
     await this.until(ListOffsets, AROUND.listOffsets, { replicaId: -1, topics: [{ name, partitions: wanted }] }, (offsets) =>
       offsets.topics[0]!.partitions.every(({ errorCode }) => errorCode === 0),
     );
-    if (topicId) this.normaliser.learn(topicId, `id of ${name}`);
+    if (topicId) this.normaliser.learn(topicId, `id of ${name.replace(this.name(''), '~')}`);
     return topicId;
   }
 

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { type FileHandle, type Files, type Lock, LockedError } from './files.ts';
-import { isSqliteBusy, openSqlite } from './sqlite.ts';
+import { isSqliteBusy, openSqlite, type SqliteDatabase } from './sqlite.ts';
 
 /** The file system of this machine. */
 export const realFiles: Files = {
@@ -56,18 +56,20 @@ export const realFiles: Files = {
  */
 function takeLock(path: string, holder: string): Lock {
   const holderPath = `${path}.holder`;
-  const database = openSqlite(path, { busyTimeoutMs: 0 });
+  let database: SqliteDatabase | undefined;
   try {
+    database = openSqlite(path, { busyTimeoutMs: 0 });
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    database.close();
+    database?.close();
     if (!isSqliteBusy(error)) throw error;
     throw new LockedError(
       path,
       unlessMissing(() => readFileSync(holderPath, 'utf8'), ''),
     );
   }
+  const connection = database;
   realFiles.replace(holderPath, holder);
   let held = true;
   return {
@@ -75,7 +77,7 @@ function takeLock(path: string, holder: string): Lock {
       if (!held) return;
       held = false;
       rmSync(holderPath, { force: true });
-      database.close();
+      connection.close();
     },
   };
 }

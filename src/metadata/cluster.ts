@@ -59,7 +59,7 @@ export async function registerBroker(
 
 /**
  * A broker leads only under the registration in leaderBrokerEpoch (metadata-store rule 6): one that is alone elects itself anew, with the next
- * leader epoch, wherever it led before. Call it after each registration. `image` must show that registration.
+ * leader epoch, wherever it led before and where nobody leads. Call it after each registration. `image` must show that registration.
  */
 export async function claimLeadership(store: MetadataStore, image: MetadataImage, id: number): Promise<{ revision: Rev }> {
   const broker = image.brokers.get(id);
@@ -67,8 +67,8 @@ export async function claimLeadership(store: MetadataStore, image: MetadataImage
   const writes: { key: string; rev: Rev; value: PartitionValue }[] = [];
   for (const topic of image.topics()) {
     for (const { topicId, partition, rev, ...value } of topic.partitions) {
-      if (value.leaderBrokerEpoch === broker.epoch) continue;
-      if (value.leader !== id && !(value.leader === -1 && value.isr.includes(id))) continue;
+      const toClaim = value.leader === id ? value.leaderBrokerEpoch !== broker.epoch : value.leader === -1 && value.isr.includes(id);
+      if (!toClaim) continue;
       const elected = { leader: id, leaderBrokerEpoch: broker.epoch, leaderEpoch: value.leaderEpoch + 1 };
       writes.push({
         key: partitionKey(topicId, partition),

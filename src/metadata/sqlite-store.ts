@@ -82,7 +82,7 @@ class SqliteEngine implements Engine {
     let result = { ok: false, rev: 0 };
     this.write(() => {
       const before = this.revision();
-      const ok = conds.every((cond) => (this.get(cond.key)?.rev ?? 0) === cond.rev);
+      const ok = conds.every((cond) => Number(this.statement('SELECT rev FROM kv WHERE key = ?').get(cond.key)?.rev ?? 0) === cond.rev);
       const rev = ok && this.apply(ops, before + 1) ? before + 1 : before;
       if (rev !== before) this.statement("UPDATE meta SET value = ? WHERE name = 'rev'").run(rev);
       result = { ok, rev };

@@ -42,17 +42,18 @@ export function recoverSegment(segment: Segment, nextOffset: number, epochs: Lea
       [loadedFrom, loadedTo] = [at, at + segment.log.handle().readSync(block, at)];
       batch.reset(block, 0);
     }
-    if (!isSound(segment, batch, next, fileSize - at, () => crcOf(segment.log.handle(), at, wanted, block, loadedFrom, loadedTo))) {
-      refuseOldFormat(segment.log.handle(), at, fileSize - at);
-      break;
-    }
+    const crc = () => crcOf(segment.log.handle(), at, wanted, block, loadedFrom, loadedTo);
+    if (!isSound(segment, batch, next, fileSize - at, crc)) break;
     const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
     epochs.assign(partitionLeaderEpoch, baseOffset);
     segment.written({ position: at, batchBytes: wanted, lastOffset, maxTimestamp }, indexIntervalBytes);
     next = lastOffset + 1;
     at += wanted;
   }
-  if (at < fileSize) segment.log.handle().truncate(at);
+  if (at < fileSize) {
+    refuseOldFormat(segment.log.handle(), at, fileSize - at);
+    segment.log.handle().truncate(at);
+  }
   segment.seal();
   return { nextOffset: next, cutBytes: fileSize - at };
 }

@@ -26,13 +26,16 @@ async function step(env: PythonEnv, name: string, options: object): Promise<Reco
 
 /** Ten records per partition, in time order; the third has no value, each fourth a header. */
 function records(partitions: number, from: number, count = 10): PythonRecord[] {
-  return Array.from({ length: partitions * count }, (_, n): PythonRecord => ({
-    partition: n % partitions,
-    timestamp: from + n * 1000,
-    key: `key-${n}`,
-    value: n === 2 ? null : `value-${n} ünïcode`,
-    headers: Object.fromEntries(n % 4 === 0 ? [['n', String(n)]] : []),
-  }));
+  return Array.from(
+    { length: partitions * count },
+    (_, n): PythonRecord => ({
+      partition: n % partitions,
+      timestamp: from + n * 1000,
+      key: `key-${n}`,
+      value: n === 2 ? null : `value-${n} ünïcode`,
+      headers: Object.fromEntries(n % 4 === 0 ? [['n', String(n)]] : []),
+    }),
+  );
 }
 
 /** Where the records must stand when they are all that is sent to the topic, in this order. */

@@ -1,7 +1,7 @@
 import { CompressionTypes, type Producer } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
-import { randomFrom } from '../support/schema-random.ts';
+import { prng } from '../support/prng.ts';
 import { kafkaJs } from './kafkajs-client.ts';
 import { differences, type KeyedRecord, keyedRecords } from './keyed-records.ts';
 import { readAll } from './read-all.ts';
@@ -28,7 +28,7 @@ test(`${RECORDS} keyed records, plain and gzip, come back exactly and in order p
   const group = unique('group');
   const admin = await client.admin();
   await admin.createTopics({ topics: [{ topic, numPartitions: 6 }], waitForLeaders: true });
-  const records = keyedRecords(randomFrom(seed), RECORDS, KEYS);
+  const records = keyedRecords(prng(seed), RECORDS, KEYS);
   await sendAll(await client.producer(), topic, records);
 
   expect(differences(records, await readAll(client, topic, group))).toEqual([]);

@@ -14,8 +14,9 @@ export interface ReadRecord extends KeyedRecord {
 
 const SHOWN = 10;
 
-/** `count` records over `keys` keys, with values of 0 to 200 characters, some of them null. `below(n)` draws a number in [0, n). */
-export function keyedRecords(below: (bound: number) => number, count: number, keys: number): KeyedRecord[] {
+/** `count` records over `keys` keys, with values of 0 to 200 characters, some of them null. `random` draws from [0, 1). */
+export function keyedRecords(random: () => number, count: number, keys: number): KeyedRecord[] {
+  const below = (bound: number) => Math.floor(random() * bound);
   return Array.from({ length: count }, (_, n) => {
     const kind = below(50);
     const value = kind === 0 ? null : kind === 1 ? '' : `${n} ${'añ€ '.repeat(below(50))}`;

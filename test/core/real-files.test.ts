@@ -1,17 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { realFiles } from '../../src/core/real-files.ts';
 
-const sqlite = createRequire(import.meta.url).resolve('@photostructure/sqlite');
-
 /** Holds the lock as realFiles does, in another process, until it is killed. Plain SQLite, so that it needs no TypeScript. */
 const HOLDER = `
-const { DatabaseSync } = require(${JSON.stringify(sqlite)});
+const load = (name) => { try { return require(name); } catch { return undefined; } };
+const { DatabaseSync } = load('node:sqlite') ?? load('@photostructure/sqlite');
 const { writeFileSync } = require('node:fs');
 const database = new DatabaseSync(process.argv[1]);
 database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
@@ -23,7 +21,7 @@ setInterval(() => {}, 1000);
 test('a lock is held against another process, and falls with its holder even by kill -9', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'minikafka-lock-'));
   const path = join(folder, '.lock');
-  const holder = spawn(process.execPath, ['-e', HOLDER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const holder = spawn(process.execPath, ['-e', HOLDER, path], { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     await once(holder.stdout, 'data');
     expect(() => realFiles.lock(path, 'me')).toThrow(expect.objectContaining({ name: 'LockedError', holder: `process ${holder.pid}` }));

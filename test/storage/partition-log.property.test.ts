@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 import { memoryFiles } from '../../src/core/memory-files.ts';
-import { prng } from '../support/prng.ts';
 import { append, closeStore, flush, openStore, orders, produced, read, readAll, recordsOf, truncate } from '../support/log-fixture.ts';
+import { prng } from '../support/prng.ts';
 
 /** What the log must hold: one entry per record, its index is the offset. `batchStart` marks the first record of a batch. */
 interface Entry {
@@ -13,132 +13,167 @@ interface Entry {
 }
 
 const command = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('append' as const), counts: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 12 }), valueBytes: fc.constantFrom(0, 10, 300, 3000, 60_000), step: fc.integer({ min: -50, max: 50 }), gzip: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('read' as const), at: fc.nat(1000), maxBytes: fc.constantFrom(1, 100, 5000, 200_000), span: fc.nat(40) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('append' as const),
+      counts: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 12 }),
+      valueBytes: fc.constantFrom(0, 10, 300, 3000, 60_000),
+      step: fc.integer({ min: -50, max: 50 }),
+      gzip: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('read' as const),
+      at: fc.nat(1000),
+      maxBytes: fc.constantFrom(1, 100, 5000, 200_000),
+      span: fc.nat(40),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('find' as const), timestamp: fc.integer({ min: 0, max: 3000 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), seed: fc.option(fc.nat(), { nil: undefined }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('truncate' as const), at: fc.nat(1000) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const), prefixBytes: fc.nat(400), count: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('fail' as const), prefixBytes: fc.nat(400), count: fc.integer({ min: 1, max: 4 }) }),
+  },
 );
 
-test('a log holds what was appended, through rolls, truncations, failed writes, restarts and power failures', { timeout: 120_000 }, async () => {
+test('a log holds what was appended, through rolls, truncations, failed writes, restarts and power failures', {
+  timeout: 120_000,
+}, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 25 }), fc.constantFrom(700, 8_000, 300_000), async (commands, segmentBytes) => {
-      const files = memoryFiles();
-      const config = { segmentBytes: Math.max(segmentBytes, 200), indexIntervalBytes: 300 };
-      let store = openStore(files, '/data', fakeClock(), 4);
-      let log = orders(store, config);
-      let model: Entry[] = [];
-      let flushed = 0;
-      let timestamp = 1000;
-      let serial = 0;
-      const reopen = () => {
-        store = openStore(files, '/data', fakeClock(), 4);
-        log = orders(store, config);
-      };
-      const batchEnd = (offset: number) => {
-        let end = offset + 1;
-        while (end < model.length && model[end]!.batchStart !== end) end++;
-        return end;
-      };
+    fc.asyncProperty(
+      fc.array(command, { minLength: 1, maxLength: 25 }),
+      fc.constantFrom(700, 8_000, 300_000),
+      async (commands, segmentBytes) => {
+        const files = memoryFiles();
+        const config = { segmentBytes: Math.max(segmentBytes, 200), indexIntervalBytes: 300 };
+        let store = openStore(files, '/data', fakeClock(), 4);
+        let log = orders(store, config);
+        let model: Entry[] = [];
+        let flushed = 0;
+        let timestamp = 1000;
+        let serial = 0;
+        const reopen = () => {
+          store = openStore(files, '/data', fakeClock(), 4);
+          log = orders(store, config);
+        };
+        const batchEnd = (offset: number) => {
+          let end = offset + 1;
+          while (end < model.length && model[end]!.batchStart !== end) end++;
+          return end;
+        };
 
-      for (const c of commands) {
-        switch (c.do) {
-          case 'append': {
-            const pending: Promise<void>[] = [];
-            for (const count of c.counts) {
-              const keys = Array.from({ length: count }, () => `k${serial++}`);
-              const batch = produced(keys, timestamp, c.valueBytes, c.gzip ? 1 : 0);
-              if (batch.byteLength > config.segmentBytes || batch.byteLength > 1048588) continue;
-              const { info, done } = append(log, batch);
-              expect(info.baseOffset).toBe(model.length);
-              for (const [i, key] of keys.entries()) model.push({ key, timestamp: timestamp + i, batchStart: info.baseOffset });
-              timestamp = Math.max(0, timestamp + c.step);
-              pending.push(done);
+        for (const c of commands) {
+          switch (c.do) {
+            case 'append': {
+              const pending: Promise<void>[] = [];
+              for (const count of c.counts) {
+                const keys = Array.from({ length: count }, () => `k${serial++}`);
+                const batch = produced(keys, timestamp, c.valueBytes, c.gzip ? 1 : 0);
+                if (batch.byteLength > config.segmentBytes || batch.byteLength > 1048588) continue;
+                const { info, done } = append(log, batch);
+                expect(info.baseOffset).toBe(model.length);
+                for (const [i, key] of keys.entries()) model.push({ key, timestamp: timestamp + i, batchStart: info.baseOffset });
+                timestamp = Math.max(0, timestamp + c.step);
+                pending.push(done);
+              }
+              await Promise.all(pending);
+              expect(log.logEndOffset).toBe(model.length);
+              break;
             }
-            await Promise.all(pending);
-            expect(log.logEndOffset).toBe(model.length);
-            break;
-          }
-          case 'read': {
-            const from = Math.min(c.at, model.length);
-            const upTo = from + c.span;
-            const chunk = await read(log, from, c.maxBytes, upTo);
-            const records = chunk ? recordsOf(chunk.bytes) : [];
-            chunk?.release();
-            // The batch of `from` comes whole, or not at all when it reaches beyond the limit.
-            const first = from < model.length && batchEnd(from) <= upTo;
-            expect(records.length > 0).toBe(first);
-            if (first) expect(records[0]!.offset).toBe(model[from]!.batchStart);
-            for (const record of records) expect({ key: record.key!.toString(), timestamp: record.timestamp }).toEqual({ key: model[record.offset]!.key, timestamp: model[record.offset]!.timestamp });
-            const last = records.at(-1);
-            if (last) {
-              expect(batchEnd(last.offset)).toBe(last.offset + 1);
-              expect(last.offset).toBeLessThan(upTo);
-              expect(log.sizeBetween(from, last.offset + 1)).toBe(chunk!.bytes.byteLength);
+            case 'read': {
+              const from = Math.min(c.at, model.length);
+              const upTo = from + c.span;
+              const chunk = await read(log, from, c.maxBytes, upTo);
+              const records = chunk ? recordsOf(chunk.bytes) : [];
+              chunk?.release();
+              // The batch of `from` comes whole, or not at all when it reaches beyond the limit.
+              const first = from < model.length && batchEnd(from) <= upTo;
+              expect(records.length > 0).toBe(first);
+              if (first) expect(records[0]!.offset).toBe(model[from]!.batchStart);
+              for (const record of records)
+                expect({ key: record.key!.toString(), timestamp: record.timestamp }).toEqual({
+                  key: model[record.offset]!.key,
+                  timestamp: model[record.offset]!.timestamp,
+                });
+              const last = records.at(-1);
+              if (last) {
+                expect(batchEnd(last.offset)).toBe(last.offset + 1);
+                expect(last.offset).toBeLessThan(upTo);
+                expect(log.sizeBetween(from, last.offset + 1)).toBe(chunk!.bytes.byteLength);
+              }
+              break;
             }
-            break;
+            case 'find': {
+              const expected = model.findIndex((entry) => entry.timestamp >= c.timestamp);
+              const found = log.offsetForTimestamp(c.timestamp);
+              expect(found && { offset: found.offset, timestamp: found.timestamp }).toEqual(
+                expected === -1 ? null : { offset: expected, timestamp: model[expected]!.timestamp },
+              );
+              const highest = Math.max(-1, ...model.map((entry) => entry.timestamp));
+              const max = log.maxTimestamp();
+              expect(max?.timestamp ?? -1).toBe(highest);
+              if (max) expect(max.offset).toBe(model.findIndex((entry) => entry.timestamp === highest));
+              break;
+            }
+            case 'flush':
+              await flush(log);
+              flushed = model.length;
+              expect(log.recoveryPoint).toBe(flushed);
+              break;
+            case 'crash':
+            case 'kill': {
+              if (c.do === 'crash') files.crash(c.seed === undefined ? undefined : prng(c.seed));
+              else files.kill();
+              reopen();
+              const end = log.logEndOffset;
+              expect(end).toBeGreaterThanOrEqual(c.do === 'kill' ? model.length : flushed);
+              expect(end).toBeLessThanOrEqual(model.length);
+              if (end > 0) expect(batchEnd(end - 1)).toBe(end);
+              model = model.slice(0, end);
+              flushed = Math.min(flushed, end);
+              break;
+            }
+            case 'restart':
+              await closeStore(store);
+              flushed = model.length;
+              reopen();
+              break;
+            case 'truncate': {
+              const target = Math.min(c.at, model.length);
+              await truncate(log, target);
+              model = model.slice(0, target < model.length ? model[target]!.batchStart : target);
+              flushed = Math.min(flushed, model.length);
+              expect(log.logEndOffset).toBe(model.length);
+              break;
+            }
+            case 'fail': {
+              files.failNext('write', 'ENOSPC', { path: '.log', prefixBytes: c.prefixBytes });
+              const lost = Array.from({ length: c.count }, () => append(log, produced(['lost'], timestamp, 10)).done);
+              const results = await Promise.allSettled(lost);
+              for (const result of results)
+                expect(result).toMatchObject({ status: 'rejected', reason: { errorName: 'KAFKA_STORAGE_ERROR' } });
+              break;
+            }
           }
-          case 'find': {
-            const expected = model.findIndex((entry) => entry.timestamp >= c.timestamp);
-            const found = log.offsetForTimestamp(c.timestamp);
-            expect(found && { offset: found.offset, timestamp: found.timestamp }).toEqual(
-              expected === -1 ? null : { offset: expected, timestamp: model[expected]!.timestamp },
-            );
-            const highest = Math.max(-1, ...model.map((entry) => entry.timestamp));
-            const max = log.maxTimestamp();
-            expect(max?.timestamp ?? -1).toBe(highest);
-            if (max) expect(max.offset).toBe(model.findIndex((entry) => entry.timestamp === highest));
-            break;
-          }
-          case 'flush':
-            await flush(log);
-            flushed = model.length;
-            expect(log.recoveryPoint).toBe(flushed);
-            break;
-          case 'crash':
-          case 'kill': {
-            if (c.do === 'crash') files.crash(c.seed === undefined ? undefined : prng(c.seed));
-            else files.kill();
-            reopen();
-            const end = log.logEndOffset;
-            expect(end).toBeGreaterThanOrEqual(c.do === 'kill' ? model.length : flushed);
-            expect(end).toBeLessThanOrEqual(model.length);
-            if (end > 0) expect(batchEnd(end - 1)).toBe(end);
-            model = model.slice(0, end);
-            flushed = Math.min(flushed, end);
-            break;
-          }
-          case 'restart':
-            await closeStore(store);
-            flushed = model.length;
-            reopen();
-            break;
-          case 'truncate': {
-            const target = Math.min(c.at, model.length);
-            await truncate(log, target);
-            model = model.slice(0, target < model.length ? model[target]!.batchStart : target);
-            flushed = Math.min(flushed, model.length);
-            expect(log.logEndOffset).toBe(model.length);
-            break;
-          }
-          case 'fail': {
-            files.failNext('write', 'ENOSPC', { path: '.log', prefixBytes: c.prefixBytes });
-            const lost = Array.from({ length: c.count }, () => append(log, produced(['lost'], timestamp, 10)).done);
-            const results = await Promise.allSettled(lost);
-            for (const result of results) expect(result).toMatchObject({ status: 'rejected', reason: { errorName: 'KAFKA_STORAGE_ERROR' } });
-            break;
-          }
+          expect(log.logEndOffset).toBe(model.length);
+          expect(await readAll(log)).toEqual(model.map((entry, offset) => ({ offset, key: entry.key, timestamp: entry.timestamp })));
+          expect(log.endOffsetForEpoch(0)).toEqual(
+            model.length > 0 || log.latestLeaderEpoch === 0
+              ? { leaderEpoch: 0, endOffset: model.length }
+              : { leaderEpoch: -1, endOffset: -1 },
+          );
         }
-        expect(log.logEndOffset).toBe(model.length);
-        expect(await readAll(log)).toEqual(model.map((entry, offset) => ({ offset, key: entry.key, timestamp: entry.timestamp })));
-        expect(log.endOffsetForEpoch(0)).toEqual(model.length > 0 || log.latestLeaderEpoch === 0 ? { leaderEpoch: 0, endOffset: model.length } : { leaderEpoch: -1, endOffset: -1 });
-      }
-      expect(store.openFiles()).toBeLessThanOrEqual(4);
-    }),
+        expect(store.openFiles()).toBeLessThanOrEqual(4);
+      },
+    ),
     { numRuns: 300 },
   );
 });

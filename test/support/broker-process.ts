@@ -31,8 +31,8 @@ export interface BrokerProcessOptions {
 const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
 const START_DEADLINE_MS = 20_000;
 const STOP_DEADLINE_MS = 20_000;
-/** In the start line, and in nothing before it: `listening on localhost:9092`, [::1]:9092 and 127.0.0.1:9092 too. */
-const LISTENING = /listening on\s+(?:\w+:\/\/)?[^\s,]*?:(\d+)/i;
+/** In the start line, and in nothing before it: `minikafka 0.1.0 listens on localhost:9092, ..`; [::1]:9092 and 127.0.0.1:9092 too. */
+const LISTENING = /listen(?:s|ing) on\s+(?:\w+:\/\/)?[^\s,]*:(\d+)/i;
 
 /** Starts a broker on a free port and a fresh data directory. Resolves when it listens. */
 export async function startBrokerProcess({ args = [], env = {} }: BrokerProcessOptions = {}): Promise<BrokerProcess> {

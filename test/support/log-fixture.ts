@@ -1,7 +1,7 @@
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import type { Files } from '../../src/core/files.ts';
-import { type RecordInput, buildBatch } from '../../src/protocol/records/build.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
+import { buildBatch, type RecordInput } from '../../src/protocol/records/build.ts';
 import { type ReadRecord, readRecords } from '../../src/protocol/records/walk.ts';
 import { openDataDirectory } from '../../src/storage/data-directory.ts';
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../src/storage/log-config.ts';
@@ -29,20 +29,31 @@ export const orders = (store: LogStore, config: Partial<LogConfig> = {}): Partit
 
 /** A produced batch of `keys.length` records; timestamps count up from `timestamp`. */
 export function produced(keys: readonly string[], timestamp = 1000, valueBytes = 10, attributes = 0): Buffer {
-  const records: RecordInput[] = keys.map((key, i) => ({ key: Buffer.from(key), value: Buffer.alloc(valueBytes, key), timestamp: timestamp + i }));
+  const records: RecordInput[] = keys.map((key, i) => ({
+    key: Buffer.from(key),
+    value: Buffer.alloc(valueBytes, key),
+    timestamp: timestamp + i,
+  }));
   return buildBatch({ records, attributes });
 }
 
+/** What the log refuses is thrown at once; what fails later rejects `done`. */
 export function append(log: PartitionLog, batch: Buffer, leaderEpoch = 0): { info: AppendInfo; done: Promise<void> } {
-  let info: AppendInfo | undefined;
+  let report: (error: Error | null) => void = () => {};
   const done = new Promise<void>((resolve, reject) => {
-    info = log.append(batch, { leaderEpoch }, (error) => (error ? reject(error) : resolve()));
+    report = (error) => (error ? reject(error) : resolve());
   });
   done.catch(() => {});
-  return { info: info!, done };
+  return { info: log.append(batch, { leaderEpoch }, (error) => report(error)), done };
 }
 
-export function read(log: PartitionLog, from: number, maxBytes = 2 ** 20, upTo = Number.MAX_SAFE_INTEGER, minOneBatch = true): Promise<LogChunk | null> {
+export function read(
+  log: PartitionLog,
+  from: number,
+  maxBytes = 2 ** 20,
+  upTo = Number.MAX_SAFE_INTEGER,
+  minOneBatch = true,
+): Promise<LogChunk | null> {
   return new Promise((resolve, reject) => {
     log.read(from, maxBytes, upTo, minOneBatch, (error, chunk) => (error ? reject(error) : resolve(chunk)));
   });
@@ -55,7 +66,11 @@ export function recordsOf(bytes: Buffer): ReadRecord[] {
 }
 
 /** Every record from `from` on, read as a consumer does: chunk by chunk. */
-export async function readAll(log: PartitionLog, from = log.logStartOffset, maxBytes = 4096): Promise<{ offset: number; key: string; timestamp: number }[]> {
+export async function readAll(
+  log: PartitionLog,
+  from = log.logStartOffset,
+  maxBytes = 4096,
+): Promise<{ offset: number; key: string; timestamp: number }[]> {
   const all: { offset: number; key: string; timestamp: number }[] = [];
   for (let offset = from; ; ) {
     const chunk = await read(log, offset, maxBytes);

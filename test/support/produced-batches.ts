@@ -13,7 +13,9 @@ const TOPIC_IDS = 13;
 
 /** The records of every golden Produce request from v3 on (v0-2 carry message sets of the old formats). Fresh copies at each call. */
 export function producedBatches(): ProducedBatch[] {
-  const lines = readFileSync(new URL('../golden/Produce.jsonl', import.meta.url), 'utf8').trim().split('\n');
+  const lines = readFileSync(new URL('../golden/Produce.jsonl', import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
   return lines
     .map((line) => JSON.parse(line) as { version: number; client: string; kind: string; hex: string })
     .filter(({ kind, version }) => kind === 'request' && version >= 3)

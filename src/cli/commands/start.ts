@@ -26,8 +26,8 @@ export function addStart(program: Command, context: Context): void {
     .option('--host <host>', 'name or address to listen on (default: localhost, which other machines cannot reach)', parseHost)
     .option('--data <directory>', 'where the data is kept (default: ./minikafka-data)')
     .option('--config <file>', "a server.properties, in Kafka's format")
-    .option('--override <key=value>', 'one setting, over those of the file and the environment (repeatable)', collect, [])
-    .option('--topic <name:partitions[:config=value,..]>', 'create a topic unless it exists (repeatable)', collect, [])
+    .option('--override <key=value>', 'one setting, over those of the file and the environment (repeatable)', collect)
+    .option('--topic <name:partitions[:config=value,..]>', 'create a topic unless it exists (repeatable)', collect)
     .option('--ephemeral', 'keep the data in a temporary directory, which is removed at the end')
     .addHelpText('after', EXAMPLES)
     .action((flags: StartFlags) => start(flags, context));

@@ -10,9 +10,11 @@ export function addTopics(program: Command, context: Context): void {
   const topics = program
     .command('topics')
     .summary('create, list, describe and delete topics')
-    .description('Create, list, describe and delete topics of a running broker: minikafka, or Apache Kafka.');
+    .description('Create, list, describe and delete topics of a running broker: minikafka, or Apache Kafka.')
+    .addHelpText('after', examples('topics create test --partitions 2', 'topics list', 'topics describe test', 'topics delete test'));
 
   withClientOptions(topics.command('create').argument('<name>', 'name of the topic'))
+    .summary('create a topic')
     .description('Create a topic.')
     .option('--partitions <number>', "number of partitions (default: the broker's num.partitions)", parseCount(MAX_PARTITIONS))
     .option(
@@ -20,7 +22,7 @@ export function addTopics(program: Command, context: Context): void {
       "replicas of each partition (default: the broker's default.replication.factor)",
       parseCount(MAX_REPLICATION_FACTOR),
     )
-    .option('--config <key=value>', 'one setting of the topic (repeatable)', collect, [])
+    .option('--config <key=value>', 'one setting of the topic (repeatable)', collect)
     .option('--if-not-exists', 'leave a topic that exists as it is')
     .addHelpText(
       'after',
@@ -29,16 +31,19 @@ export function addTopics(program: Command, context: Context): void {
     .action(async (name: string, flags: CreateFlags) => (await commands()).create(name, flags, await surroundings(context)));
 
   withClientOptions(topics.command('list'))
+    .summary('list the topics')
     .description('List the topics. In a pipe: name, partitions, replication factor and id, parted by tabs.')
     .addHelpText('after', examples('topics list', 'topics list --json', 'topics list --bootstrap-server broker-1:9092,broker-2:9092'))
     .action(async (flags: ClientFlags) => (await commands()).list(flags, await surroundings(context)));
 
   withClientOptions(topics.command('describe').argument('[name]', 'name of the topic; all topics without it'))
+    .summary('show partitions, leaders, replicas and settings')
     .description('Show partitions, leaders, replicas and settings. In a pipe: a line for each partition, parted by tabs.')
     .addHelpText('after', examples('topics describe', 'topics describe test --json'))
     .action(async (name: string | undefined, flags: ClientFlags) => (await commands()).describe(name, flags, await surroundings(context)));
 
   withClientOptions(topics.command('delete').argument('<name>', 'name of the topic'))
+    .summary('delete a topic and its records')
     .description('Delete a topic and its records.')
     .option('--if-exists', 'a topic that does not exist is no error')
     .addHelpText('after', examples('topics delete test', 'topics delete test --if-exists'))

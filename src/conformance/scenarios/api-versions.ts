@@ -29,7 +29,11 @@ export const apiVersionsScenarios = [
     ApiVersions,
     'the broker that the client thinks it is',
     async (stage) => {
-      await stage.step('the right node', { ...CLIENT, nodeId: 1 }, errorOnly);
+      const { clusterId } = await stage.ask(Metadata, 12, { topics: [] });
+      await stage.step('the right node of the right cluster', { ...CLIENT, clusterId, nodeId: 1 }, errorOnly);
+      await stage.step('another node of the right cluster', { ...CLIENT, clusterId, nodeId: 7 }, errorOnly);
+      await stage.step('the right cluster, no node', { ...CLIENT, clusterId }, errorOnly);
+      await stage.step('the right node of no cluster', { ...CLIENT, nodeId: 1 }, errorOnly);
       await stage.step('another node', { ...CLIENT, nodeId: 7 }, errorOnly);
       await stage.step('another cluster', { ...CLIENT, clusterId: 'AAAAAAAAAAAAAAAAAAAAAQ', nodeId: 1 }, errorOnly);
     },
@@ -79,11 +83,13 @@ export const apiVersionsScenarios = [
         'Metadata with a topic count below -1',
         { apiKey: Metadata.key, apiVersion: 1, flexible: false },
         Buffer.from('fffffffe', 'hex'),
+        'answered',
       );
       await stage.raw(
         'Metadata with bytes left over',
         { apiKey: Metadata.key, apiVersion: 0, flexible: false },
         Buffer.from('000000010001ff0000', 'hex'),
+        'answered',
       );
       await stage.rawBytes('a frame of negative length', Buffer.from('ffffffff', 'hex'));
       await stage.rawBytes('a frame longer than socket.request.max.bytes', Buffer.from('06400001', 'hex'));

@@ -85,7 +85,8 @@ export const alterConfigsScenarios = [
     await stage.step('another broker', set({ 'message.max.bytes': '1000' }, true, '7', BROKER));
     await stage.step('this broker, validated only', set({ 'message.max.bytes': '2000000' }, true, NODE, BROKER));
     await stage.step('a read-only key of this broker', set({ 'node.id': '3' }, true, NODE, BROKER));
-    await stage.step('a topic twice', { resources: [1, 2].map(() => set({}).resources[0]!), validateOnly: true });
+    // Apache Kafka leaves it unanswered: once is enough to wait for that.
+    if (stage.version === 2) await stage.step('a topic twice', { resources: [1, 2].map(() => set({}).resources[0]!), validateOnly: true });
     await stage.step('nothing', { resources: [], validateOnly: false });
     await stage.step('everything reset', set({}));
     await stage.until(DescribeConfigs, 2, look, has('max.message.bytes', null));

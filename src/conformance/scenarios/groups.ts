@@ -135,15 +135,18 @@ export const syncGroupScenarios = [
 
   scenario(SyncGroup, 'what is refused', async (stage) => {
     const member = await soleMember(stage, 'a', 'joined');
-    await stage.step('no group name', syncRequest({ ...member, groupId: '' }));
-    await stage.step('a group that does not exist', syncRequest({ ...member, groupId: await stage.group('nowhere') }));
-    await stage.step('an unknown member', syncRequest({ ...member, memberId: 'nobody' }));
-    await stage.step('an old generation', syncRequest({ ...member, generationId: 0 }));
-    await stage.step('a future generation', syncRequest({ ...member, generationId: 9 }));
-    if (stage.version >= 3) await stage.step('an instance id that does not exist', syncRequest(member, { groupInstanceId: 'nobody' }));
+    const named = stage.version >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {};
+    const sync = (wrong: Partial<Member>, more: object = {}) => syncRequest({ ...member, ...wrong }, { ...named, ...more });
+    await stage.step('no group name', sync({ groupId: '' }));
+    await stage.step('a group that does not exist', sync({ groupId: await stage.group('nowhere') }));
+    await stage.step('an unknown member', sync({ memberId: 'nobody' }));
+    await stage.step('an old generation', sync({ generationId: 0 }));
+    await stage.step('a future generation', sync({ generationId: 9 }));
+    if (stage.version >= 3) await stage.step('an instance id that does not exist', sync({}, { groupInstanceId: 'nobody' }));
     if (stage.version < 5) return;
-    await stage.step('another protocol type', syncRequest(member, { protocolType: 'connect', protocolName: 'range' }));
-    await stage.step('another protocol', syncRequest(member, { protocolType: 'consumer', protocolName: 'other' }));
+    await stage.step('another protocol type', sync({}, { protocolType: 'connect' }));
+    await stage.step('another protocol', sync({}, { protocolName: 'other' }));
+    await stage.step('no protocol named', sync({}, { protocolType: null, protocolName: null }));
   }),
 ];
 

@@ -77,7 +77,7 @@ export const produceScenarios = [
     'batches that are refused',
     async (stage) => {
       const topic = await stage.topic('a', { configs: { 'max.message.bytes': '2000' } });
-      const refused: [string, Bytes | null][] = [
+      const refused: [string, Bytes][] = [
         ['wrong CRC', batchBytes({ values: ['x'], crc: 1 })],
         ['magic 1', batchBytes({ values: ['x'], magic: 1 })],
         ['magic 3', batchBytes({ values: ['x'], magic: 3 })],
@@ -98,10 +98,11 @@ export const produceScenarios = [
         ['two batches', Buffer.concat([hello, hello])],
         ['a batch and some bytes', Buffer.concat([hello, Buffer.alloc(3)])],
         ['an empty record set', Buffer.alloc(0)],
-        ['null', null],
         ['half a batch', hello.subarray(0, 40)],
       ];
       for (const [name, records] of refused) await stage.step(name, one(topic, records));
+      // Apache Kafka leaves it unanswered: once is enough to wait for that.
+      if (stage.version === 13) await stage.step('null', one(topic, null));
       await stage.stepOf(Fetch, 11, 'what the log holds', whole(topic));
     },
     MODERN,

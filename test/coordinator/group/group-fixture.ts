@@ -74,6 +74,8 @@ export class TestClient {
   memberId: string;
   generationId = -1;
   connection = new AbortController();
+  /** When it was last told that it is in a generation, in monotonic ms. */
+  joinedAtMs = 0;
 
   constructor(fixture: GroupsFixture, options: Partial<JoinRequest> = {}) {
     this.fixture = fixture;
@@ -99,7 +101,9 @@ export class TestClient {
     const request = { ...this.defaults, memberId: this.memberId, ...changes };
     const waiting = watch(this.fixture.groups.join(request, this.connection.signal), (reply) => {
       if (reply.memberId !== '') this.memberId = reply.memberId;
-      if (reply.error === 'NONE') this.generationId = reply.generationId;
+      if (reply.error !== 'NONE') return;
+      this.generationId = reply.generationId;
+      this.joinedAtMs = this.fixture.clock.monotonicMs();
     });
     return waiting;
   }
@@ -192,21 +196,13 @@ export function watch<T>(promise: Promise<T>, seen: (reply: T) => void = () => {
   return waiting;
 }
 
-/** Joins all of them to one generation and hands out `assignments` (by default each gets its own position). The first is the leader. */
+/** Brings all of them into one generation; the first is the leader, and gives each a share of its own: "share0", "share1", ... */
 export async function stableGroup(fixture: GroupsFixture, clients: readonly TestClient[]): Promise<void> {
-  for (let round = 0; round < 3; round++) {
-    for (const client of clients) await client.join();
-    await fixture.clock.advance(1);
-  }
-  const leader = leaderOf(fixture, clients);
-  const shares = Object.fromEntries(clients.map((client, i) => [client.memberId, `share${i}`]));
-  leader.sync(shares);
-  for (const client of clients) if (client !== leader) client.sync();
+  for (const client of clients) await client.join();
+  await fixture.clock.advance(1);
+  clients[0]!.sync(Object.fromEntries(clients.map((client, i) => [client.memberId, `share${i}`])));
+  for (const client of clients.slice(1)) client.sync();
   await fixture.clock.settle();
-}
-
-function leaderOf(_: GroupsFixture, clients: readonly TestClient[]): TestClient {
-  return clients[0]!;
 }
 
 export async function fetchedOffset(fixture: GroupsFixture, groupId = 'g'): Promise<number | undefined> {

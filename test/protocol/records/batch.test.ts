@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { BatchView, eachBatch, LOG_APPEND_TIME_BIT } from '../../../src/protocol/records/batch.ts';
 import { buildBatch } from '../../../src/protocol/records/build.ts';
-import { crc32, crc32c, nativeCrc32c, plainCrc32c } from '../../../src/protocol/records/crc.ts';
 import { codecOf } from '../../../src/protocol/records/compression.ts';
+import { crc32, crc32c, nativeCrc32c, plainCrc32c } from '../../../src/protocol/records/crc.ts';
 import { readRecords } from '../../../src/protocol/records/walk.ts';
 import { producedBatches } from '../../support/produced-batches.ts';
 
@@ -118,7 +118,9 @@ describe('compression', () => {
     [3, 'lz4'],
     [4, 'zstd'],
   ])('codec %i is refused by its name, %s', (id, name) => {
-    expect(() => codecOf(id)).toThrow(expect.objectContaining({ errorName: 'UNSUPPORTED_COMPRESSION_TYPE', message: expect.stringContaining(name) }));
+    expect(() => codecOf(id)).toThrow(
+      expect.objectContaining({ errorName: 'UNSUPPORTED_COMPRESSION_TYPE', message: expect.stringContaining(name) }),
+    );
   });
 
   test('a codec id that Kafka does not have is refused', () => {

@@ -33,7 +33,8 @@ function errorOf(act: () => unknown): unknown {
   }
   return undefined;
 }
-const refusal = (bytes: Buffer, changed: Partial<RecordRules> = {}) => errorOf(() => validateProduced(bytes, { ...rules, ...changed }, NOW));
+const refusal = (bytes: Buffer, changed: Partial<RecordRules> = {}) =>
+  errorOf(() => validateProduced(bytes, { ...rules, ...changed }, NOW));
 const named = (errorName: string, text = '') => expect.objectContaining({ errorName, message: expect.stringContaining(text) });
 
 describe('requireOneBatch', () => {
@@ -49,7 +50,10 @@ describe('requireOneBatch', () => {
     ['nothing', Buffer.alloc(0)],
     ['a part of a batch', batch.subarray(0, 60)],
     ['two batches', Buffer.concat([batch, batch])],
-    ['a message of magic 1', Buffer.concat([Buffer.from('000000000000000000000016', 'hex'), Buffer.from('00000000', 'hex'), Buffer.from([1]), Buffer.alloc(17)])],
+    [
+      'a message of magic 1',
+      Buffer.concat([Buffer.from('000000000000000000000016', 'hex'), Buffer.from('00000000', 'hex'), Buffer.from([1]), Buffer.alloc(17)]),
+    ],
   ])('%s is INVALID_RECORD', (_, records) => {
     expect(errorOf(() => requireOneBatch(records, 9))).toEqual(named('INVALID_RECORD', 'Produce requests with version 9'));
   });
@@ -61,9 +65,30 @@ describe('requireOneBatch', () => {
   });
 
   test('a length that no batch has, or an unknown magic, is CORRUPT_MESSAGE', () => {
-    expect(errorOf(() => requireOneBatch(tampered((bytes) => bytes.writeInt32BE(13, 8)), 9))).toEqual(named('CORRUPT_MESSAGE'));
-    expect(errorOf(() => requireOneBatch(tampered((bytes) => bytes.writeInt32BE(-100, 8)), 9))).toEqual(named('CORRUPT_MESSAGE'));
-    expect(errorOf(() => requireOneBatch(tampered((bytes) => bytes.writeInt8(3, 16)), 9))).toEqual(named('CORRUPT_MESSAGE'));
+    expect(
+      errorOf(() =>
+        requireOneBatch(
+          tampered((bytes) => bytes.writeInt32BE(13, 8)),
+          9,
+        ),
+      ),
+    ).toEqual(named('CORRUPT_MESSAGE'));
+    expect(
+      errorOf(() =>
+        requireOneBatch(
+          tampered((bytes) => bytes.writeInt32BE(-100, 8)),
+          9,
+        ),
+      ),
+    ).toEqual(named('CORRUPT_MESSAGE'));
+    expect(
+      errorOf(() =>
+        requireOneBatch(
+          tampered((bytes) => bytes.writeInt8(3, 16)),
+          9,
+        ),
+      ),
+    ).toEqual(named('CORRUPT_MESSAGE'));
   });
 });
 
@@ -74,7 +99,12 @@ describe('validateProduced', () => {
     const before = new BatchView(Buffer.from(records));
     requireOneBatch(records, version);
     const valid = validateProduced(records, { ...rules, timestampAfterMaxMs: Number.MAX_SAFE_INTEGER }, NOW);
-    expect(valid).toMatchObject({ batchBytes: records.byteLength, count: before.count, lastOffsetDelta: before.lastOffsetDelta, logAppendTime: -1 });
+    expect(valid).toMatchObject({
+      batchBytes: records.byteLength,
+      count: before.count,
+      lastOffsetDelta: before.lastOffsetDelta,
+      logAppendTime: -1,
+    });
     if (before.maxTimestamp !== -1) expect(valid.maxTimestamp).toBe(before.maxTimestamp);
     expect(new BatchView(records).crcMatches()).toBe(true);
   });
@@ -126,7 +156,9 @@ describe('validateProduced', () => {
     const bytes = buildBatch({ records: [{ key: null }, record('a', 1), { key: null }] });
     const error = refusal(bytes, { compacted: true });
     expect(error).toBeInstanceOf(RecordValidationError);
-    expect(error).toEqual(named('INVALID_RECORD', 'One or more records have been rejected due to 2 record errors in total, and only showing the first three'));
+    expect(error).toEqual(
+      named('INVALID_RECORD', 'One or more records have been rejected due to 2 record errors in total, and only showing the first three'),
+    );
     expect(error).toMatchObject({
       recordErrors: [0, 2].map((batchIndex) => ({
         batchIndex,
@@ -144,7 +176,9 @@ describe('validateProduced', () => {
       expect(refusal(at(outside), bounded)).toMatchObject({
         errorName: 'INVALID_TIMESTAMP',
         message: 'One or more records have been rejected due to invalid timestamp',
-        recordErrors: [{ batchIndex: 1, message: expect.stringContaining(`Timestamp ${outside} of message with offset 1 is out of range`) }],
+        recordErrors: [
+          { batchIndex: 1, message: expect.stringContaining(`Timestamp ${outside} of message with offset 1 is out of range`) },
+        ],
       });
     }
     expect(refusal(at(NOW + 3_600_001))).toEqual(named('INVALID_TIMESTAMP'));

@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { FileHandle } from '../../src/core/files.ts';
+import { AppendQueue, CONGESTED_WRITES, MAX_QUEUED_WRITES, type PendingWrite } from '../../src/storage/append-queue.ts';
+import type { Segment } from '../../src/storage/segment.ts';
+
+/** A turn of the loop is over when `turn` is called; asynchronous writes finish when the test says so. */
+let soon: (() => void)[];
+let nowMs: number;
+let calls: string[];
+let finish: ((error: Error | null) => void)[];
+let slowSync: number;
+let outcome: string[];
+let queue: AppendQueue;
+const turn = () => {
+  for (const fire of soon.splice(0)) fire();
+};
+
+beforeEach(() => {
+  soon = [];
+  nowMs = 0;
+  calls = [];
+  finish = [];
+  slowSync = 0;
+  outcome = [];
+  const clock = {
+    now: () => 0,
+    monotonicMs: () => nowMs,
+    after: () => ({ cancel: () => {} }),
+    soon: (fire: () => void) => void soon.push(fire),
+  };
+  const tell = (what: string) => (writes: readonly PendingWrite[]) => void outcome.push(`${what} ${writes.length}`);
+  queue = new AppendQueue(clock, tell('written'), (_, lost) => tell('failed')(lost));
+});
+
+function segmentNamed(name: string): Segment {
+  const handle: Partial<FileHandle> = {
+    writeSync: (chunks, position) => {
+      calls.push(`sync ${name} ${chunks.length}@${position}`);
+      nowMs += slowSync;
+    },
+    write: (chunks, position, done) => {
+      calls.push(`async ${name} ${chunks.length}@${position}`);
+      finish.push(done);
+    },
+  };
+  return { log: { handle: () => handle } } as unknown as Segment;
+}
+const active = segmentNamed('active');
+const next = segmentNamed('next');
+
+let position = 0;
+function push(batchBytes = 100, segment = active): void {
+  queue.push({ segment, position, baseOffset: 0, batchBytes, bytes: Buffer.alloc(0), lastOffset: 0, maxTimestamp: 0, done: () => {} });
+  position += batchBytes;
+}
+beforeEach(() => {
+  position = 0;
+});
+
+describe('the write policy', () => {
+  test('small and idle: one synchronous write at the end of the turn', () => {
+    push();
+    push();
+    push();
+    expect(calls).toEqual([]);
+    turn();
+    expect(calls).toEqual(['sync active 3@0']);
+    expect(outcome).toEqual(['written 3']);
+  });
+
+  test('more than 128 KiB leaves through the thread pool', () => {
+    push(128 * 1024);
+    turn();
+    push(128 * 1024 + 1);
+    turn();
+    expect(calls).toEqual(['sync active 1@0', 'async active 1@131072']);
+  });
+
+  test('while a write is in flight the rest gathers, and leaves in one', () => {
+    push(200_000);
+    turn();
+    push();
+    push();
+    turn();
+    expect(calls).toEqual(['async active 1@0']);
+    finish[0]!(null);
+    expect(calls).toEqual(['async active 1@0', 'sync active 2@200000']);
+    expect(outcome).toEqual(['written 1', 'written 2']);
+  });
+
+  test('after a slow synchronous write the next one does not hold the loop up; a quick one brings it back', () => {
+    slowSync = 6;
+    push();
+    turn();
+    push();
+    turn();
+    finish[0]!(null);
+    slowSync = 0;
+    push();
+    turn();
+    expect(calls).toEqual(['sync active 1@0', 'async active 1@100', 'sync active 1@200']);
+  });
+
+  test('one write holds at most 1,024 batches and about 16 MiB, and goes to one segment', () => {
+    for (let i = 0; i < 1030; i++) push(10);
+    turn();
+    finish[0]!(null);
+    for (let i = 0; i < 3; i++) push(7 * 2 ** 20);
+    push(10, next);
+    turn();
+    finish[1]!(null);
+    finish[2]!(null);
+    const large = 10_300 + 7 * 2 ** 20;
+    expect(calls).toEqual([
+      'async active 1024@0',
+      'sync active 6@10240',
+      'async active 2@10300',
+      `async active 1@${large + 7 * 2 ** 20}`,
+      `sync next 1@${large + 14 * 2 ** 20}`,
+    ]);
+  });
+
+  test('a run ends where the segment ends', () => {
+    push();
+    push(100, next);
+    turn();
+    finish[0]!(null);
+    expect(calls).toEqual(['async active 1@0', 'sync next 1@100']);
+  });
+});
+
+describe('failures', () => {
+  test('a failed write takes all that waits behind it with it', () => {
+    push(200_000);
+    turn();
+    push();
+    finish[0]!(new Error('EIO'));
+    expect(outcome).toEqual(['failed 2']);
+    expect([queue.queuedBytes, queue.queuedWrites]).toEqual([0, 0]);
+  });
+});
+
+describe('bounds', () => {
+  test('congested from 1,024 writes or 16 MiB on; refused from 65,536 writes or 256 MiB on', () => {
+    for (let i = 0; i < CONGESTED_WRITES - 1; i++) push(1);
+    expect(queue.congested).toBe(false);
+    push(1);
+    expect(queue.congested).toBe(true);
+    for (let i = CONGESTED_WRITES; i < MAX_QUEUED_WRITES; i++) {
+      expect(queue.hasRoomFor(1)).toBe(true);
+      push(1);
+    }
+    expect(queue.hasRoomFor(1)).toBe(false);
+    queue.takeWaiting();
+    expect(queue.hasRoomFor(2 ** 29)).toBe(true); // a single batch always goes
+    push(2 ** 28 - 1);
+    expect([queue.congested, queue.hasRoomFor(1), queue.hasRoomFor(2)]).toEqual([true, true, false]);
+  });
+});
+
+describe('whenIdle', () => {
+  test('waits for what is queued and in flight, and for nothing else', () => {
+    let idle = 0;
+    queue.whenIdle(() => idle++);
+    expect(idle).toBe(1);
+    push(200_000);
+    queue.whenIdle(() => idle++);
+    turn();
+    push();
+    finish[0]!(null);
+    expect([idle, queue.queuedWrites]).toEqual([2, 0]);
+  });
+
+  test('is told when what waited was taken away', () => {
+    let idle = 0;
+    push();
+    queue.whenIdle(() => idle++);
+    expect(queue.takeWaiting().length).toBe(1);
+    turn();
+    expect([idle, calls.length]).toEqual([1, 0]);
+  });
+});

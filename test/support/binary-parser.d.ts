@@ -1,0 +1,10 @@
+/** The package ships its types where its `exports` do not let TypeScript find them; this is the part that the tests use. */
+declare module 'binary-parser' {
+  export class Parser {
+    endianness(order: 'big' | 'little'): this;
+    int32(name: string): this;
+    int64(name: string): this;
+    array(name: string, options: { type: Parser; readUntil: 'eof' }): this;
+    parse(bytes: Uint8Array): Record<string, unknown>;
+  }
+}
