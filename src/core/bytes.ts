@@ -31,10 +31,11 @@ export class BufferPool {
     return {
       bytes: whole.subarray(0, length),
       release: () => {
-        if (!whole || this.keptBytes + whole.byteLength > this.maxKeptBytes) return;
-        this.keptBytes += whole.byteLength;
-        (this.free[sizeClass] ??= []).push(whole);
+        const returned = whole;
         whole = undefined;
+        if (!returned || this.keptBytes + returned.byteLength > this.maxKeptBytes) return;
+        this.keptBytes += returned.byteLength;
+        (this.free[sizeClass] ??= []).push(returned);
       },
     };
   }

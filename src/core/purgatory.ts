@@ -25,6 +25,7 @@ interface Entry {
 export class Purgatory {
   private readonly clock: Clock;
   private readonly waiting = new Map<WaitKey, Set<Entry>>();
+  private count = 0;
   private woken: Entry[] = [];
 
   constructor(clock: Clock) {
@@ -32,20 +33,22 @@ export class Purgatory {
   }
 
   /**
-   * Calls `done(true)` once `ready()` holds (at once, if it holds now), `done(false)` after `ms`. `ready` is synchronous and idempotent.
+   * Calls `done(true)` once `ready()` holds (at once, if it holds now), `done(false)` after `ms`. `ready` is synchronous and idempotent;
+   * when it throws, as a partition does that is gone, there is nothing left to wait for: that counts as ready.
    * Bounded by its callers: a connection has a limited number of requests in flight, and each waits at most once.
    */
   watch(keys: readonly WaitKey[], ms: number, ready: () => boolean, done: (ready: boolean) => void): Waiter {
     const entry: Entry = { keys, ready, done, timer: null, queued: false, over: false };
-    if (ready()) {
+    if (isReady(entry)) {
       entry.over = true;
       done(true);
     } else if (ms <= 0) {
       entry.over = true;
       done(false);
     } else {
+      this.count++;
       for (const key of keys) this.add(key, entry);
-      entry.timer = this.clock.after(ms, () => this.finish(entry, entry.ready()));
+      entry.timer = this.clock.after(ms, () => this.finish(entry, isReady(entry)));
     }
     return { cancel: () => this.remove(entry) };
   }
@@ -61,11 +64,12 @@ export class Purgatory {
         waiter.cancel();
         resolve(false);
       };
+      // Before the wait, which may end at once and must then find the listener to take it away: the signal outlives it.
+      signal?.addEventListener('abort', onAbort, { once: true });
       const waiter = this.watch(keys, ms, ready, (outcome) => {
         signal?.removeEventListener('abort', onAbort);
         resolve(outcome);
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
@@ -82,9 +86,11 @@ export class Purgatory {
 
   /** Waits that have not ended. */
   size(): number {
-    const entries = new Set<Entry>();
-    for (const set of this.waiting.values()) for (const entry of set) entries.add(entry);
-    return entries.size;
+    return this.count;
+  }
+  /** Keys that somebody waits on. */
+  keyCount(): number {
+    return this.waiting.size;
   }
 
   private askWoken(): void {
@@ -92,7 +98,7 @@ export class Purgatory {
     this.woken = [];
     for (const entry of entries) {
       entry.queued = false;
-      if (!entry.over && entry.ready()) this.finish(entry, true);
+      if (!entry.over && isReady(entry)) this.finish(entry, true);
     }
   }
 
@@ -111,10 +117,19 @@ export class Purgatory {
   private remove(entry: Entry): void {
     if (entry.over) return;
     entry.over = true;
+    this.count--;
     entry.timer?.cancel();
     for (const key of entry.keys) {
       const entries = this.waiting.get(key);
       if (entries?.delete(entry) && entries.size === 0) this.waiting.delete(key);
     }
+  }
+}
+
+function isReady({ ready }: Entry): boolean {
+  try {
+    return ready();
+  } catch {
+    return true;
   }
 }

@@ -17,7 +17,8 @@ export const tcpTransport: Transport = {
           const bound = server.address() as { address: string; port: number };
           resolve({
             address: { host: address.host, port: bound.port },
-            close: () => new Promise((closed) => server.close(() => closed())),
+            // The port is free when this returns. Node calls back only when the last connection has ended as well, which may be never.
+            close: async () => void server.close(),
           });
         },
       );
@@ -58,11 +59,17 @@ function wireOf(socket: Socket): Wire {
     local,
     remote,
     start(events: WireEvents) {
+      let told = false;
+      const closed = () => {
+        if (told) return;
+        told = true;
+        events.closed(failure);
+      };
       socket.on('data', (chunk: Buffer) => events.data(chunk));
       socket.on('drain', () => events.drained());
       socket.on('end', () => socket.end());
-      socket.once('close', () => events.closed(failure));
-      if (socket.destroyed) queueMicrotask(() => events.closed(failure));
+      socket.once('close', closed);
+      if (socket.destroyed) queueMicrotask(closed);
       else socket.resume();
     },
     write(chunks, sent) {

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { claimLeadership, registerBroker } from './cluster.ts';
 import type { MetadataFeed } from './image-feed.ts';
 import type { Lease, MetadataStore, Rev } from './store.ts';
@@ -9,7 +9,7 @@ export interface RegistrationOptions {
   readonly metadata: MetadataFeed;
   readonly clock: Clock;
   readonly broker: BrokerValue & { readonly id: number };
-  /** Told when the registration was lost (a pause longer than the lease), and when it stands again. */
+  /** Told when the registration was lost (a pause longer than the lease) or could not be made again, and when it stands again. */
   readonly onLost: (error: unknown) => void;
   readonly onRegained: () => void;
 }
@@ -23,6 +23,9 @@ export class Registration {
   private readonly options: RegistrationOptions;
   private lease: Lease | undefined;
   private brokerEpoch: Rev | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private retry: Timer | undefined;
+  private lastFailure = '';
   private closed = false;
 
   private constructor(options: RegistrationOptions) {
@@ -38,26 +41,42 @@ export class Registration {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.retry?.cancel();
+    await this.running;
     await this.lease?.revoke();
   }
 
   private async register(): Promise<void> {
     const { store, metadata, broker } = this.options;
     const lease = await store.grantLease(LEASE_MS);
+    try {
+      const { brokerEpoch } = await registerBroker(store, { ...broker, lease, ...(this.brokerEpoch && { previous: this.brokerEpoch }) });
+      this.brokerEpoch = brokerEpoch;
+      await metadata.waitFor(brokerEpoch);
+      const { revision } = await claimLeadership(store, metadata.current, broker.id);
+      await metadata.waitFor(revision);
+      if (lease.lost.aborted) throw lease.lost.reason;
+    } catch (error) {
+      await lease.revoke(); // the store renews a lease for as long as nobody ends it
+      throw error;
+    }
     this.lease = lease;
-    const { brokerEpoch } = await registerBroker(store, { ...broker, lease, ...(this.brokerEpoch && { previous: this.brokerEpoch }) });
-    this.brokerEpoch = brokerEpoch;
     lease.lost.addEventListener('abort', () => this.regain(new Error('the lease of this broker has expired')), { once: true });
-    await metadata.waitFor(brokerEpoch);
-    const { revision } = await claimLeadership(store, metadata.current, broker.id);
-    await metadata.waitFor(revision);
   }
 
   private regain(why: unknown): void {
     if (this.closed) return;
-    this.options.onLost(why);
-    this.register().then(this.options.onRegained, (error) => {
-      this.options.clock.after(RETRY_MS, () => this.regain(error));
-    });
+    // Once for each reason, however often it is tried again.
+    if (String(why) !== this.lastFailure) this.options.onLost(why);
+    this.lastFailure = String(why);
+    this.running = this.register().then(
+      () => {
+        this.lastFailure = '';
+        this.options.onRegained();
+      },
+      (error) => {
+        if (!this.closed) this.retry = this.options.clock.after(RETRY_MS, () => this.regain(error));
+      },
+    );
   }
 }

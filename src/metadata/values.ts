@@ -117,31 +117,31 @@ export function parseInteger(key: string, bytes: Uint8Array): number {
 /** One JSON object, read field by field; every failure names the key and the field. */
 class Fields {
   private readonly key: string;
-  private readonly fields: Map<string, unknown>;
+  private readonly object: object;
 
   constructor(key: string, source: Uint8Array | object) {
     this.key = key;
     const value = source instanceof Uint8Array ? parseJson(key, source) : source;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BrokenValueError(key, 'must be an object');
-    this.fields = new Map(Object.entries(value));
+    this.object = value;
   }
 
   names(): string[] {
-    return [...this.fields.keys()];
+    return Object.keys(this.object);
   }
 
   string(name: string): string {
-    const value = this.fields.get(name);
+    const value = this.get(name);
     if (typeof value !== 'string') throw this.broken(name, 'must be a text');
     return value;
   }
 
   stringOrNull(name: string): string | null {
-    return this.fields.get(name) === null ? null : this.string(name);
+    return this.get(name) === null ? null : this.string(name);
   }
 
   integer(name: string, least: number): number {
-    const value = this.fields.get(name);
+    const value = this.get(name);
     if (!isInteger(value, least)) throw this.broken(name, `must be an integer from ${least}`);
     return value;
   }
@@ -161,8 +161,12 @@ class Fields {
     });
   }
 
+  private get(name: string): unknown {
+    return Object.hasOwn(this.object, name) ? Reflect.get(this.object, name) : undefined;
+  }
+
   private list(name: string): unknown[] {
-    const value = this.fields.get(name);
+    const value = this.get(name);
     if (!Array.isArray(value)) throw this.broken(name, 'must be a list');
     return value;
   }

@@ -125,7 +125,7 @@ export class Segment {
     this.offsets.truncateTo(position);
     this.times.truncateTo(endOffset);
     this.size = position;
-    
+    this.hints.clear();
     this.bytesSinceIndexEntry = 0;
     // The highest timestamp may have been in what was cut off, and the time index may not know the highest of what is left.
     const last = this.times.last();
