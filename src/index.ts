@@ -1,5 +1,6 @@
 import { brokerConfig } from './config.ts';
 import { realClock } from './core/clock.ts';
+import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import { type Logger, silentLogger } from './core/logger.ts';
 import { memoryFiles } from './core/memory-files.ts';
@@ -9,7 +10,7 @@ import { Broker } from './server.ts';
 
 export { ConfigError } from './config.ts';
 export type { ErrorName } from './core/error-codes.ts';
-export { KafkaError } from './core/errors.ts';
+export { KafkaError };
 
 /** A topic with its number of partitions and, if need be, Kafka's topic configs. */
 export interface TopicOptions {
@@ -90,7 +91,11 @@ async function makeDisk({ data, maxBytes = DEFAULT_MAX_BYTES }: StartOptions): P
 }> {
   if (data === undefined) {
     const { openMemoryStore } = await import('./metadata/memory-store.ts');
-    return { files: memoryFiles({ maxBytes }), dataDir: MEMORY_DIR, openStore: async () => openMemoryStore({ clock: realClock }) };
+    return {
+      files: memoryFiles({ maxBytes, crashable: false }),
+      dataDir: MEMORY_DIR,
+      openStore: async () => openMemoryStore({ clock: realClock }),
+    };
   }
   const [{ realFiles }, { openSqliteStore }] = await Promise.all([import('./core/real-files.ts'), import('./metadata/sqlite-store.ts')]);
   return { files: realFiles, dataDir: data, openStore: async () => openSqliteStore(`${data}/metadata.db`, { clock: realClock }) };
@@ -111,7 +116,7 @@ async function createUnlessThere(broker: Broker, name: string, topic: number | T
   try {
     await broker.createTopic(name, topicOptions(topic));
   } catch (error) {
-    if (!(error instanceof Error && 'errorName' in error && error.errorName === 'TOPIC_ALREADY_EXISTS')) throw error;
+    if (!(error instanceof KafkaError && error.errorName === 'TOPIC_ALREADY_EXISTS')) throw error;
   }
 }
 

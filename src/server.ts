@@ -103,7 +103,8 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const store = await options.openStore();
   closers.push(() => store.close());
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
-  const logs = openLogStore({ directory, clock, clusterId, nodeId, logger });
+  // The lock goes last: whoever gets it next must find the store closed.
+  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger });
   closers.push(() => closeLogs(logs));
   if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
@@ -116,7 +117,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   let config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
-  const replicas = new ReplicaManager({ nodeId, logs, metadata, purgatory, config: currentConfig });
+  const replicas = new ReplicaManager({ nodeId, logs, metadata, purgatory, config: currentConfig, logger });
   closers.push(() => replicas.close());
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
@@ -163,7 +164,14 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   });
   closers.push(() => registration.close());
   nameStrays(logs, metadata, logger);
-  closers.push(repeat(clock, config.int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints()));
+  closers.push(
+    repeat(
+      clock,
+      config.int('log.flush.offset.checkpoint.interval.ms'),
+      () => logs.writeCheckpoints(),
+      (error) => logger.error({ err: error, dataDir }, 'the checkpoints could not be written'),
+    ),
+  );
   connections.begin();
   return make(listeners, clusterId, topicAdmin);
 }
@@ -214,7 +222,8 @@ async function listen(options: BrokerOptions, connections: Connections, services
         listenerName: name,
         maxRequestBytes: config.int('socket.request.max.bytes'),
         maxIdleMs: config.long('connections.max.idle.ms'),
-        maxConnections: config.int('max.connections'),
+        maxConnections: () => services.config().int('max.connections'),
+        maxConnectionsPerIp: () => services.config().int('max.connections.per.ip'),
       },
     );
     open.push(listening);
@@ -229,11 +238,16 @@ function nameStrays(logs: LogStore, metadata: MetadataFeed, logger: Logger): voi
   logger.warn({ folders: strays.slice(0, 20), count: strays.length }, 'folders of topics that are not known here: not served, not deleted');
 }
 
-function repeat(clock: Clock, everyMs: number, work: () => void): Closer {
+/** Work that fails, as on a full disk, is tried again at its next time. */
+function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
   let timer: Timer = clock.after(everyMs, again);
   function again() {
-    work();
     timer = clock.after(everyMs, again);
+    try {
+      work();
+    } catch (error) {
+      failed(error);
+    }
   }
   return () => timer.cancel();
 }

@@ -14,7 +14,7 @@ const VERSIONS_TIMEOUT_MS = 10_000;
 /** `host:port,..`; a port that is left out is 9092, IPv6 addresses stand in brackets. @throws CliError (usage) */
 export function parseBootstrapServers(text: string): Address[] {
   return text.split(',').map((each) => {
-    const [, v6, name, port] = /^\s*(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?\s*$/.exec(each) ?? [];
+    const [, v6, name, port] = /^\s*(?:\[([0-9a-zA-Z:.%-]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?\s*$/.exec(each) ?? [];
     const address = { host: v6 ?? name ?? '', port: Number(port ?? DEFAULT_PORT) };
     if (address.host !== '' && address.port >= 1 && address.port <= 65535) return address;
     throw usageError(`--bootstrap-server ${text}: "${each.trim()}" is no address; write host:port, as in localhost:9092`);

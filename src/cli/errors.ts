@@ -21,5 +21,5 @@ export function codeOf(error: unknown): string | undefined {
 /** All that an error says, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message || codeOf(error) || error.name : String(error);
-  return text.trim().replace(/\s*\n\s*/g, '; ');
+  return text.trim().replace(/\s*\n\s*/g, ' ');
 }

@@ -5,8 +5,8 @@ import type { Logger } from '../core/logger.ts';
 import { realFiles } from '../core/real-files.ts';
 import { tcpTransport } from '../core/tcp-transport.ts';
 import type { Broker } from '../server.ts';
+import { earlyLogger } from './early-logger.ts';
 import { CliError } from './errors.ts';
-import { createLogger } from './logging.ts';
 import type { Context } from './output.ts';
 import { explainStartFailure } from './start-failure.ts';
 import { addressText, type StartPlan } from './start-plan.ts';
@@ -17,11 +17,14 @@ import { version } from './version.ts';
 export async function runBroker(plan: StartPlan, { out }: Pick<Context, 'out'>): Promise<void> {
   const signals = stopSignals(process, realClock, () => process.exit(1));
   try {
-    const logger = await createLogger(out);
+    const logger = earlyLogger();
     for (const notice of plan.notices) logger.info({}, notice);
     for (const warning of plan.warnings) logger.warn({}, warning);
     const dataDirectory = resolve(plan.config.dataDirectory);
-    const broker = await startBroker(plan, dataDirectory, logger);
+    const broker = await startBroker(plan, dataDirectory, logger).finally(async () => {
+      const { createLogger } = await import('./logging.ts');
+      logger.continueWith(await createLogger(out));
+    });
     try {
       await createTopics(broker, plan);
       sayStarted(broker, dataDirectory, logger);

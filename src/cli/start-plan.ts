@@ -137,7 +137,7 @@ function checkTopicConfigs({ name, configs }: TopicSpec, config: BrokerConfig): 
 function noticesOf(config: BrokerConfig): string[] {
   const notices: string[] = [];
   const { skipped } = config.listeners;
-  if (skipped.length > 0) notices.push(`not listening on ${skipped.join(', ')}: there is no controller process here`);
+  if (skipped.length > 0) notices.push(`skipping ${skipped.join(', ')}: there is no controller process here`);
   const unused = config.withoutEffect;
   if (unused.length > 0) notices.push(`without effect here: ${unused.join(', ')}`);
   return notices;

@@ -1,4 +1,77 @@
 import type { KnownDifference } from './known.ts';
 
+const TRANSACTIONS = 'There are no transactions yet: they are refused, so that clients give up at once.';
+const WIDER = 'The minimum stays 0, as in Apache Kafka 3.9: old and odd clients go by it.';
+const FEATURES = 'A feature is advertised when it is built.';
+const LEGACY = 'Message sets, the formats before record batches, are not converted yet.';
+const KRAFT = 'There is no KRaft controller, and no listener of its own for one.';
+const NO_ZOOKEEPER = 'In version 0 offsets were kept in ZooKeeper, and 3.9.1 without one refuses it. Here they go where all the others go.';
+const PER_REQUEST = 'Every topic that was asked for is answered, in order: some clients map the answers by index.';
+const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
+const UNANSWERED = 'Apache Kafka fails inside and never answers.';
+const SPEAKING_CODE = 'Apache Kafka fails inside and answers UNKNOWN_SERVER_ERROR; there is a code for it.';
+const OLD_CONFIGS = 'Only 3.9.1 answers version 0, with keys and defaults of its own, and isDefault never set.';
+const ELR = 'With eligible leader replicas (KIP-966) Apache Kafka sets min.insync.replicas for the whole cluster; they are not built.';
+
 /** Where minikafka differs from Apache Kafka, and why. A difference that is not here fails the comparison; so does an entry that no longer occurs. */
-export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [];
+export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
+  { scenario: 'ApiVersions: what is served', path: 'apiKeys.*', absentIn: 'minikafka', reason: 'An API is advertised when it is built.' },
+  { scenario: 'ApiVersions: what is served', path: 'apiKeys.*.minVersion', reason: WIDER },
+  { scenario: 'ApiVersions: what is served', path: 'supportedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
+  { scenario: 'ApiVersions: what is served', path: 'finalizedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
+
+  { scenario: 'InitProducerId: with a transactional id', reason: TRANSACTIONS },
+  { scenario: 'FindCoordinator: of a transactional id', reason: TRANSACTIONS },
+
+  { scenario: 'Produce: message sets', path: 'outcome', reason: LEGACY },
+  { scenario: 'Fetch: message sets', path: 'outcome', reason: LEGACY },
+  { scenario: 'Produce: batches that are refused', step: 'null', path: 'outcome', reason: UNANSWERED },
+  { scenario: 'AlterConfigs: of a topic', step: 'a topic twice', path: 'outcome', reason: UNANSWERED },
+  { scenario: 'Produce: batches that are refused', step: 'a codec that does not exist', reason: SPEAKING_CODE },
+  { scenario: 'Produce: batches that are refused', step: 'gzip that is none', reason: SPEAKING_CODE },
+  { scenario: 'IncrementalAlterConfigs: of a topic', step: 'an operation that does not exist', reason: SPEAKING_CODE },
+
+  { scenario: 'Fetch: *', step: 'beyond the end', path: 'responses.*', reason: OUT_OF_RANGE },
+  { scenario: 'Fetch: *', step: 'a negative offset', path: 'responses.*', reason: OUT_OF_RANGE },
+  { scenario: 'Fetch: leader epochs', step: 'the last fetched epoch is unknown here', path: 'responses.*', reason: OUT_OF_RANGE },
+  { scenario: 'Fetch: a session', step: 'out of range inside a session', path: 'responses.*', reason: OUT_OF_RANGE },
+  { scenario: 'Fetch: a session', step: 'the error again, for nothing has changed', path: 'responses.*', reason: OUT_OF_RANGE },
+
+  {
+    scenario: 'Metadata: a topic that is created by asking for it',
+    step: 'the first answer',
+    reason:
+      'The topic is created before the answer, which is the finished topic: kafkajs consumers give up on the error that Apache Kafka answers first.',
+  },
+  { scenario: 'Metadata: by name', step: 'the same twice', path: 'topics.* #2', reason: PER_REQUEST },
+
+  { scenario: 'OffsetCommit: without members', versions: [0, 0], reason: NO_ZOOKEEPER },
+  { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
+  {
+    scenario: 'SyncGroup: one member',
+    step: 'the leader assigns nothing',
+    path: 'assignment',
+    reason: 'A valid assignment of nothing in place of empty bytes, which some clients cannot decode.',
+  },
+
+  { scenario: 'CreateTopics: *', path: 'topics.*.configs.min.insync.replicas.configSource', reason: ELR },
+  { scenario: 'DescribeConfigs: *', path: 'results.*.configs.min.insync.replicas*', reason: ELR },
+  {
+    scenario: 'CreateTopics: *',
+    path: 'topics.*.topicId',
+    versions: [7, 7],
+    reason: 'What is only validated gets no id; Apache Kafka makes one up.',
+  },
+
+  { scenario: 'DescribeConfigs: of a topic', path: 'results.2 ~a.configs.*', versions: [0, 0], reason: OLD_CONFIGS },
+  { scenario: 'DescribeConfigs: of a broker', path: 'results.4 1.configs.*', versions: [0, 0], reason: OLD_CONFIGS },
+  {
+    scenario: 'DescribeConfigs: of a broker',
+    path: 'results.4 1.configs.*',
+    absentIn: 'minikafka',
+    reason: 'A key is listed when it does something here.',
+  },
+  { scenario: 'DescribeConfigs: of a broker', path: '*controller.*', reason: KRAFT },
+  { scenario: 'DescribeConfigs: of a broker', path: '*process.roles.*', reason: KRAFT },
+  { scenario: 'DescribeConfigs: of a broker', path: '*listener*', reason: KRAFT },
+];

@@ -23,6 +23,7 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'Metadata.topics.partitions': ['partitionIndex'],
   'Produce.responses': ['name', 'topicId'],
   'Produce.responses.partitionResponses': ['index'],
+  'Fetch.responses': ['topic', 'topicId'],
   'ListOffsets.topics': ['name'],
   'ListOffsets.topics.partitions': ['partitionIndex'],
   'CreateTopics.topics': ['name'],
@@ -112,7 +113,7 @@ export class Normaliser {
       .map((element) => ({
         element,
         key: keys
-          .map((name) => this.known((element as Record<string, unknown>)[name]))
+          .map((name) => this.keyPart(element as Record<string, unknown>, name))
           .join(' ')
           .trim(),
       }))
@@ -122,7 +123,7 @@ export class Normaliser {
       // Once more: ids that were new have their placeholders now.
       const key =
         keys
-          .map((name) => this.known((element as Record<string, unknown>)[name]))
+          .map((name) => this.keyPart(element as Record<string, unknown>, name))
           .join(' ')
           .trim() || '(no name)';
       let free = key;
@@ -133,9 +134,11 @@ export class Normaliser {
   }
 
   /** A part of an array element's key, with the placeholders given so far. */
-  private known(part: unknown): string {
+  private keyPart(element: Record<string, unknown>, name: string): string {
+    const part = element[name];
     if (part === null || part === undefined || part === ZERO_UUID) return '';
     const text = String(part).replaceAll(this.ownPrefix, '~');
+    if (name === 'topicId') return this.placeholders.get(text) ?? '<topic id>';
     return this.placeholders.get(text) ?? text.replace(UUID_IN_TEXT, (uuid) => this.placeholders.get(uuid) ?? uuid);
   }
 
@@ -151,8 +154,8 @@ export class Normaliser {
   private text(field: string, text: string): Json {
     // A cluster's id is random; null, or an id of another shape, stays visible.
     if (field === 'clusterId' && /^[\w-]{22}$/.test(text)) return '<cluster id>';
-    // Topic ids are random. The zero id means "none".
-    if (field === 'topicId' && text !== ZERO_UUID) return this.placeholderOf('topic id', text);
+    // Topic ids are random: those of a scenario's topics are learned, of the others only that there is one is told. The zero id means "none".
+    if (field === 'topicId' && text !== ZERO_UUID) return this.placeholders.get(text) ?? '<topic id>';
     // Times in messages about timestamps, as far as the broker computed them from its clock.
     const timeless = WORDING_FIELDS.has(field) ? text.replace(/-?\b\d{13,19}\b/g, '<ms>') : text;
     // Member ids end in a random uuid; messages name them.

@@ -2,7 +2,15 @@ import { Connection, type RawHeader } from '../client/connection.ts';
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Address, Transport } from '../core/transport.ts';
-import { ApiVersions, CreateTopics, FindCoordinator, ListOffsets, Metadata, OffsetFetch } from '../protocol/messages/index.ts';
+import {
+  ApiVersions,
+  CreateTopics,
+  FindCoordinator,
+  InitProducerId,
+  ListOffsets,
+  Metadata,
+  OffsetFetch,
+} from '../protocol/messages/index.ts';
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
 import { Normaliser } from './normaliser.ts';
 import type { Entry, Json } from './transcript.ts';
@@ -23,7 +31,7 @@ const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
 
 /** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
-const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8 } as const;
+const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8, initProducerId: 4 } as const;
 
 /**
  * What a scenario plays on: one broker, at one version of the API it is about. `Req` and `Res` are that API's.
@@ -77,17 +85,21 @@ export class Stage<Req = unknown, Res = unknown> {
     return this.step(name, body, show);
   }
 
-  /** Asks until `accept` holds, without recording. Gives up silently: the recorded step that follows shows the difference. */
+  /**
+   * Asks until `accept` holds, without recording. Gives the last response, also when it has had to give up: the recorded step that follows
+   * shows the difference. null: there was no response at all.
+   */
   async until<Q extends Fields, R extends Fields>(
     api: Api<Q, R>,
     version: number,
     body: Encodable<Q>,
     accept: (response: Decoded<R>) => boolean,
-  ): Promise<void> {
+  ): Promise<Decoded<R> | null> {
     const deadline = this.venue.clock.monotonicMs() + SETTLE_WITHIN_MS;
-    while (this.venue.clock.monotonicMs() < deadline) {
+    for (;;) {
       const answer = await this.attempt(api, version, body, 'setup');
-      if (typeof answer !== 'string' && accept(answer)) return;
+      const response = typeof answer === 'string' ? null : answer;
+      if ((response && accept(response)) || this.venue.clock.monotonicMs() >= deadline) return response;
       await this.pause(ASK_AGAIN_MS);
     }
   }
@@ -197,6 +209,13 @@ export class Stage<Req = unknown, Res = unknown> {
     const request = { groups: [{ groupId: group, topics: [] }] };
     await this.until(OffsetFetch, AROUND.offsetFetch, request, ({ groups }) => groups[0]?.errorCode === 0);
     return group;
+  }
+
+  /** A producer id. Apache Kafka answers COORDINATOR_LOAD_IN_PROGRESS until it has its first block of them. */
+  async producerId(): Promise<number> {
+    const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
+    const answer = await this.until(InitProducerId, AROUND.initProducerId, request, ({ errorCode }) => errorCode === 0);
+    return answer?.producerId ?? -1;
   }
 
   pause(ms: number): Promise<void> {

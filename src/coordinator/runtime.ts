@@ -84,9 +84,8 @@ export class CoordinatorRuntime<S extends Shard> {
     return load;
   }
 
-  /** Partitions whose state is in memory. */
-  loadedPartitions(): number[] {
-    return [...this.active.keys()];
+  isLoaded(partition: number): boolean {
+    return this.active.has(partition);
   }
 
   /**

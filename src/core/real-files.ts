@@ -23,10 +23,23 @@ import { dirname } from 'node:path';
 import { type FileHandle, type Files, type Lock, LockedError } from './files.ts';
 import { isSqliteBusy, openSqlite, type SqliteDatabase } from './sqlite.ts';
 
+/** Not `recursive: true`: where the system answers ENOENT for a folder that cannot be made (below /proc), Node 20 tries for ever. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path);
+  }
+}
+
 /** The file system of this machine. */
 export const realFiles: Files = {
   open: (path, mode) => new RealHandle(path, openSync(path, mode === 'r' ? FS.O_RDONLY : FS.O_RDWR | FS.O_CREAT, 0o644)),
-  makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+  makeDirectory,
   list: (path) => unlessMissing(() => readdirSync(path).sort(), []),
   exists: (path) => existsSync(path),
   isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,

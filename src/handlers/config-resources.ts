@@ -1,6 +1,7 @@
 import type { BrokerConfig, ConfigScope } from '../config.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import type { ConfigResource } from '../metadata/keys.ts';
+import { eachOnce } from './each-once.ts';
 import type { TopicAdmin } from './topic-admin.ts';
 
 /** ConfigResource.Type on the wire. */
@@ -35,16 +36,10 @@ export async function alterResources(
   needs: { topicAdmin: TopicAdmin; config: () => BrokerConfig; nodeId: number },
 ): Promise<AlterationResult[]> {
   const results: AlterationResult[] = [];
-  const counts = new Map<string, number>();
-  for (const { resourceType, resourceName } of alterations) {
-    const key = `${resourceType}/${resourceName}`;
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  for (const alteration of alterations) {
+  for (const { item: alteration, duplicated } of eachOnce(alterations, (each) => `${each.resourceType}/${each.resourceName}`)) {
     const { resourceType, resourceName, change } = alteration;
     try {
-      if (counts.get(`${resourceType}/${resourceName}`) !== 1)
-        throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
+      if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
       const { resource, scope } = resourceOf(alteration, needs.nodeId);
       await needs.topicAdmin.alterConfigs(resource, (current) => change(current, scope, needs.config()), validateOnly);
       results.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });

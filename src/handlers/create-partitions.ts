@@ -1,6 +1,7 @@
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { CreatePartitions } from '../protocol/messages/create-partitions.ts';
 import type { ResponseTo } from '../protocol/schema.ts';
+import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
 
@@ -16,11 +17,10 @@ type Result = ResponseTo<typeof CreatePartitions>['results'][number];
 export const createPartitions = handler(CreatePartitions, [0, 3], ({ topicAdmin }: Needs<'topicAdmin'>) => ({
   async handle({ topics, validateOnly }) {
     const results: Result[] = [];
-    const counts = new Map<string, number>();
-    for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1);
-    for (const { name, count, assignments } of topics) {
+    for (const { item, duplicated } of eachOnce(topics, ({ name }) => name)) {
+      const { name, count, assignments } = item;
       try {
-        if (counts.get(name) !== 1) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+        if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
         await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly);
         results.push({ name, errorCode: 0, errorMessage: null });
       } catch (error) {

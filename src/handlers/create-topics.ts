@@ -1,8 +1,9 @@
 import { describeCreated } from '../config.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
-import { checkTotalPartitions } from '../metadata/topic-rules.ts';
+import { checkTotalPartitions, type TopicCounts } from '../metadata/topic-rules.ts';
 import { CreateTopics } from '../protocol/messages/create-topics.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
+import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
 
@@ -16,7 +17,7 @@ type Result = ResponseTo<typeof CreateTopics>['topics'][number];
  * v7 topic ids (KIP-516)
  * Behaviour:
  * - A topic can be used as soon as it is answered. The topics of one request succeed or fail each for itself.
- * - A name that stands in the request twice is refused with INVALID_REQUEST for each.
+ * - A name that stands in the request twice is not created, and answered once with INVALID_REQUEST.
  * - validateOnly makes all checks and writes nothing.
  * Deviations from Apache Kafka: none known.
  */
@@ -24,13 +25,9 @@ export const createTopics = handler(
   CreateTopics,
   [0, 7],
   ({ topicAdmin, metadata, config }: Needs<'topicAdmin' | 'metadata' | 'config'>) => {
-    const create = async (
-      { name, numPartitions, replicationFactor, assignments, configs }: Topic,
-      validateOnly: boolean,
-    ): Promise<Result> => {
-      const manual = assignments.map(({ partitionIndex, brokerIds }) => ({ partition: partitionIndex, replicas: brokerIds }));
-      const topic = { name, partitions: numPartitions, replicationFactor, assignments: manual, configs };
-      const planned = await topicAdmin.create(topic, validateOnly);
+    const create = async (topic: Topic, validateOnly: boolean): Promise<Result> => {
+      const { name } = topic;
+      const planned = await topicAdmin.create({ ...countsOf(topic), name, configs: topic.configs }, validateOnly);
       return {
         name,
         topicId: validateOnly ? undefined : metadata.current.topic(name)?.topicId,
@@ -44,15 +41,10 @@ export const createTopics = handler(
     return {
       async handle({ topics, validateOnly }) {
         const results: Result[] = [];
-        const counts = new Map<string, number>();
-        for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1);
-        checkTotalPartitions(
-          topics.map(({ numPartitions: partitions, replicationFactor }) => ({ partitions, replicationFactor })),
-          config().int('num.partitions'),
-        );
-        for (const topic of topics) {
+        checkTotalPartitions(topics.map(countsOf), config().int('num.partitions'));
+        for (const { item: topic, duplicated } of eachOnce(topics, ({ name }) => name)) {
           try {
-            if (counts.get(topic.name) !== 1) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+            if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
             results.push(await create(topic, validateOnly));
           } catch (error) {
             results.push(refused(topic.name, error));
@@ -64,6 +56,11 @@ export const createTopics = handler(
     };
   },
 );
+
+function countsOf({ numPartitions, replicationFactor, assignments }: Topic): TopicCounts {
+  const manual = assignments.map(({ partitionIndex, brokerIds }) => ({ partition: partitionIndex, replicas: brokerIds }));
+  return { partitions: numPartitions, replicationFactor, assignments: manual };
+}
 
 function refused(name: string, error: unknown): Result {
   return { name, errorCode: errorCodeOf(error), errorMessage: error instanceof KafkaError ? error.message : null, configs: [] };

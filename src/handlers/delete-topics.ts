@@ -1,7 +1,9 @@
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import type { TopicImage } from '../metadata/image.ts';
 import { DeleteTopics } from '../protocol/messages/delete-topics.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
+import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
 
@@ -15,36 +17,46 @@ const FIRST_WITH_DISABLED = 3;
  * DeleteTopics (20).
  *
  * Versions: v1 throttle time · v3 TOPIC_DELETION_DISABLED · v4 flexible · v5 messages · v6 topics by name or id (KIP-516)
- * Behaviour: the name is free, and the data on its way out, when the answer leaves; each topic succeeds or fails for itself.
+ * Behaviour: the name is free, and the data on its way out, when the answer leaves; each topic succeeds or fails for itself. One that stands
+ * in the request twice is not deleted, and answered once with INVALID_REQUEST.
  * Deviations from Apache Kafka: none known.
  */
-export const deleteTopics = handler(DeleteTopics, [0, 6], ({ topicAdmin, metadata }: Needs<'topicAdmin' | 'metadata'>) => {
-  const remove = async ({ name, topicId }: Wanted): Promise<Result> => {
-    if (name !== null && topicId !== ZERO_UUID)
-      throw new KafkaError('INVALID_REQUEST', 'Topic name and topic ID can not both be specified.');
-    if (name === null && topicId === ZERO_UUID) throw new KafkaError('INVALID_REQUEST', 'Neither topic name nor id were specified.');
-    const topic = name === null ? metadata.current.topicById(topicId) : metadata.current.topic(name);
-    if (!topic) throw new KafkaError(name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
-    await topicAdmin.delete({ name: topic.name, topicId: topic.topicId });
-    return { name: topic.name, topicId: topic.topicId, errorCode: 0, errorMessage: null };
-  };
-  return {
-    async handle({ topics, topicNames }, { version }) {
-      const responses: Result[] = [];
-      for (const wanted of [...topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...topics]) {
-        try {
-          responses.push(await remove(wanted));
-        } catch (error) {
-          responses.push(refused(wanted, error, version));
+export const deleteTopics = handler(
+  DeleteTopics,
+  [0, 6],
+  ({ topicAdmin, metadata, config }: Needs<'topicAdmin' | 'metadata' | 'config'>) => {
+    const find = ({ name, topicId }: Wanted): TopicImage => {
+      if (name !== null && topicId !== ZERO_UUID)
+        throw new KafkaError('INVALID_REQUEST', 'You may not specify both topic name and topic id.');
+      if (name === null && topicId === ZERO_UUID) throw new KafkaError('INVALID_REQUEST', 'Neither topic name nor id were specified.');
+      const topic = name === null ? metadata.current.topicById(topicId) : metadata.current.topic(name);
+      if (!topic) throw new KafkaError(name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
+      return topic;
+    };
+    return {
+      async handle(request, { version }) {
+        if (!config().bool('delete.topic.enable')) throw new KafkaError('TOPIC_DELETION_DISABLED');
+        const responses: Result[] = [];
+        for (const { item: one, duplicated } of eachOnce(wantedBy(request), (each) => `${each.name}/${each.topicId}`)) {
+          try {
+            if (duplicated) throw new KafkaError('INVALID_REQUEST', `Duplicate topic ${one.name === null ? 'id' : 'name'}.`);
+            const { name, topicId } = find(one);
+            await topicAdmin.delete({ name, topicId });
+            responses.push({ name, topicId, errorCode: 0, errorMessage: null });
+          } catch (error) {
+            responses.push(refused(one, error, version));
+          }
         }
-      }
-      return { responses };
-    },
-    refuse: ({ topics, topicNames }, error, { version }) => ({
-      responses: [...topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...topics].map((wanted) => refused(wanted, error, version)),
-    }),
-  };
-});
+        return { responses };
+      },
+      refuse: (request, error, { version }) => ({ responses: wantedBy(request).map((one) => refused(one, error, version)) }),
+    };
+  },
+);
+
+function wantedBy({ topics, topicNames }: RequestOf<typeof DeleteTopics>): Wanted[] {
+  return [...topicNames.map((name) => ({ name, topicId: ZERO_UUID })), ...topics];
+}
 
 function refused({ name, topicId }: Wanted, error: unknown, version: number): Result {
   const disabled = error instanceof KafkaError && error.errorName === 'TOPIC_DELETION_DISABLED' && version < FIRST_WITH_DISABLED;

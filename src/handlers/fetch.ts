@@ -1,12 +1,12 @@
 import { ERROR_CODES } from '../core/error-codes.ts';
-import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import { KafkaError } from '../core/errors.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { LogChunk } from '../storage/log-reader.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
-import { handler } from './handler.ts';
+import { handler, NO_REPLY, type RequestContext } from './handler.ts';
 import type { Needs } from './services.ts';
 
 type Response = ResponseTo<typeof Fetch>;
@@ -19,7 +19,15 @@ interface Read {
   readonly bytes: number;
 }
 
+/** How the partitions of one request are read. */
+interface Reading {
+  readonly find: Find;
+  readonly readCommitted: boolean;
+  readonly context: RequestContext;
+}
+
 const READ_COMMITTED = 1;
+const FIRST_WITH_STORAGE_ERROR = 6;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -64,9 +72,10 @@ export const fetch = handler(Fetch, [4, 18], (needs: Needs<'replicas' | 'purgato
       if (request.maxWaitMs > 0 && !enough()) {
         const keys = session.targets.map((target) => find(target).key);
         await purgatory.wait(keys, request.maxWaitMs, enough, context.signal);
+        if (context.signal.aborted) return NO_REPLY;
       }
-      const reads = await readAll(session, find, maxBytes, request.isolationLevel === READ_COMMITTED, context.onSent);
-      return answer(session, reads);
+      const reading: Reading = { find, readCommitted: request.isolationLevel === READ_COMMITTED, context };
+      return answer(session, await readAll(session, reading, maxBytes));
     },
     refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
   };
@@ -89,18 +98,12 @@ function hasEnough(session: FetchContext, find: Find, minBytes: number): boolean
   return false;
 }
 
-async function readAll(
-  session: FetchContext,
-  find: Find,
-  maxBytes: number,
-  readCommitted: boolean,
-  onSent: (release: () => void) => void,
-): Promise<Map<FetchTarget, Read>> {
+async function readAll(session: FetchContext, reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
   const reads = new Map<FetchTarget, Read>();
   let left = maxBytes;
   let nothingYet = true;
   for (const target of session.targets) {
-    const started = readOne(target, find, Math.min(left, target.maxBytes), nothingYet, readCommitted, onSent);
+    const started = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
     const read = started instanceof Promise ? await started : started;
     reads.set(target, read);
     left = Math.max(left - read.bytes, 0);
@@ -110,30 +113,34 @@ async function readAll(
 }
 
 /** A promise only when the disk is asked: most partitions of most fetches have nothing new. */
-function readOne(
-  target: FetchTarget,
-  find: Find,
-  maxBytes: number,
-  minOneBatch: boolean,
-  readCommitted: boolean,
-  onSent: (release: () => void) => void,
-): Read | Promise<Read> {
+function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOneBatch: boolean): Read | Promise<Read> {
+  const { find, readCommitted, context } = reading;
+  let partition: Partition | undefined;
   try {
-    const partition = find(target);
-    const divergingEpoch = partition.divergence(target.lastFetchedEpoch, target.fetchOffset);
-    if (divergingEpoch) return { data: { ...dataOf(partition, target, readCommitted, null), divergingEpoch }, bytes: 0 };
-    if (partition.availableBytes(target.fetchOffset) === 0 || (maxBytes <= 0 && !minOneBatch)) {
-      return { data: dataOf(partition, target, readCommitted, null), bytes: 0 };
+    const found = find(target);
+    partition = found;
+    const divergingEpoch = found.divergence(target.lastFetchedEpoch, target.fetchOffset);
+    if (divergingEpoch) return { data: { ...dataOf(found, target, readCommitted, null), divergingEpoch }, bytes: 0 };
+    if (found.availableBytes(target.fetchOffset) === 0 || (maxBytes <= 0 && !minOneBatch)) {
+      return { data: dataOf(found, target, readCommitted, null), bytes: 0 };
     }
     return new Promise((resolve) => {
-      partition.read(target.fetchOffset, maxBytes, minOneBatch, (error, chunk) => {
-        if (error) return resolve(failed(target, error, find));
-        if (chunk) onSent(chunk.release);
-        resolve({ data: dataOf(partition, target, readCommitted, chunk), bytes: chunk?.bytes.byteLength ?? 0 });
+      found.read(target.fetchOffset, maxBytes, minOneBatch, (error, chunk) => {
+        if (chunk) context.onSent(chunk.release);
+        resolve(error ? failed(target, error, found, context.version) : outcomeOf(found, target, reading, chunk));
       });
     });
   } catch (error) {
-    return failed(target, error, find);
+    return failed(target, error, partition, context.version);
+  }
+}
+
+/** Called from the disk's callback, where nobody catches: the topic may have been deleted while its bytes were read. */
+function outcomeOf(partition: Partition, target: FetchTarget, { readCommitted, context }: Reading, chunk: LogChunk | null): Read {
+  try {
+    return { data: dataOf(partition, target, readCommitted, chunk), bytes: chunk?.bytes.byteLength ?? 0 };
+  } catch (error) {
+    return failed(target, error, partition, context.version);
   }
 }
 
@@ -150,16 +157,19 @@ function dataOf(partition: Partition, target: FetchTarget, readCommitted: boolea
   };
 }
 
-function failed(target: FetchTarget, error: unknown, find: Find): Read {
+function failed(target: FetchTarget, error: unknown, partition: Partition | undefined, version: number): Read {
+  const errorName = error instanceof KafkaError ? error.errorName : 'UNKNOWN_SERVER_ERROR';
+  // KIP-112: older clients take it for an error that no retry can help.
+  const shown = errorName === 'KAFKA_STORAGE_ERROR' && version < FIRST_WITH_STORAGE_ERROR ? 'NOT_LEADER_OR_FOLLOWER' : errorName;
   const data = {
     partitionIndex: target.index,
-    errorCode: errorCodeOf(error),
+    errorCode: ERROR_CODES[shown].code,
     highWatermark: -1,
     abortedTransactions: [],
     records: NOTHING,
   };
-  if (!(error instanceof KafkaError) || error.errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
-  const { highWatermark, lastStableOffset, logStartOffset } = find(target);
+  if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
+  const { highWatermark, lastStableOffset, logStartOffset } = partition;
   return { data: { ...data, highWatermark, lastStableOffset, logStartOffset }, bytes: 0 };
 }
 

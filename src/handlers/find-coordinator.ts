@@ -12,9 +12,6 @@ const SHARE = 2;
 /** First version in which the key type may be `SHARE` (KIP-932); before it is refused key by key. */
 const BATCHED_SINCE = 4;
 
-/** How long the answer waits for the group to be loaded: loading takes milliseconds, and clients that are told to come again wait longer. */
-const READY_WAIT_MS = 1000;
-
 type Coordinator = NonNullable<ResponseTo<typeof FindCoordinator>['coordinators']>[number];
 
 /**
@@ -36,7 +33,7 @@ export const findCoordinator = handler(
     const find = async (key: string, type: number, context: RequestContext): Promise<Coordinator> => {
       if (type === TRANSACTION) return failed(key, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
       if (type === SHARE) return failed(key, 'INVALID_REQUEST', '');
-      await groups.ready(key, READY_WAIT_MS);
+      await groups.ready(key);
       const { host, nodeId, port } = endpoints.self(context.arrival);
       return { key, nodeId, host, port, errorCode: 0, errorMessage: '' };
     };

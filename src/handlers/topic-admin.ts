@@ -3,7 +3,7 @@ import { KafkaError } from '../core/errors.ts';
 import { alterConfigs } from '../metadata/config-writes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
-import type { ConfigResource } from '../metadata/keys.ts';
+import { type ConfigResource, topicKey } from '../metadata/keys.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { TopicCounts } from '../metadata/topic-rules.ts';
 import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
@@ -78,9 +78,8 @@ export class TopicAdmin {
     });
   }
 
-  /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, TOPIC_DELETION_DISABLED */
+  /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID */
   async delete(topic: { name: string; topicId?: string }): Promise<void> {
-    if (!this.options.config().bool('delete.topic.enable')) throw new KafkaError('TOPIC_DELETION_DISABLED');
     const { revision } = await deleteTopic(this.options.store, topic);
     await this.options.metadata.waitFor(revision);
   }
@@ -123,6 +122,9 @@ export class TopicAdmin {
       await this.create(topic, false);
     } catch (error) {
       if (!(error instanceof KafkaError) || error.errorName !== 'TOPIC_ALREADY_EXISTS') throw error;
+      // Somebody else has just created it: this broker's image may not show it yet.
+      const { store, metadata } = this.options;
+      await metadata.waitFor((await store.get(topicKey(topic.name))).rev);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { BufferPool } from '../core/bytes.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -5,6 +6,7 @@ import type { Wire } from '../core/transport.ts';
 import { HANG_UP, NO_REPLY } from '../handlers/handler.ts';
 import type { Registry } from '../handlers/registry.ts';
 import { FrameReader } from '../protocol/frame.ts';
+import { Fetch, Produce } from '../protocol/messages/index.ts';
 import { type ConnectionContext, dispatch, type Outcome } from './dispatch.ts';
 
 export interface ConnectionOptions {
@@ -15,28 +17,38 @@ export interface ConnectionOptions {
   readonly listenerName: string;
   /** socket.request.max.bytes */
   readonly maxRequestBytes: number;
-  /** connections.max.idle.ms */
+  /** connections.max.idle.ms; negative: never closed for being idle. */
   readonly maxIdleMs: number;
   readonly closed: () => void;
 }
 
-/** A request under way: its place in the order of replies. */
+/** A request and its place in the order of replies. */
 interface Slot {
   outcome: Outcome | null;
-  bytes: number;
-  releases: (() => void)[];
+  replyBytes: number;
+  /** Memory that the reply refers to. */
+  readonly releases: (() => void)[];
+  /** The reply was written, or never will be: nothing waits for a release any more. */
+  over: boolean;
 }
 
-/** librdkafka pipelines up to 1,000,000 requests; beyond this many the socket is paused until replies have left. */
+interface Frame {
+  readonly bytes: Buffer;
+  readonly release: () => void;
+}
+
+/** Requests without a reply that has left: librdkafka pipelines up to 1,000,000; beyond this many the socket is paused. */
 export const MAX_IN_FLIGHT = 64;
 /** Request bytes under way on one connection before it is paused; a single larger request still passes. */
 export const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
-/** Reply bytes that a client has not taken yet before no more of its requests are started. */
+/** Reply bytes that wait for their turn or that the client has not taken yet, before no more of its requests are started. */
 export const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 /** Replies gathered in one turn are joined up to this size: one write costs more than copying so little. */
 const JOIN_UP_TO_BYTES = 16 * 1024;
-/** Only Produce frames go through the pool: nobody keeps a view of them when the request is done. */
-const PRODUCE_KEY = 0;
+/** What is under way when the broker closes a connection may still be answered for so long; what waits longer is waiting for something. */
+export const SETTLE_MS = 100;
+/** A client that does not take its last replies is cut off after this. */
+export const LINGER_MS = 10_000;
 
 /**
  * One client connection: bytes to frames to handlers, replies in the order of the requests, gathered and flushed once per turn of the event
@@ -49,82 +61,120 @@ export class Connection {
   private readonly context: ConnectionContext;
   private readonly abort = new AbortController();
   private readonly slots: Slot[] = [];
-  /** Frames received before the socket could be paused; at most what one chunk holds. */
-  private readonly held: { bytes: Buffer; release: () => void }[] = [];
-  private inFlight = 0;
+  /** Frames that wait until the bounds allow them; at most what one chunk completes. */
+  private readonly held: Frame[] = [];
+  /** What the client sent behind the held frames cannot be cut into frames. */
+  private unreadable: Error | null = null;
   private inFlightBytes = 0;
+  private replyBytes = 0;
+  private fetches = 0;
   private paused = false;
   private flushing = false;
+  /** No more requests are taken. */
   private ended = false;
+  private hungUp = false;
   private lastActiveMs: number;
-  private idleTimer: Timer;
+  private idleTimer: Timer | undefined;
+  private endTimer: Timer | undefined;
 
   constructor(wire: Wire, options: ConnectionOptions) {
     this.wire = wire;
     this.options = options;
     this.frames = new FrameReader(options.maxRequestBytes, (length) => options.pool.take(length));
+    setMaxListeners(MAX_IN_FLIGHT, this.abort.signal); // each request in flight may wait on it; Node warns from 11 on
     this.context = {
       clientHost: wire.remote.host,
       arrival: { listenerName: options.listenerName, host: wire.local.host, port: wire.local.port },
       signal: this.abort.signal,
     };
     this.lastActiveMs = options.clock.monotonicMs();
-    this.idleTimer = this.watchIdle(options.maxIdleMs);
+    if (options.maxIdleMs >= 0) this.watchIdle(options.maxIdleMs);
     wire.start({ data: (chunk) => this.received(chunk), drained: () => this.proceed(), closed: (error) => this.closed(error) });
   }
 
-  /** Sends the replies that are ready, then closes. */
+  /** Takes no more requests, lets those under way be answered that do not wait for anything, and closes. */
   close(): void {
     this.ended = true;
+    this.slots.push(newSlot(HANG_UP));
     this.flush();
-    this.wire.close();
+    if (!this.hungUp) this.endTimer ??= this.options.clock.after(SETTLE_MS, () => this.hangUp());
   }
+
+  /** Closes at once: what has not left is lost. */
   destroy(): void {
     this.ended = true;
     this.wire.destroy();
   }
 
   private received(chunk: Uint8Array): void {
-    if (this.ended) return;
+    if (this.ended || this.unreadable) return;
     this.lastActiveMs = this.options.clock.monotonicMs();
     try {
-      this.frames.push(chunk, (bytes, release) => {
-        if (this.ended) release();
-        else if (this.held.length > 0 || this.mustWait()) this.held.push({ bytes, release });
-        else this.begin(bytes, release);
-      });
+      this.frames.push(chunk, (bytes, release) => void this.held.push({ bytes, release }));
     } catch (error) {
-      this.refuse(error);
+      this.unreadable = error instanceof Error ? error : new Error(String(error));
     }
-    this.pauseOrResume();
+    this.proceed();
   }
 
-  private mustWait(): boolean {
-    return this.inFlight >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES || this.wire.unsentBytes() > MAX_UNSENT_BYTES;
+  /** Starts the frames that are held, as far as the bounds allow. */
+  private proceed(): void {
+    while (!this.ended && this.held.length > 0 && !this.mustWait(this.held[0]!.bytes)) this.begin(this.held.shift()!);
+    if (!this.ended && this.unreadable && this.held.length === 0) {
+      const slot = newSlot();
+      this.slots.push(slot);
+      this.refuse(slot, this.unreadable);
+    }
+    const pause = this.held.length > 0 || this.mustWait();
+    if (pause === this.paused || this.ended) return;
+    this.paused = pause;
+    if (pause) this.wire.pause();
+    else this.wire.resume();
   }
 
-  private begin(frame: Buffer, release: () => void): void {
-    const slot: Slot = { outcome: null, bytes: frame.byteLength, releases: [] };
+  private mustWait(next?: Buffer): boolean {
+    if (this.slots.length >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES) return true;
+    // A Fetch may read fetch.max.bytes: were several read at once, their replies could fill the memory before one of them is too many.
+    if (this.fetches > 0 && next && apiKeyOf(next) === Fetch.key) return true;
+    return this.replyBytes + this.wire.unsentBytes() > MAX_UNSENT_BYTES;
+  }
+
+  private begin({ bytes, release }: Frame): void {
+    const slot = newSlot();
+    const requestBytes = bytes.byteLength;
+    const apiKey = apiKeyOf(bytes);
     this.slots.push(slot);
-    this.inFlight++;
-    this.inFlightBytes += slot.bytes;
-    const pooled = frame.byteLength >= 2 && frame.readInt16BE(0) === PRODUCE_KEY;
+    this.inFlightBytes += requestBytes;
+    if (apiKey === Fetch.key) this.fetches++;
+    const done = (outcome: Outcome) => {
+      // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
+      if (apiKey === Produce.key) release();
+      if (apiKey === Fetch.key) this.fetches--;
+      this.inFlightBytes -= requestBytes;
+      this.finished(slot, outcome);
+    };
+    const onSent = (sent: () => void) => {
+      if (slot.over) sent();
+      else slot.releases.push(sent);
+    };
     try {
-      const onSent = (sent: () => void) => void slot.releases.push(sent);
-      dispatch(this.options.registry, frame, this.context, onSent, this.options.logger, (outcome) => {
-        if (pooled) release();
-        this.finished(slot, outcome);
-      });
+      dispatch(this.options.registry, bytes, this.context, onSent, this.options.logger, done);
     } catch (error) {
-      slot.outcome = NO_REPLY;
-      this.refuse(error);
+      this.inFlightBytes -= requestBytes;
+      if (apiKey === Fetch.key) this.fetches--;
+      this.refuse(slot, error);
     }
   }
 
   private finished(slot: Slot, outcome: Outcome): void {
+    if (slot.over) return;
     slot.outcome = outcome;
-    this.inFlight--;
-    this.inFlightBytes -= slot.bytes;
+    if (typeof outcome !== 'symbol') for (const chunk of outcome) slot.replyBytes += chunk.byteLength;
+    this.replyBytes += slot.replyBytes;
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
     if (this.flushing) return;
     this.flushing = true;
     this.options.clock.soon(() => {
@@ -140,67 +190,77 @@ export class Connection {
     let bytes = 0;
     const releases: (() => void)[] = [];
     let hangUp = false;
-    let count = 0;
-    for (const { outcome, releases: own } of this.slots) {
-      if (outcome === null || hangUp) break;
-      count++;
+    while (this.slots.length > 0 && !hangUp) {
+      const { outcome, releases: own, replyBytes } = this.slots[0]!;
+      if (outcome === null) break;
+      this.slots.shift()!.over = true;
       releases.push(...own);
+      bytes += replyBytes;
       if (outcome === HANG_UP) hangUp = true;
-      else if (outcome !== NO_REPLY) {
-        for (const chunk of outcome) {
-          chunks.push(chunk);
-          bytes += chunk.byteLength;
-        }
-      }
+      else if (outcome !== NO_REPLY) chunks.push(...outcome);
     }
-    this.slots.splice(0, count);
+    this.replyBytes -= bytes;
     if (chunks.length > 1 && bytes <= JOIN_UP_TO_BYTES) chunks = [Buffer.concat(chunks, bytes)];
-    this.wire.write(chunks, releases.length > 0 ? () => callAll(releases) : undefined);
-    if (chunks.length > 0) this.lastActiveMs = this.options.clock.monotonicMs();
-    if (hangUp) this.close();
-  }
-
-  /** Starts the frames that were held back, as far as the bounds allow now. */
-  private proceed(): void {
-    while (this.held.length > 0 && !this.ended && !this.mustWait()) {
-      const { bytes, release } = this.held.shift()!;
-      this.begin(bytes, release);
-    }
-    this.pauseOrResume();
-  }
-
-  private pauseOrResume(): void {
-    const pause = this.held.length > 0 || this.mustWait();
-    if (pause === this.paused || this.ended) return;
-    this.paused = pause;
-    if (pause) this.wire.pause();
-    else this.wire.resume();
+    if (chunks.length > 0) {
+      this.lastActiveMs = this.options.clock.monotonicMs();
+      this.wire.write(chunks, releases.length > 0 ? () => callAll(releases) : undefined);
+    } else callAll(releases);
+    if (hangUp) this.hangUp();
   }
 
   /** What cannot be understood ends the connection, after the replies to what came before: the client's later bytes have no meaning. */
-  private refuse(error: unknown): void {
+  private refuse(slot: Slot, error: unknown): void {
     this.options.logger.debug({ err: error, client: this.context.clientHost }, 'closing a connection that sent what cannot be served');
-    this.close();
+    this.ended = true;
+    slot.outcome = HANG_UP;
+    this.flushSoon();
   }
 
-  private watchIdle(ms: number): Timer {
-    return this.options.clock.after(ms, () => {
-      const idleMs = this.options.clock.monotonicMs() - this.lastActiveMs;
-      if (idleMs >= this.options.maxIdleMs && this.inFlight === 0) this.close();
-      else this.idleTimer = this.watchIdle(Math.max(this.options.maxIdleMs - idleMs, 1000));
+  /** Closes behind what was written; later replies never leave. */
+  private hangUp(): void {
+    if (this.hungUp) return;
+    this.hungUp = true;
+    this.ended = true;
+    this.dropAll();
+    this.wire.close();
+    this.endTimer?.cancel();
+    this.endTimer = this.options.clock.after(LINGER_MS, () => this.wire.destroy());
+  }
+
+  private dropAll(): void {
+    for (const slot of this.slots.splice(0)) {
+      slot.over = true;
+      callAll(slot.releases);
+    }
+    this.replyBytes = 0;
+    for (const { release } of this.held.splice(0)) release();
+    this.abort.abort();
+  }
+
+  private watchIdle(ms: number): void {
+    this.idleTimer = this.options.clock.after(ms, () => {
+      const { clock, maxIdleMs } = this.options;
+      const idleMs = clock.monotonicMs() - this.lastActiveMs;
+      if (idleMs >= maxIdleMs && this.slots.length === 0) this.close();
+      else this.watchIdle(Math.max(maxIdleMs - idleMs, 1000));
     });
   }
 
   private closed(error: Error | null): void {
     this.ended = true;
-    this.idleTimer.cancel();
+    this.hungUp = true;
+    this.idleTimer?.cancel();
+    this.endTimer?.cancel();
     if (error) this.options.logger.debug({ err: error, client: this.context.clientHost }, 'a connection broke');
-    for (const { releases } of this.slots.splice(0)) callAll(releases);
-    for (const { release } of this.held.splice(0)) release();
-    this.abort.abort();
+    this.dropAll();
     this.options.closed();
   }
 }
+
+const newSlot = (outcome: Outcome | null = null): Slot => ({ outcome, replyBytes: 0, releases: [], over: false });
+
+/** -1: too short to have one. */
+const apiKeyOf = (frame: Buffer): number => (frame.byteLength >= 2 ? frame.readInt16BE(0) : -1);
 
 function callAll(calls: readonly (() => void)[]): void {
   for (const call of calls) call();

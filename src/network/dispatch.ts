@@ -19,6 +19,7 @@ export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'o
  * Starts one request: its synchronous part is done when this returns. `done` is called once, now or later.
  * What Kafka does with an unknown key or version, and with bytes that it cannot decode, is to hang up without a word; only ApiVersions is
  * answered at any version, in the form of v0, so that a client can find out what to ask (KIP-511).
+ * @throws DecodeError for what is to be hung up on; `done` is then never called
  */
 export function dispatch(
   registry: Registry,
@@ -41,32 +42,39 @@ export function dispatch(
   const request = compile(served.api.request, apiVersion).decode(reader);
   const context: RequestContext = { ...connection, version: apiVersion, clientId, onSent };
 
-  const reply = (answer: Answer<Api>) => done(encode(served.api, apiVersion, correlationId, answer));
-  const refuse = (error: unknown) => {
+  const encoded = (answer: Answer<Api>) => encode(served.api, apiVersion, correlationId, answer);
+  const refused = (error: unknown): Outcome => {
     if (!(error instanceof KafkaError))
       logger.error({ err: error, api: served.api.name, version: apiVersion }, 'a request failed unexpectedly');
-    const kafkaError = error instanceof KafkaError ? error : new KafkaError('UNKNOWN_SERVER_ERROR');
-    reply(served.handling.refuse(request, kafkaError, context));
+    try {
+      const kafkaError = error instanceof KafkaError ? error : new KafkaError('UNKNOWN_SERVER_ERROR');
+      return encoded(served.handling.refuse(request, kafkaError, context));
+    } catch (failure) {
+      // A defect of ours; the client must not wait for ever.
+      logger.error({ err: failure, api: served.api.name }, 'a response could not be encoded; closing the connection');
+      return HANG_UP;
+    }
+  };
+  const outcomeOf = (answer: Answer<Api>): Outcome => {
+    try {
+      return encoded(answer);
+    } catch (error) {
+      return refused(error);
+    }
   };
   let answer: Answer<Api> | Promise<Answer<Api>>;
   try {
     answer = served.handling.handle(request, context);
   } catch (error) {
-    refuse(error);
+    done(refused(error));
     return;
   }
-  if (answer instanceof Promise)
-    answer
-      .then(reply)
-      .catch(refuse)
-      .catch((error) => failed(error, served, logger, done));
-  else reply(answer);
-}
-
-/** Not even the refusal could be encoded: a defect of ours. The client must not wait for ever. */
-function failed(error: unknown, served: ServedApi, logger: Logger, done: (outcome: Outcome) => void): void {
-  logger.error({ err: error, api: served.api.name }, 'a response could not be encoded; closing the connection');
-  done(HANG_UP);
+  if (answer instanceof Promise) {
+    answer.then(
+      (answered) => done(outcomeOf(answered)),
+      (error) => done(refused(error)),
+    );
+  } else done(outcomeOf(answer));
 }
 
 function encode(api: Api, version: number, correlationId: number, answer: Answer<Api>): Outcome {

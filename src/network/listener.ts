@@ -5,8 +5,10 @@ import { Connection, type ConnectionOptions } from './connection.ts';
 
 export interface ListenerOptions extends Omit<ConnectionOptions, 'pool' | 'closed'> {
   readonly transport: Transport;
-  /** max.connections, over all listeners of the broker */
-  readonly maxConnections: number;
+  /** max.connections, over all listeners of the broker, as it is now. */
+  readonly maxConnections: () => number;
+  /** max.connections.per.ip, as it is now. */
+  readonly maxConnectionsPerIp: () => number;
 }
 
 /** Idle memory kept for receiving large requests, all connections together. */
@@ -15,13 +17,21 @@ const POOL_BYTES = 32 * 1024 * 1024;
 /** Connections held while the broker starts, which takes milliseconds; more are told to come again. */
 const MAX_EARLY = 1024;
 
+interface Early {
+  readonly wire: Wire;
+  readonly options: ListenerOptions;
+}
+
 /** All connections of a broker. */
 export class Connections {
   private readonly open = new Set<Connection>();
+  /** Open connections by the client's address. */
+  private readonly openOf = new Map<string, number>();
   private readonly pool = new BufferPool(POOL_BYTES);
   private drained: (() => void) | null = null;
   /** Clients that came before the broker could answer; null once it can. */
-  private early: (() => void)[] | null = [];
+  private early: Early[] | null = [];
+  private closing = false;
 
   count(): number {
     return this.open.size;
@@ -36,36 +46,47 @@ export class Connections {
   begin(): void {
     const early = this.early ?? [];
     this.early = null;
-    for (const accept of early) accept();
+    for (const { wire, options } of early) this.accept(wire, options);
   }
 
   private accept(wire: Wire, options: ListenerOptions): void {
-    if (this.early) {
-      if (this.early.length < MAX_EARLY) this.early.push(() => this.accept(wire, options));
-      else wire.destroy();
-      return;
-    }
-    if (this.open.size >= options.maxConnections) {
-      options.logger.warn(
-        { client: wire.remote.host, maxConnections: options.maxConnections },
-        'refusing a connection: max.connections is reached',
-      );
+    if (this.closing) wire.destroy();
+    else if (!this.early) this.serve(wire, options);
+    else if (this.early.length < MAX_EARLY) this.early.push({ wire, options });
+    else wire.destroy();
+  }
+
+  private serve(wire: Wire, options: ListenerOptions): void {
+    const { host } = wire.remote;
+    const before = this.openOf.get(host) ?? 0;
+    const limit =
+      this.open.size >= options.maxConnections()
+        ? 'max.connections'
+        : before >= options.maxConnectionsPerIp()
+          ? 'max.connections.per.ip'
+          : null;
+    if (limit) {
+      options.logger.warn({ client: host, limit }, 'refusing a connection: the limit is reached');
       wire.destroy();
       return;
     }
-    const connection: Connection = new Connection(wire, {
-      ...options,
-      pool: this.pool,
-      closed: () => {
-        this.open.delete(connection);
-        if (this.open.size === 0) this.drained?.();
-      },
-    });
+    const connection: Connection = new Connection(wire, { ...options, pool: this.pool, closed: () => this.gone(connection, host) });
     this.open.add(connection);
+    this.openOf.set(host, before + 1);
+  }
+
+  private gone(connection: Connection, host: string): void {
+    this.open.delete(connection);
+    const left = this.openOf.get(host)! - 1;
+    if (left > 0) this.openOf.set(host, left);
+    else this.openOf.delete(host);
+    if (this.open.size === 0) this.drained?.();
   }
 
   /** Closes all connections and resolves when they are gone; what has not left by then is lost after `graceMs`. */
   async close(clock: ConnectionOptions['clock'], graceMs: number): Promise<void> {
+    this.closing = true;
+    for (const { wire } of this.early?.splice(0) ?? []) wire.destroy();
     if (this.open.size === 0) return;
     const gone = new Promise<void>((resolve) => {
       this.drained = resolve;

@@ -66,7 +66,7 @@ const LAST_EPOCH = 2 ** 31 - 1;
 /** An idle session may be evicted for a new one after this. */
 const EVICT_AFTER_IDLE_MS = 120_000;
 /** Partitions remembered over all sessions. Beyond it new sessions are refused, which KIP-227 allows: the fetcher goes on without one. */
-const MAX_REMEMBERED = 1_000_000;
+export const MAX_REMEMBERED = 1_000_000;
 
 /** KIP-227: incremental fetch sessions. A fetcher says what it wants once, then only what changed; the broker answers with what changed. */
 export class FetchSessions {
@@ -100,6 +100,11 @@ export class FetchSessions {
     // KIP-516: a session names all its topics by id or all by name.
     if (session.byTopicId !== request.byTopicId) return 'FETCH_SESSION_TOPIC_ID_ERROR';
     this.update(session, request);
+    if (this.remembered > MAX_REMEMBERED) {
+      // As if it had been evicted: the fetcher begins again, and then gets no session.
+      this.drop(session.id);
+      return 'FETCH_SESSION_ID_NOT_FOUND';
+    }
     session.epoch = session.epoch === LAST_EPOCH ? 1 : session.epoch + 1;
     session.lastUsedMs = this.clock.monotonicMs();
     if (session.entries.size > 0) return this.incrementalContext(session);

@@ -40,6 +40,7 @@ export class Partition {
     this.epoch = leaderEpoch;
     this.log = log;
     this.purgatory = purgatory;
+    log.startEpoch(leaderEpoch);
   }
 
   get leaderEpoch(): number {
@@ -67,6 +68,11 @@ export class Partition {
   becomeLeader(leaderEpoch: number): void {
     this.epoch = leaderEpoch;
     this.purgatory.wake(this.key);
+    try {
+      this.log.startEpoch(leaderEpoch); // KIP-101: an epoch begins where the log ended, also when nothing was written in it
+    } catch {
+      // A disk that takes nothing now: the next append notes the epoch, or says what is wrong.
+    }
   }
 
   /** KIP-320: a client that knows another leader epoch than ours must refresh its metadata, or wait for ours. -1: it knows none. */

@@ -1,5 +1,6 @@
 import type { BrokerConfig } from '../config.ts';
 import { KafkaError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
 import type { Purgatory } from '../core/purgatory.ts';
 import type { MetadataImage, TopicImage } from '../metadata/image.ts';
 import type { ImageChanges } from '../metadata/image-changes.ts';
@@ -14,6 +15,7 @@ export interface ReplicaManagerOptions {
   readonly metadata: MetadataFeed;
   readonly purgatory: Purgatory;
   readonly config: () => BrokerConfig;
+  readonly logger: Logger;
 }
 
 /** All partitions of this broker. It follows the metadata image: what the image does not show is not served. */
@@ -86,10 +88,17 @@ export class ReplicaManager {
   }
 
   private remove({ name, topicId, partitions }: TopicImage): void {
-    for (const partition of partitions) this.options.logs.delete({ topic: name, partition: partition.partition });
     const used = this.partitions.get(topicId) ?? [];
     this.partitions.delete(topicId);
     for (const partition of used) if (partition) this.options.purgatory.wake(partition.key);
+    for (const { partition } of partitions) {
+      try {
+        this.options.logs.delete({ topic: name, partition });
+      } catch (error) {
+        // What is left on the disk is named as stray at the next start; the other partitions must go all the same.
+        this.options.logger.warn({ topic: name, partition, err: error }, 'a deleted partition could not be removed');
+      }
+    }
   }
 
   private configure({ name, topicId }: TopicImage): void {

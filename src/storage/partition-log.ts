@@ -1,17 +1,19 @@
 import { join } from 'node:path';
 import { KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
-import { requireOneBatch, type ValidBatch, validateProduced } from '../protocol/records/validate.ts';
+import { requireOneBatch } from '../protocol/records/validate.ts';
 import { AppendQueue, type PendingWrite } from './append-queue.ts';
+import { checkBatch } from './batch-check.ts';
 import { Flusher } from './flusher.ts';
 import { type LeaderEpochs, leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
+import { codeOf, outOfRange, storageError } from './log-errors.ts';
+import { LogQuestions } from './log-questions.ts';
 import { type ReadDone, type ReadPlan, readChunk } from './log-reader.ts';
 import type { AppendInfo, AppendOptions, Done, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, syncFolder, writeSmallFile } from './partition-folder.ts';
 import { Segment } from './segment.ts';
-import { findByTimestamp, findMaxTimestamp, type TimestampOffset } from './time-lookup.ts';
 
 export type { LogChunk, ReadDone } from './log-reader.ts';
 export type { AppendInfo, AppendOptions } from './log-types.ts';
@@ -27,7 +29,7 @@ const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
  * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline because a
  * failed write could not be taken back.
  */
-export class PartitionLog {
+export class PartitionLog extends LogQuestions {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;
@@ -50,6 +52,7 @@ export class PartitionLog {
   private truncations = 0;
 
   constructor(context: LogContext, location: LogLocation, config: LogConfig) {
+    super();
     this.context = context;
     this.location = location;
     this.config = config;
@@ -65,12 +68,10 @@ export class PartitionLog {
     );
   }
 
-  /** First offset that readers may see. */
   get logStartOffset(): number {
     this.open();
     return this.startOffset;
   }
-  /** Offset behind the last batch whose write is finished: what readers may see, and what counts as being in the log. */
   get logEndOffset(): number {
     this.open();
     return this.endOffset;
@@ -90,17 +91,6 @@ export class PartitionLog {
   /** Whoever sends appends should pause until `done` callbacks come: the disk is behind. */
   get congested(): boolean {
     return this.queue.congested;
-  }
-  /** Bytes of the .log files. */
-  get sizeBytes(): number {
-    return this.open().segments.sizeBytes;
-  }
-  /** First offset and highest timestamp of each segment, oldest first. */
-  segmentStarts(): { baseOffset: number; maxTimestamp: number }[] {
-    return this.open().segments.all.map(({ baseOffset, maxTimestamp }) => ({ baseOffset, maxTimestamp }));
-  }
-  get segmentCount(): number {
-    return this.open().segments.all.length;
   }
   /** Whether files were opened, or are about to be written: what a clean end must care for. */
   get isOpen(): boolean {
@@ -133,7 +123,7 @@ export class PartitionLog {
     const opened = this.open();
     const { origin = 'client', leaderEpoch, produceVersion } = options;
     if (produceVersion !== undefined) requireOneBatch(records, produceVersion);
-    const valid = origin === 'client' ? this.validate(records) : this.trust(records);
+    const valid = checkBatch(records, origin, this.config, this.name, this.context.clock.now());
     const { batchBytes, lastOffsetDelta, maxTimestamp, logAppendTime, count } = valid;
     if (!this.queue.hasRoomFor(batchBytes))
       throw new KafkaError('KAFKA_STORAGE_ERROR', `The disk is too far behind for another append to ${this.name}`);
@@ -170,45 +160,12 @@ export class PartitionLog {
       done(this.storageError(error), null);
       return;
     }
-    if (!plan) {
-      done(null, null);
-      return;
-    }
+    if (!plan) return done(null, null);
     readChunk(plan, this.context.pool, (error, chunk) => {
       if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
       chunk?.release();
       this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
     });
-  }
-
-  /** Bytes of the batches from `fromOffset` to before `toOffset`, without reading them: what a Fetch may count for its min bytes. */
-  sizeBetween(fromOffset: number, toOffset: number): number {
-    const { segments } = this.open();
-    const from = Math.max(fromOffset, this.startOffset);
-    const to = Math.min(toOffset, this.endOffset);
-    if (from >= to) return 0;
-    return this.storage(() => segments.sizeBetween(from, to, this.endOffset));
-  }
-
-  /** The first record whose timestamp is `timestamp` or later, by record, not by batch; null when there is none. */
-  offsetForTimestamp(timestamp: number): TimestampOffset | null {
-    const { segments } = this.open();
-    return this.storage(() => findByTimestamp(segments.all, timestamp, this.startOffset, this.endOffset));
-  }
-
-  /** The first record with the highest timestamp; null when no record has one. */
-  maxTimestamp(): TimestampOffset | null {
-    const { segments } = this.open();
-    return this.storage(() => findMaxTimestamp(segments.all, this.startOffset, this.endOffset));
-  }
-
-  /** The leader epoch that `offset` was written in, -1: unknown. */
-  epochOf(offset: number): number {
-    return this.open().epochs.epochOf(offset);
-  }
-  /** KIP-101: where `leaderEpoch` ends here, with the epoch that this is true of; both -1 when it is unknown. */
-  endOffsetForEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
-    return this.open().epochs.endOffsetFor(leaderEpoch, this.endOffset);
   }
 
   /**
@@ -268,35 +225,12 @@ export class PartitionLog {
 
   private planRead(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean): ReadPlan | null {
     const { segments } = this.open();
-    if (fromOffset < this.startOffset || fromOffset > this.endOffset) throw this.outOfRange(fromOffset);
+    if (fromOffset < this.startOffset || fromOffset > this.endOffset)
+      throw outOfRange(this.name, fromOffset, this.startOffset, this.endOffset);
     const limit = Math.min(upToOffset, this.endOffset);
     if (fromOffset >= limit) return null;
     const at = segments.locate(fromOffset);
     return at && { ...at, maxBytes, upToOffset: limit, minOneBatch };
-  }
-
-  private validate(records: Uint8Array): ValidBatch {
-    const { maxMessageBytes, segmentBytes, compacted, timestampType, timestampBeforeMaxMs, timestampAfterMaxMs } = this.config;
-    const rules = {
-      topicPartition: this.name,
-      maxMessageBytes,
-      segmentBytes,
-      compacted,
-      timestampType,
-      timestampBeforeMaxMs,
-      timestampAfterMaxMs,
-    };
-    return validateProduced(records, rules, this.context.clock.now());
-  }
-
-  private trust(records: Uint8Array): ValidBatch {
-    const { sizeInBytes: batchBytes, count, lastOffsetDelta, maxTimestamp } = new BatchView(records);
-    const { maxMessageBytes, segmentBytes } = this.config;
-    if (batchBytes > maxMessageBytes)
-      throw new KafkaError('MESSAGE_TOO_LARGE', `A batch of ${batchBytes} bytes, at most ${maxMessageBytes} are allowed`);
-    if (batchBytes > segmentBytes)
-      throw new KafkaError('RECORD_LIST_TOO_LARGE', `A batch of ${batchBytes} bytes, a segment has ${segmentBytes}`);
-    return { batchBytes, count, lastOffsetDelta, maxTimestamp, offsetDeltaOfMaxTimestamp: lastOffsetDelta, logAppendTime: -1 };
   }
 
   /** The segment that the next batch goes to; a new one when the active one is full. */
@@ -381,7 +315,7 @@ export class PartitionLog {
     if (this.hasFolder) syncFolder(files, this.folder);
   }
 
-  private open(): OpenedLog {
+  protected open(): OpenedLog {
     if (this.offline) throw this.offline;
     return this.opened ?? this.load();
   }
@@ -450,13 +384,8 @@ export class PartitionLog {
     return this.offline;
   }
 
-  private outOfRange(offset: number): KafkaError {
-    const message = `Received request for offset ${offset} for partition ${this.name}, but we only have log segments from offset ${this.startOffset} to ${this.endOffset}`;
-    return new KafkaError('OFFSET_OUT_OF_RANGE', message);
-  }
-
   /** Runs something that touches the disk; what the disk says becomes KAFKA_STORAGE_ERROR. */
-  private storage<T>(act: () => T): T {
+  protected storage<T>(act: () => T): T {
     try {
       return act();
     } catch (error) {
@@ -465,16 +394,6 @@ export class PartitionLog {
   }
 
   private storageError(error: unknown): KafkaError {
-    if (error instanceof KafkaError) return error;
-    this.context.logger.error(
-      { log: this.name, error: error instanceof Error ? error.message : String(error) },
-      'the log could not be read or written',
-    );
-    return new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} cannot be used now: ${codeOf(error)}`);
+    return storageError(error, this.name, this.context.logger);
   }
-}
-
-/** Node's code of an error (ENOSPC, EIO), which says enough to a client. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'I/O error';
 }

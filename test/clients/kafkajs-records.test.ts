@@ -54,7 +54,7 @@ test.skipIf(foreignBroker)(
     const client = kafkaJs(broker.bootstrap);
     const topic = unique('killed');
     await (await client.admin()).createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
-    const producer = await client.producer({ retry: { retries: 0 } });
+    const producer = await kafkaJs(broker.bootstrap, { retries: 0 }).producer();
     const acknowledged: string[] = [];
     let killed: Promise<unknown> | null = null;
     for (let n = 0; killed === null || acknowledged.length < 500; n++) {

@@ -12,7 +12,12 @@ function setup() {
 test('a wait whose condition holds already ends at once', () => {
   const { clock, purgatory } = setup();
   const outcomes: boolean[] = [];
-  purgatory.watch(['a'], 1000, () => true, (ready) => outcomes.push(ready));
+  purgatory.watch(
+    ['a'],
+    1000,
+    () => true,
+    (ready) => outcomes.push(ready),
+  );
   expect(outcomes).toEqual([true]);
   expect([purgatory.size(), purgatory.keyCount(), clock.pending()]).toEqual([0, 0, 0]);
 });
@@ -20,7 +25,12 @@ test('a wait whose condition holds already ends at once', () => {
 test('a wait of no time ends at once, without its condition', () => {
   const { purgatory } = setup();
   const outcomes: boolean[] = [];
-  purgatory.watch(['a'], 0, () => false, (ready) => outcomes.push(ready));
+  purgatory.watch(
+    ['a'],
+    0,
+    () => false,
+    (ready) => outcomes.push(ready),
+  );
   expect(outcomes).toEqual([false]);
   expect(purgatory.size()).toBe(0);
 });
@@ -30,7 +40,15 @@ test('a waiter is asked when one of its keys is woken, and not otherwise', async
   let asked = 0;
   let holds = false;
   const outcomes: boolean[] = [];
-  purgatory.watch(['a', 'b'], 1000, () => (asked++, holds), (ready) => outcomes.push(ready));
+  purgatory.watch(
+    ['a', 'b'],
+    1000,
+    () => {
+      asked++;
+      return holds;
+    },
+    (ready) => outcomes.push(ready),
+  );
   purgatory.wake('c');
   await clock.advance(500);
   expect(asked).toBe(1); // when it began
@@ -47,7 +65,15 @@ test('a waiter is asked when one of its keys is woken, and not otherwise', async
 test('however many of its keys are woken in one turn, a waiter is asked once', async () => {
   const { clock, purgatory } = setup();
   let asked = 0;
-  purgatory.watch(['a', 'b'], 1000, () => (asked++, false), () => {});
+  purgatory.watch(
+    ['a', 'b'],
+    1000,
+    () => {
+      asked++;
+      return false;
+    },
+    () => {},
+  );
   for (let i = 0; i < 100; i++) for (const key of ['a', 'b']) purgatory.wake(key);
   await clock.settle();
   expect(asked).toBe(2);
@@ -57,8 +83,18 @@ test('at the deadline a waiter is asked a last time', async () => {
   const { clock, purgatory } = setup();
   let holds = false;
   const outcomes: boolean[] = [];
-  purgatory.watch(['a'], 100, () => false, (ready) => outcomes.push(ready));
-  purgatory.watch(['a'], 100, () => holds, (ready) => outcomes.push(ready));
+  purgatory.watch(
+    ['a'],
+    100,
+    () => false,
+    (ready) => outcomes.push(ready),
+  );
+  purgatory.watch(
+    ['a'],
+    100,
+    () => holds,
+    (ready) => outcomes.push(ready),
+  );
   await clock.advance(99);
   expect(outcomes).toEqual([]);
   holds = true;
@@ -71,7 +107,12 @@ test('a cancelled wait has no outcome, also when it was woken just before', asyn
   const { clock, purgatory } = setup();
   const outcomes: boolean[] = [];
   let holds = false;
-  const waiter = purgatory.watch(['a'], 100, () => holds, (ready) => outcomes.push(ready));
+  const waiter = purgatory.watch(
+    ['a'],
+    100,
+    () => holds,
+    (ready) => outcomes.push(ready),
+  );
   holds = true;
   purgatory.wake('a');
   waiter.cancel();
@@ -90,7 +131,12 @@ test('a condition that throws ends the wait, and the other waiters are asked all
     return false;
   };
   purgatory.watch(['a'], 1000, ready, (outcome) => outcomes.push(`first ${outcome}`));
-  purgatory.watch(['a'], 1000, () => gone, (outcome) => outcomes.push(`second ${outcome}`));
+  purgatory.watch(
+    ['a'],
+    1000,
+    () => gone,
+    (outcome) => outcomes.push(`second ${outcome}`),
+  );
   gone = true;
   purgatory.wake('a');
   await clock.settle();
@@ -101,9 +147,22 @@ test('a wait that begins while others are told is not asked in that turn for wha
   const { clock, purgatory } = setup();
   let asked = 0;
   let holds = false;
-  purgatory.watch(['a'], 1000, () => holds, () => {
-    purgatory.watch(['a'], 1000, () => (asked++, false), () => {});
-  });
+  purgatory.watch(
+    ['a'],
+    1000,
+    () => holds,
+    () => {
+      purgatory.watch(
+        ['a'],
+        1000,
+        () => {
+          asked++;
+          return false;
+        },
+        () => {},
+      );
+    },
+  );
   holds = true;
   purgatory.wake('a');
   await clock.settle();
@@ -140,7 +199,11 @@ test('a signal that outlives its waits keeps no listener of them, however they e
 
 test('whatever happens, each waiter ends at most once and in the end no key is left', async () => {
   const action = fc.oneof(
-    fc.record({ kind: fc.constant('watch' as const), keys: fc.uniqueArray(fc.constantFrom('a', 'b', 'c')), ms: fc.integer({ min: 0, max: 20 }) }),
+    fc.record({
+      kind: fc.constant('watch' as const),
+      keys: fc.uniqueArray(fc.constantFrom('a', 'b', 'c')),
+      ms: fc.integer({ min: 0, max: 20 }),
+    }),
     fc.record({ kind: fc.constant('wake' as const), key: fc.constantFrom('a', 'b', 'c') }),
     fc.record({ kind: fc.constant('cancel' as const), which: fc.nat(20) }),
     fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 5 }) }),
@@ -154,7 +217,14 @@ test('whatever happens, each waiter ends at most once and in the end no key is l
       if (step.kind === 'watch') {
         const i = waiters.length;
         ended[i] = 0;
-        waiters.push(purgatory.watch(step.keys, step.ms, () => now % 3 === 0 && now > 0, () => ended[i]!++));
+        waiters.push(
+          purgatory.watch(
+            step.keys,
+            step.ms,
+            () => now % 3 === 0 && now > 0,
+            () => ended[i]!++,
+          ),
+        );
       } else if (step.kind === 'wake') purgatory.wake(step.key);
       else if (step.kind === 'cancel') waiters[step.which % Math.max(waiters.length, 1)]?.cancel();
       else {

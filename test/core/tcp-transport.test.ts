@@ -157,9 +157,3 @@ test('a connection that broke before start is told of once, after start', async 
   expect(server.closed).toHaveLength(1);
   socket.destroy();
 });
-
-test('no connection in time: ETIMEDOUT', async () => {
-  // A listener whose backlog nobody accepts would do as well, but the kernel accepts for it; a reserved address (RFC 5737) answers nobody.
-  const failed = await tcpTransport.connect({ host: '192.0.2.1', port: 9 }, 20).catch((error: NodeJS.ErrnoException) => error.code);
-  expect(['ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'ECONNREFUSED', 'EACCES']).toContain(failed);
-});

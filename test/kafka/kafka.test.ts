@@ -95,12 +95,16 @@ test.skipIf(skipped)('every scenario plays on minikafka as it does on Apache Kaf
   if (unknown.length > 0) say(`\nDIFFERENCES, Apache Kafka -> minikafka:\n${describeDifferences(unknown)}`);
   for (const entry of staleNow) say(`\nA known difference that no longer occurs: ${JSON.stringify(entry)}`);
   say(
-    `\nCompared ${scenarios.length} scenarios, ${actual.entries.length} steps, ${actual.runs} runs of a scenario at a version: ` +
+    `\nCompared ${scenarios.length} scenarios at ${versionsCompared(scenarios)} versions of their APIs, ${actual.runs} runs, ${actual.entries.length} steps: ` +
       `${unknown.length} differences unknown, ${known.length} known (${KNOWN_DIFFERENCES.length} entries, ${staleNow.length} stale), ` +
       `${wording.length} in words only; ${((Date.now() - started) / 1000).toFixed(0)} s`,
   );
   expect({ unknown: unknown.length, stale: staleNow.length }).toEqual({ unknown: 0, stale: 0 });
 });
+
+function versionsCompared(played: readonly Scenario[]): number {
+  return new Set(played.flatMap((scenario) => versionsOf(scenario).map((version) => `${scenario.apiKey} v${version}`))).size;
+}
 
 function droppedEntry(entry: { scenario: string; version: number }): boolean {
   const scenario = SCENARIOS.find(({ name }) => name === entry.scenario);

@@ -26,13 +26,29 @@ const DEADLINE_MS = 30_000;
 const KEPT_OUTPUT = 8 * 1024 * 1024; // characters; more than any test has its programs write
 
 const alive = new Set<ChildProcess>();
-process.on('exit', () => {
+const killAll = () => {
   for (const child of alive) child.kill('SIGKILL');
-});
+};
+process.on('exit', killAll);
+process.on('disconnect', killAll); // vitest itself is gone
+// A signal ends a process without 'exit'. Ours goes on to do what it did without us.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal);
+  });
+}
 
-/** Starts a program. `env` goes on top of this process's environment. */
-export function startProgram(command: string, args: readonly string[], { env = {} }: { readonly env?: NodeJS.ProcessEnv } = {}): Program {
-  const child = spawn(command, args, { env: { ...process.env, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+export interface ProgramOptions {
+  /** On top of this process's environment; undefined takes a name out. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Default: that of this process. */
+  readonly cwd?: string;
+}
+
+/** Starts a program and collects what it writes. */
+export function startProgram(command: string, args: readonly string[], { env = {}, cwd }: ProgramOptions = {}): Program {
+  const child = spawn(command, args, { cwd, env: { ...process.env, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const name = [command, ...args].join(' ');
   const waiting = new Set<() => void>();
   let output = '';

@@ -23,6 +23,7 @@ export const initProducerIdScenarios = [
     'without a transactional id',
     async (stage) => {
       const fresh = { transactionalId: null, transactionTimeoutMs: 60_000 };
+      await stage.producerId();
       const first = await stage.step('a producer id', fresh);
       await stage.step('another one', fresh);
       await stage.step('the timeout does not matter', { transactionalId: null, transactionTimeoutMs: -1 });

@@ -1,4 +1,4 @@
-import { Fetch, InitProducerId, Produce } from '../../protocol/messages/index.ts';
+import { Fetch, Produce } from '../../protocol/messages/index.ts';
 import type { Bytes } from '../../protocol/wire.ts';
 import { batchBytes, messageSet, T0 } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
@@ -165,7 +165,7 @@ export const produceScenarios = [
     'an idempotent producer',
     async (stage) => {
       const topic = await stage.topic('a');
-      const { producerId } = await stage.ask(InitProducerId, 4, { transactionalId: null, transactionTimeoutMs: 60_000 });
+      const producerId = await stage.producerId();
       const batch = (baseSequence: number, values = ['x'], producerEpoch = 0) =>
         one(topic, batchBytes({ values, producerId, producerEpoch, baseSequence }));
       await stage.step('sequence 0', batch(0, ['a', 'b']));

@@ -32,10 +32,14 @@ export interface FetchedOffsets {
   readonly partitions: readonly { readonly partition: number; readonly committed: CommittedOffset | undefined }[];
 }
 
+/** How long a request waits for its group to be loaded before it is told to come again. Requests that wait are bounded by the connections. */
+const LOAD_WAIT_MS = 1000;
+
 /**
- * Consumer groups, as the handlers see them. A group lives in one partition of __consumer_offsets, whose leader coordinates it. Every method
- * does its work before it returns; what it returns is the reply, when it may leave. All throw or reject with COORDINATOR_LOAD_IN_PROGRESS,
- * COORDINATOR_NOT_AVAILABLE and NOT_COORDINATOR besides what they say.
+ * Consumer groups, as the handlers see them. A group lives in one partition of __consumer_offsets, whose leader coordinates it. Once the
+ * group is loaded every method does its work before it returns; before, the calls wait and are served in their order. What a method returns
+ * is the reply, when it may leave. All throw or reject with COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE and NOT_COORDINATOR
+ * besides what they say.
  */
 export class GroupCoordinator {
   private readonly clock: Clock;
@@ -61,19 +65,20 @@ export class GroupCoordinator {
     return partitionFor(groupId, this.config().offsetsPartitions);
   }
 
-  /** Resolves when a partition's groups are in memory. Without it the first request of a group begins the loading, and is told to come again. */
+  /** Resolves when a partition's groups are in memory. Without it the first request of a group begins the loading. */
   load(partition: number): Promise<void> {
     return this.runtime.load(partition);
   }
 
   /**
-   * Loads a group's partition and waits for it, but not for long: who asks for a coordinator is best told of one that can answer. Resolves
-   * in any case; requests say themselves what is wrong.
+   * Loads a group's partition and waits for it, but not for long: loading takes milliseconds, and a client that is told to come again waits
+   * longer. Resolves in any case; what is done next says itself what is wrong.
    */
-  async ready(groupId: string, maxWaitMs: number): Promise<void> {
-    const loaded = this.load(this.partitionOf(groupId)).catch(() => {});
+  async ready(groupId: string): Promise<void> {
+    const partition = this.partitionOf(groupId);
+    const loaded = this.load(partition).catch(() => {});
     await new Promise<void>((resolve) => {
-      const timer = this.clock.after(maxWaitMs, resolve);
+      const timer = this.clock.after(LOAD_WAIT_MS, resolve);
       loaded.then(() => {
         timer.cancel();
         resolve();
@@ -98,6 +103,7 @@ export class GroupCoordinator {
     if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs)
       return failedJoin('INVALID_SESSION_TIMEOUT', request.memberId);
     const protocols = request.protocols.map(({ metadata, name }) => ({ name, metadata: Buffer.from(metadata) })); // the frame's bytes do not stay
+    if (!this.isLoaded(request.groupId)) await this.ready(request.groupId);
     return this.parked(request.groupId, signal, failedJoin('UNKNOWN_MEMBER_ID', ''), (shard, park) =>
       shard.join({ ...request, protocols }, park),
     );
@@ -106,10 +112,11 @@ export class GroupCoordinator {
   /** SyncGroup: the reply comes when the leader's assignment is in the log. Rejects with what `sync` throws. */
   async sync(request: SyncRequest, signal: AbortSignal): Promise<SyncReply> {
     requireGroupId(request.groupId);
+    if (!this.isLoaded(request.groupId)) await this.ready(request.groupId);
     return this.parked(request.groupId, signal, failedSync('UNKNOWN_MEMBER_ID'), (shard, park) => shard.sync(request, park));
   }
 
-  /** @throws KafkaError what `heartbeat` throws */
+  /** For a group that is not loaded it does nothing. @throws KafkaError what `heartbeat` throws */
   heartbeat(request: HeartbeatRequest): void {
     requireGroupId(request.groupId);
     try {
@@ -125,16 +132,19 @@ export class GroupCoordinator {
 
   async leave(groupId: string, members: readonly LeavingMember[]): Promise<LeaveResult[]> {
     requireGroupId(groupId);
+    if (!this.isLoaded(groupId)) await this.ready(groupId);
     return this.runtime.runAndReply(this.partitionOf(groupId), (shard) => shard.leave(groupId, members));
   }
 
   /** OffsetCommit of partitions that exist. The empty group id is a group like any other here, as old consumers expect. */
   async commit(request: CommitRequest): Promise<CommitResult[]> {
+    if (!this.isLoaded(request.groupId)) await this.ready(request.groupId);
     return this.runtime.runAndReply(this.partitionOf(request.groupId), (shard) => shard.commit(request));
   }
 
   /** OffsetFetch of one group. A group that does not exist has committed nothing. */
   async fetchOffsets(groupId: string, query: OffsetQuery): Promise<FetchedOffsets[]> {
+    if (!this.isLoaded(groupId)) await this.ready(groupId);
     return this.runtime.read(this.partitionOf(groupId), (shard) => {
       const offsets = shard.offsetsOf(groupId);
       const all = query ?? [...(offsets?.all() ?? [])].map(([name, partitions]) => ({ name, partitions: [...partitions.keys()] }));
@@ -143,6 +153,11 @@ export class GroupCoordinator {
         partitions: partitions.map((partition) => ({ partition, committed: offsets?.get(name, partition) })),
       }));
     });
+  }
+
+  /** Asked before waiting for `ready`: what need not wait happens before the caller's next statement. */
+  isLoaded(groupId: string): boolean {
+    return this.runtime.isLoaded(this.partitionOf(groupId));
   }
 
   /**

@@ -104,13 +104,11 @@ function joinAgain(env: GroupEnv, group: ClassicGroup, request: JoinRequest, par
   switch (group.state) {
     case 'CompletingRebalance':
       if (!isUnchanged) break;
-      park(group.joinReply(member));
-      return null;
+      return tellAgain(env, group, member, park);
     case 'Stable':
       // The leader joins again when it has seen something that asks for another assignment (a topic has grown).
       if (!isUnchanged || member.id === group.leaderId) break;
-      park(group.joinReply(member));
-      return null;
+      return tellAgain(env, group, member, park);
     case 'PreparingRebalance':
       break;
     default:
@@ -120,6 +118,12 @@ function joinAgain(env: GroupEnv, group: ClassicGroup, request: JoinRequest, par
   group.update(member, request);
   group.parkJoin(member, park);
   return rebalanceOrComplete(env, group, 'a member joined again');
+}
+
+function tellAgain(env: GroupEnv, group: ClassicGroup, member: Member, park: Park<JoinReply>): null {
+  resetSession(env, group, member);
+  park(group.joinReply(member));
+  return null;
 }
 
 function requireMember(group: ClassicGroup, request: JoinRequest, park: Park<JoinReply>): Member | null {

@@ -61,7 +61,6 @@ function completeJoin(env: GroupEnv, group: ClassicGroup): Write | null {
     return null;
   }
   group.generationId++;
-  group.pendingSync.clear();
   if (group.members.size === 0) {
     group.protocolName = null;
     group.become('Empty', env.clock.now());

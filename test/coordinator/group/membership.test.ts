@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { groupsFixture, SESSION_MS, stableGroup } from './group-fixture.ts';
+import { fetchedOffset, groupsFixture, SESSION_MS, stableGroup } from './group-fixture.ts';
 
 test('heartbeats keep a member, and without them it is out after its session timeout', async () => {
   const fixture = await groupsFixture();
@@ -135,14 +135,39 @@ test('leaving a group that does not exist is told for each member', async () => 
   ]);
 });
 
-test('while the group is loaded a heartbeat is answered as if all were well, everything else is to come again', async () => {
+test('while the group is loaded a heartbeat is answered as if all were well', async () => {
   const fixture = await groupsFixture({}, false);
   const a = fixture.client({ memberId: 'a' });
   expect(a.heartbeat()).toBe('NONE');
-  const waiting = a.send();
   await fixture.clock.settle();
-  expect(waiting.reply).toBe('COORDINATOR_LOAD_IN_PROGRESS');
-  const again = a.send();
+  expect(a.heartbeat()).toBe('UNKNOWN_MEMBER_ID');
+});
+
+test('while the group is loaded other requests wait a second, in their order, and are then to come again', async () => {
+  const fixture = await groupsFixture({}, false);
+  let load = () => {};
+  fixture.log.replayGate = new Promise((resolve) => {
+    load = resolve;
+  });
+  const a = fixture.client();
+  const outside = { memberId: '', generationId: -1 };
+  const late = [a.commit(1, outside), a.send(), a.sync()];
+  await fixture.clock.advance(999);
+  expect(late.map(({ reply }) => reply)).toEqual([undefined, undefined, undefined]);
+  await fixture.clock.advance(1);
+  expect(late.map(({ reply }) => reply)).toEqual(Array(3).fill('COORDINATOR_LOAD_IN_PROGRESS'));
+  const commits = [a.commit(2, outside), a.commit(3, outside)];
+  load();
   await fixture.clock.settle();
-  expect(again.reply).toMatchObject({ error: 'UNKNOWN_MEMBER_ID' });
+  expect(commits.map(({ reply }) => reply)).toEqual(['NONE', 'NONE']);
+  expect(await fetchedOffset(fixture)).toBe(3);
+});
+
+test('a member that leaves before the assignment is known leaves no timer behind', async () => {
+  const fixture = await groupsFixture();
+  const a = fixture.client();
+  await a.join();
+  await fixture.clock.advance(0);
+  await a.leave();
+  expect(fixture.clock.pending()).toBe(0);
 });

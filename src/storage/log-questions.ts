@@ -1,0 +1,53 @@
+import type { OpenedLog } from './open-log.ts';
+import { findByTimestamp, findMaxTimestamp, type TimestampOffset } from './time-lookup.ts';
+
+/** What can be asked of a log's content beside reading it. Opens the log where that is needed; disk failures are KAFKA_STORAGE_ERROR. */
+export abstract class LogQuestions {
+  /** First offset that readers may see. */
+  abstract get logStartOffset(): number;
+  /** Offset behind the last batch whose write is finished: what readers may see, and what counts as being in the log. */
+  abstract get logEndOffset(): number;
+  protected abstract open(): OpenedLog;
+  protected abstract storage<T>(act: () => T): T;
+
+  /** Bytes of the .log files. */
+  get sizeBytes(): number {
+    return this.open().segments.sizeBytes;
+  }
+  /** First offset and highest timestamp of each segment, oldest first. */
+  segmentStarts(): { baseOffset: number; maxTimestamp: number }[] {
+    return this.open().segments.all.map(({ baseOffset, maxTimestamp }) => ({ baseOffset, maxTimestamp }));
+  }
+  get segmentCount(): number {
+    return this.open().segments.all.length;
+  }
+  /** Bytes of the batches from `fromOffset` to before `toOffset`, without reading them: what a Fetch may count for its min bytes. */
+  sizeBetween(fromOffset: number, toOffset: number): number {
+    const { segments } = this.open();
+    const from = Math.max(fromOffset, this.logStartOffset);
+    const to = Math.min(toOffset, this.logEndOffset);
+    if (from >= to) return 0;
+    return this.storage(() => segments.sizeBetween(from, to, this.logEndOffset));
+  }
+
+  /** The first record whose timestamp is `timestamp` or later, by record, not by batch; null when there is none. */
+  offsetForTimestamp(timestamp: number): TimestampOffset | null {
+    const { segments } = this.open();
+    return this.storage(() => findByTimestamp(segments.all, timestamp, this.logStartOffset, this.logEndOffset));
+  }
+
+  /** The first record with the highest timestamp; null when no record has one. */
+  maxTimestamp(): TimestampOffset | null {
+    const { segments } = this.open();
+    return this.storage(() => findMaxTimestamp(segments.all, this.logStartOffset, this.logEndOffset));
+  }
+
+  /** The leader epoch that `offset` was written in, -1: unknown. */
+  epochOf(offset: number): number {
+    return this.open().epochs.epochOf(offset);
+  }
+  /** KIP-101: where `leaderEpoch` ends here, with the epoch that this is true of; both -1 when it is unknown. */
+  endOffsetForEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
+    return this.open().epochs.endOffsetFor(leaderEpoch, this.logEndOffset);
+  }
+}

@@ -1,0 +1,130 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, test } from 'vitest';
+import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { type Program, startProgram } from '../support/program.ts';
+
+// The real program, as `npm test` has built it.
+const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
+
+const brokers: BrokerProcess[] = [];
+const programs: Program[] = [];
+afterEach(async (context) => {
+  for (const program of programs.splice(0)) {
+    program.signal('SIGKILL');
+    await program.ended();
+  }
+  for (const broker of brokers.splice(0)) {
+    if (context.task.result?.state !== 'fail') await broker.remove();
+    else {
+      await broker.kill();
+      process.stderr.write(`the data is kept in ${broker.data}\n`);
+    }
+  }
+});
+
+async function started(args: readonly string[] = []): Promise<BrokerProcess> {
+  const broker = await startBrokerProcess({ args });
+  brokers.push(broker);
+  return broker;
+}
+
+function minikafka(...args: string[]): Program {
+  return minikafkaIn(tmpdir(), args);
+}
+
+function minikafkaIn(temporary: string, args: readonly string[]): Program {
+  const program = startProgram(process.execPath, [CLI, ...args], { env: { TMPDIR: temporary, TEMP: temporary } });
+  programs.push(program);
+  return program;
+}
+
+/** Runs a command to its end. */
+async function done(...args: string[]): Promise<{ code: number | null; lines: readonly string[]; output: string }> {
+  const program = minikafka(...args);
+  const { code } = await program.ended();
+  return { code, lines: program.lines(), output: program.output() };
+}
+
+test('help and version exit with 0, a failed command with 1, a wrong command line with 2', async () => {
+  expect((await done('--help')).code).toBe(0);
+  expect((await done('--version')).code).toBe(0);
+  // Port 1 is none that a broker listens on.
+  const failed = await done('topics', 'list', '--bootstrap-server', '127.0.0.1:1');
+  expect(failed).toMatchObject({ code: 1, lines: [], output: expect.stringMatching(/^minikafka: no broker answers at [^\n]*\n$/) });
+  const wrong = await done('start', '--prot', '1');
+  expect(wrong).toEqual({
+    code: 2,
+    lines: [],
+    output: `minikafka: unknown option '--prot' (did you mean --port?); see "minikafka start --help"\n`,
+  });
+});
+
+test('a broker says in one line where it listens, where its data is and how to stop it; SIGTERM stops it cleanly', async () => {
+  const broker = await started(['--topic', 'orders:2:cleanup.policy=compact,delete']);
+  const line = JSON.parse(broker.output().split('\n')[0]!);
+  expect(line).toMatchObject({ level: 30, listeners: [broker.bootstrap], dataDirectory: broker.data });
+  expect(line.msg).toMatch(/^minikafka \S+ listens on localhost:\d+, keeps its data in \S+, and stops with Ctrl-C$/);
+  const described = await done('topics', 'describe', 'orders', '--json', '--bootstrap-server', broker.bootstrap);
+  expect(JSON.parse(described.output)).toMatchObject([{ configs: { 'cleanup.policy': 'compact,delete' }, partitions: [{}, {}] }]);
+  expect(await broker.stop()).toEqual({ code: 0, signal: null });
+  expect(broker.output()).not.toMatch(/"level":[4-6]0/); // neither warning nor error
+});
+
+test('topics are still there after a restart, and --topic leaves them alone', async () => {
+  const broker = await started(['--topic', 'orders:2']);
+  await done('topics', 'create', 'other', '--partitions', '4', '--bootstrap-server', broker.bootstrap);
+  await broker.stop();
+  const again = minikafka('start', '--port', '0', '--data', broker.data, '--topic', 'orders:9', '--topic', 'new:1');
+  const port = await again.waitFor('the start line', () => / listens on localhost:(\d+)/.exec(again.output())?.[1]);
+  const listed = await done('topics', 'list', '--bootstrap-server', `localhost:${port}`);
+  expect(listed.lines.map((line) => line.split('\t').slice(0, 2).join(' '))).toEqual(['new 1', 'orders 2', 'other 4']);
+});
+
+test('a second broker is refused the port, and the data directory with the name of the process that holds it', async () => {
+  const broker = await started();
+  const elsewhere = mkdtempSync(join(tmpdir(), 'minikafka-test-'));
+  expect(await done('start', '--port', String(broker.port), '--data', elsewhere)).toEqual({
+    code: 1,
+    lines: [],
+    output: `minikafka: port ${broker.port} is in use by another program; choose another with --port, or stop it\n`,
+  });
+  rmSync(elsewhere, { recursive: true });
+  const locked = await done('start', '--port', '0', '--data', broker.data);
+  expect(locked).toMatchObject({ code: 1, lines: [] });
+  expect(locked.output).toMatch(/^minikafka: \S+ is in use by process \d+; stop it, or choose another directory with --data\n$/);
+});
+
+test('a data directory that is a file is refused in one line', async () => {
+  expect(await done('start', '--port', '0', '--data', CLI)).toEqual({
+    code: 1,
+    lines: [],
+    output: `minikafka: ${CLI} is no directory, or lies in a file; choose another with --data\n`,
+  });
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('the directory of --ephemeral is gone after %s', async (signal) => {
+  const program = minikafka('start', '--port', '0', '--ephemeral');
+  const data = await program.waitFor('the start line', () => /"dataDirectory":"([^"]+)"/.exec(program.output())?.[1]);
+  expect(readdirSync(data)).toContain('meta.properties');
+  program.signal(signal);
+  expect(await program.ended()).toEqual({ code: 0, signal: null });
+  expect(existsSync(data)).toBe(false);
+});
+
+test('the directory of --ephemeral is gone after a start that failed', async () => {
+  const broker = await started();
+  const temporary = mkdtempSync(join(tmpdir(), 'minikafka-test-'));
+  const program = minikafkaIn(temporary, ['start', '--port', String(broker.port), '--ephemeral']);
+  expect((await program.ended()).code).toBe(1);
+  expect(readdirSync(temporary)).toEqual([]);
+  rmSync(temporary, { recursive: true });
+});
+
+test('nothing is created when a setting is wrong', async () => {
+  const data = join(tmpdir(), `minikafka-test-${process.pid}-never`);
+  expect((await done('start', '--data', data, '--override', 'foo=1')).code).toBe(2);
+  expect(existsSync(data)).toBe(false);
+});

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { KafkaError } from '../../src/core/errors.ts';
+import type { Endpoints } from '../../src/handlers/endpoints.ts';
+import { findCoordinator } from '../../src/handlers/find-coordinator.ts';
+import type { TopicAdmin } from '../../src/handlers/topic-admin.ts';
+import { groupsFixture } from '../coordinator/group/group-fixture.ts';
+import { sender, versionsOf } from './group-handlers.ts';
+
+const NOBODY = { nodeId: -1, host: '', port: -1 };
+const SELF = { nodeId: 1, host: 'localhost', port: 9092 };
+
+async function started(ensureOffsetsTopic = async () => {}) {
+  const fixture = await groupsFixture({}, false);
+  const endpoints = { self: () => ({ ...SELF, rack: null }) } as unknown as Endpoints;
+  const topicAdmin = { ensureOffsetsTopic } as unknown as TopicAdmin;
+  return { ...fixture, send: sender(findCoordinator, { endpoints, groups: fixture.groups, topicAdmin }) };
+}
+
+// The words and places of the messages are those of Apache Kafka 4.4.0.
+test.each(versionsOf(findCoordinator))('v%i finds the coordinator of a group', async (version) => {
+  const { send } = await started();
+  if (version < 4) {
+    expect(await send(version, { key: 'g' })).toMatchObject({ errorCode: 0, ...SELF, ...(version > 0 ? { errorMessage: 'NONE' } : {}) });
+    return;
+  }
+  expect((await send(version, { coordinatorKeys: ['g', ''] })).coordinators).toEqual([
+    { key: 'g', ...SELF, errorCode: 0, errorMessage: '' },
+    { key: '', ...SELF, errorCode: 0, errorMessage: '' },
+  ]);
+  expect((await send(version, { coordinatorKeys: [] })).coordinators).toEqual([]);
+});
+
+test('a transactional id is refused with the reason, in a way that makes clients give up', async () => {
+  const { send } = await started();
+  const refused = { ...NOBODY, errorCode: 53, errorMessage: 'Transactions are not implemented.' };
+  expect(await send(3, { key: 't', keyType: 1 })).toMatchObject(refused);
+  expect((await send(6, { coordinatorKeys: ['t'], keyType: 1 })).coordinators).toEqual([{ key: 't', ...refused }]);
+});
+
+test.each([
+  [3, 2],
+  [3, 7],
+  [5, 2],
+  [6, 2],
+  [6, 7],
+])('v%i with key type %i is an invalid request', async (version, keyType) => {
+  const { send } = await started();
+  const reply = await send(version, { key: 'k', keyType, coordinatorKeys: ['k'] });
+  expect(version < 4 ? reply : reply.coordinators[0]).toMatchObject({ ...NOBODY, errorCode: 42 });
+});
+
+test('the offsets topic is there before the answer, and what is asked next is answered', async () => {
+  let isThere = false;
+  const { groups, send } = await started(async () => {
+    isThere = true;
+  });
+  await send(0, { key: 'g' });
+  expect(isThere).toBe(true);
+  expect(await groups.fetchOffsets('g', null)).toEqual([]); // not COORDINATOR_LOAD_IN_PROGRESS
+});
+
+test('the answer does not wait long for a group that takes long to load', async () => {
+  const { clock, log, send } = await started();
+  log.replayGate = new Promise(() => {});
+  const reply = send(0, { key: 'g' });
+  await clock.advance(1000);
+  expect(await reply).toMatchObject({ errorCode: 0, nodeId: 1 });
+  expect(clock.pending()).toBe(0);
+});
+
+test('when the offsets topic cannot be created that is the answer', async () => {
+  const { send } = await started(async () => {
+    throw new KafkaError('INVALID_REPLICATION_FACTOR', 'Only 1 broker is there.');
+  });
+  expect(await send(1, { key: 'g' })).toMatchObject({ ...NOBODY, errorCode: 38, errorMessage: 'Only 1 broker is there.' });
+});
