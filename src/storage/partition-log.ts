@@ -160,12 +160,13 @@ export class PartitionLog extends LogQuestions {
       done(this.storageError(error), null);
       return;
     }
-    if (!plan) return done(null, null);
-    readChunk(plan, this.context.pool, (error, chunk) => {
-      if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
-      chunk?.release();
-      this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
-    });
+    if (!plan) done(null, null);
+    else
+      readChunk(plan, this.context.pool, (error, chunk) => {
+        if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
+        chunk?.release();
+        this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
+      });
   }
 
   /**
