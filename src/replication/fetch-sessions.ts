@@ -66,18 +66,20 @@ const LAST_EPOCH = 2 ** 31 - 1;
 /** An idle session may be evicted for a new one after this. */
 const EVICT_AFTER_IDLE_MS = 120_000;
 /** Partitions remembered over all sessions. Beyond it new sessions are refused, which KIP-227 allows: the fetcher goes on without one. */
-export const MAX_REMEMBERED = 1_000_000;
+const MAX_REMEMBERED = 1_000_000;
 
 /** KIP-227: incremental fetch sessions. A fetcher says what it wants once, then only what changed; the broker answers with what changed. */
 export class FetchSessions {
   private readonly clock: Clock;
   private readonly maxSessions: () => number;
   private readonly newId: () => number;
+  private readonly maxRemembered: number;
   private readonly sessions = new Map<number, Session>();
   private remembered = 0;
 
   /** @param newId a random positive int32 */
-  constructor(clock: Clock, maxSessions: () => number, newId: () => number) {
+  constructor(clock: Clock, maxSessions: () => number, newId: () => number, maxRemembered = MAX_REMEMBERED) {
+    this.maxRemembered = maxRemembered;
     this.clock = clock;
     this.maxSessions = maxSessions;
     this.newId = newId;
@@ -100,7 +102,7 @@ export class FetchSessions {
     // KIP-516: a session names all its topics by id or all by name.
     if (session.byTopicId !== request.byTopicId) return 'FETCH_SESSION_TOPIC_ID_ERROR';
     this.update(session, request);
-    if (this.remembered > MAX_REMEMBERED) {
+    if (this.remembered > this.maxRemembered) {
       // As if it had been evicted: the fetcher begins again, and then gets no session.
       this.drop(session.id);
       return 'FETCH_SESSION_ID_NOT_FOUND';
@@ -158,7 +160,7 @@ export class FetchSessions {
   }
 
   private create({ byTopicId, targets }: SessionRequest, answered: ReadonlyMap<FetchTarget, FetchedState>): number {
-    if (this.remembered + targets.length > MAX_REMEMBERED || !this.makeRoom()) return 0;
+    if (this.remembered + targets.length > this.maxRemembered || !this.makeRoom()) return 0;
     let id = this.newId();
     while (id === 0 || this.sessions.has(id)) id = this.newId();
     const entries = new Map<string, Entry>();

@@ -4,6 +4,7 @@ import type { Logger } from '../../src/core/logger.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import { type MemoryNetwork, memoryNetwork } from '../../src/core/memory-transport.ts';
 import { openMemoryStore } from '../../src/metadata/memory-store.ts';
+import type { MetadataStore } from '../../src/metadata/store.ts';
 import { Broker, type BrokerOptions } from '../../src/server.ts';
 import type { Struct } from './interpreter.ts';
 import { RawClient } from './raw-client.ts';
@@ -93,4 +94,21 @@ export function fetchBody(partitions: readonly (Struct & { topic?: string; topic
     })),
     ...more,
   };
+}
+
+/** A metadata store that outlives its broker, as a file would. */
+export function keptStore(): () => Promise<MetadataStore> {
+  const store = openMemoryStore({ clock: fakeClock() });
+  const kept: MetadataStore = {
+    maxOps: store.maxOps,
+    maxBytes: store.maxBytes,
+    get: (key) => store.get(key),
+    range: (prefix) => store.range(prefix),
+    txn: (conds, ops) => store.txn(conds, ops),
+    watch: (prefix, from, signal) => store.watch(prefix, from, signal),
+    grantLease: (ttlMs) => store.grantLease(ttlMs),
+    compact: (keepFrom) => store.compact(keepFrom),
+    close: async () => {},
+  };
+  return async () => kept;
 }
