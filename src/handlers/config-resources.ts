@@ -1,7 +1,7 @@
 import type { BrokerConfig, ConfigScope } from '../config.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import type { ConfigResource } from '../metadata/keys.ts';
-import { eachOnce } from './each-once.ts';
+import { checkTopicName } from '../metadata/topic-rules.ts';
 import type { TopicAdmin } from './topic-admin.ts';
 
 /** ConfigResource.Type on the wire. */
@@ -36,10 +36,12 @@ export async function alterResources(
   needs: { topicAdmin: TopicAdmin; config: () => BrokerConfig; nodeId: number },
 ): Promise<AlterationResult[]> {
   const results: AlterationResult[] = [];
-  for (const { item: alteration, duplicated } of eachOnce(alterations, (each) => `${each.resourceType}/${each.resourceName}`)) {
+  const keys = alterations.map((each) => `${each.resourceType}/${each.resourceName}`);
+  for (const [i, alteration] of alterations.entries()) {
     const { resourceType, resourceName, change } = alteration;
     try {
-      if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
+      if (keys.indexOf(keys[i]!) !== keys.lastIndexOf(keys[i]!))
+        throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
       const { resource, scope } = resourceOf(alteration, needs.nodeId);
       await needs.topicAdmin.alterConfigs(resource, (current) => change(current, scope, needs.config()), validateOnly);
       results.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
@@ -59,6 +61,7 @@ export function refusedAlteration(
 }
 
 function resourceOf({ resourceType, resourceName: name }: Alteration, nodeId: number): { resource: ConfigResource; scope: ConfigScope } {
+  if (resourceType === RESOURCE_TYPE.topic) checkTopicName(name);
   if (resourceType === RESOURCE_TYPE.topic) return { resource: { type: 'topic', name }, scope: 'topic' };
   if (resourceType !== RESOURCE_TYPE.broker) {
     throw new KafkaError('INVALID_REQUEST', `Configs of resource type ${resourceType} are not implemented.`);

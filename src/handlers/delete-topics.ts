@@ -33,14 +33,28 @@ export const deleteTopics = handler(
       if (!topic) throw new KafkaError(name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
       return topic;
     };
+    /** Names that stand in the request beside their own topic's id. */
+    const alsoNamedById = (wanted: readonly Wanted[]): ReadonlySet<string> => {
+      const names = new Set(wanted.flatMap(({ name }) => name ?? []));
+      const byId = wanted.flatMap(({ name, topicId }) => (name === null ? (metadata.current.topicById(topicId)?.name ?? []) : []));
+      return new Set(byId.filter((name) => names.has(name)));
+    };
     return {
       async handle(request, { version }) {
         if (!config().bool('delete.topic.enable')) throw new KafkaError('TOPIC_DELETION_DISABLED');
         const responses: Result[] = [];
-        for (const { item: one, duplicated } of eachOnce(wantedBy(request), (each) => `${each.name}/${each.topicId}`)) {
+        const wanted = wantedBy(request);
+        const namedTwice = alsoNamedById(wanted);
+        for (const { item: one, duplicated } of eachOnce(wanted, (each) => `${each.name}/${each.topicId}`)) {
           try {
+            if (one.name !== null && namedTwice.has(one.name)) continue; // answered with its id
             if (duplicated) throw new KafkaError('INVALID_REQUEST', `Duplicate topic ${one.name === null ? 'id' : 'name'}.`);
             const { name, topicId } = find(one);
+            if (namedTwice.has(name)) {
+              const error = new KafkaError('INVALID_REQUEST', 'The provided topic name maps to an ID that was already supplied.');
+              responses.push(refused({ name, topicId }, error, version));
+              continue;
+            }
             await topicAdmin.delete({ name, topicId });
             responses.push({ name, topicId, errorCode: 0, errorMessage: null });
           } catch (error) {

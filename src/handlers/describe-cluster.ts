@@ -39,10 +39,10 @@ export const describeCluster = handler(
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NO_OPERATIONS,
       };
     },
-    refuse: (request, error) => ({
+    refuse: (_request, error) => ({
       errorCode: error.code,
       errorMessage: error.message,
-      endpointType: request.endpointType,
+      endpointType: BROKERS,
       clusterId: '',
       controllerId: -1,
       brokers: [],

@@ -1,5 +1,6 @@
 import { type ConfigEntry, describeBroker, describeClusterDefault, describeTopic } from '../config.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
+import { checkTopicName } from '../metadata/topic-rules.ts';
 import { DescribeConfigs } from '../protocol/messages/describe-configs.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { RESOURCE_TYPE, requireThisBroker } from './config-resources.ts';
@@ -24,6 +25,7 @@ export const describeConfigs = handler(DescribeConfigs, [0, 4], ({ metadata, con
     const names = configurationKeys?.length ? configurationKeys : null;
     switch (resourceType) {
       case RESOURCE_TYPE.topic:
+        checkTopicName(resourceName);
         if (!metadata.current.topic(resourceName)) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
         return describeTopic(metadata.current.configs({ type: 'topic', name: resourceName }), config(), names);
       case RESOURCE_TYPE.broker:
@@ -46,7 +48,7 @@ export const describeConfigs = handler(DescribeConfigs, [0, 4], ({ metadata, con
             synonyms: request.includeSynonyms ? entry.synonyms : [],
             documentation: request.includeDocumentation ? entry.documentation : null,
           }));
-          return { errorCode: 0, errorMessage: null, resourceType, resourceName, configs };
+          return { errorCode: 0, errorMessage: '', resourceType, resourceName, configs };
         } catch (error) {
           return refused(resource, error);
         }

@@ -28,6 +28,8 @@ interface Reading {
 
 const READ_COMMITTED = 1;
 const FIRST_WITH_STORAGE_ERROR = 6;
+/** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
+const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -49,8 +51,10 @@ export const fetch = handler(Fetch, [4, 18], (needs: Needs<'replicas' | 'purgato
 
   const finder = (byTopicId: boolean): Find => {
     return (target) => {
-      if (byTopicId) target.topic = replicas.nameOf(target.topicId);
+      // An id is looked up once: what happens to its topic while the fetch waits is told of the topic, as Kafka does.
+      if (byTopicId && target.topic === '') target.topic = replicas.nameOf(target.topicId);
       const partition = replicas.leader(target.topic, target.index);
+      if (byTopicId && partition.topicId !== target.topicId) throw new KafkaError('INCONSISTENT_TOPIC_ID');
       partition.checkLeaderEpoch(target.currentLeaderEpoch);
       return partition;
     };
@@ -165,7 +169,7 @@ function failed(target: FetchTarget, error: unknown, partition: Partition | unde
     partitionIndex: target.index,
     errorCode: ERROR_CODES[shown].code,
     highWatermark: -1,
-    abortedTransactions: [],
+    abortedTransactions: UNKNOWN_TOPIC.has(errorName) ? [] : null,
     records: NOTHING,
   };
   if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };

@@ -3,6 +3,9 @@ import { InitProducerId } from '../protocol/messages/init-producer-id.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
 
+/** A producer that has no id, or no epoch, yet. */
+const NONE = -1;
+
 /**
  * InitProducerId (22): an id for an idempotent producer.
  *
@@ -16,6 +19,7 @@ export const initProducerId = handler(InitProducerId, [0, 5], ({ producerIds }: 
     if (request.transactionalId === '') throw new KafkaError('INVALID_REQUEST');
     if (request.transactionalId !== null)
       throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
+    if ((request.producerId === NONE) !== (request.producerEpoch === NONE)) throw new KafkaError('INVALID_REQUEST');
     return { errorCode: 0, producerId: await producerIds.next(), producerEpoch: 0 };
   },
   refuse: (_request, error) => ({ errorCode: error.code, producerId: -1, producerEpoch: -1 }),

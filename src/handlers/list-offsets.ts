@@ -1,3 +1,4 @@
+import { ERROR_CODES } from '../core/error-codes.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { ListOffsets } from '../protocol/messages/list-offsets.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
@@ -8,6 +9,8 @@ import type { Needs } from './services.ts';
 type Response = ResponseTo<typeof ListOffsets>;
 type PartitionRequest = RequestOf<typeof ListOffsets>['topics'][number]['partitions'][number];
 type PartitionResponse = Response['topics'][number]['partitions'][number];
+
+const NO_DUPLICATES: ReadonlySet<string> = new Set();
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -37,11 +40,12 @@ type Found = { offset: number; timestamp: number; leaderEpoch: number } | null;
  * Behaviour:
  * - A timestamp gives the first record at or after it, looked for by record, inside compressed batches too; none: offset -1.
  * - Latest is the high watermark, or for read_committed the last stable offset; both are answered with timestamp -1.
+ * - A partition that stands in the request twice is answered once, with INVALID_REQUEST; v0 does not mind.
  * - v0 answers a list of at most `maxNumOffsets` segment starts at or before the timestamp, newest first.
  * - There is no tiered storage: earliest local is the log start, latest tiered and pending upload are -1.
- * Deviations from Apache Kafka: none known.
+ * Deviations from Apache Kafka: v0 takes the time of a segment's last record for that of its file.
  */
-export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas }: Needs<'replicas'>) => {
+export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: Needs<'replicas' | 'clock'>) => {
   const answerFor = (topic: string, request: PartitionRequest, version: number): PartitionResponse => {
     const reply = { partitionIndex: request.partitionIndex, errorCode: 0 };
     try {
@@ -49,7 +53,8 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas }: Needs<'r
       if (since === undefined || since > version) throw new KafkaError('UNSUPPORTED_VERSION');
       const partition = replicas.leader(topic, request.partitionIndex);
       partition.checkLeaderEpoch(request.currentLeaderEpoch);
-      if (version === 0) return { ...reply, oldStyleOffsets: offsetsBefore(partition, request.timestamp, request.maxNumOffsets) };
+      if (version === 0)
+        return { ...reply, oldStyleOffsets: offsetsBefore(partition, request.timestamp, request.maxNumOffsets, clock.now()) };
       return { ...reply, ...(find(partition, request.timestamp) ?? { offset: -1, timestamp: -1, leaderEpoch: -1 }) };
     } catch (error) {
       return { ...reply, errorCode: errorCodeOf(error) };
@@ -57,15 +62,18 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas }: Needs<'r
   };
   return {
     handle: (request, { version }) => {
-      const duplicates = duplicated(request);
+      const duplicates = version === 0 ? NO_DUPLICATES : duplicated(request);
+      const told = new Set<string>();
       return {
         topics: request.topics.map(({ name, partitions }) => ({
           name,
-          partitions: partitions.map((partition) =>
-            duplicates.has(`${name}/${partition.partitionIndex}`)
-              ? { partitionIndex: partition.partitionIndex, errorCode: new KafkaError('INVALID_REQUEST').code }
-              : answerFor(name, partition, version),
-          ),
+          partitions: partitions.flatMap((partition) => {
+            const key = `${name}/${partition.partitionIndex}`;
+            if (!duplicates.has(key)) return answerFor(name, partition, version);
+            if (told.has(key)) return [];
+            told.add(key);
+            return { partitionIndex: partition.partitionIndex, errorCode: ERROR_CODES.INVALID_REQUEST.code };
+          }),
         })),
       };
     },
@@ -96,8 +104,8 @@ function find(partition: Partition, timestamp: number): Found {
 }
 
 /** v0: ends of segments, newest first. A segment counts from its last record's time (Kafka's from its file's). */
-function offsetsBefore(partition: Partition, timestamp: number, max: number): number[] {
-  const offsets = partition.segmentOffsets();
+function offsetsBefore(partition: Partition, timestamp: number, max: number, nowMs: number): number[] {
+  const offsets = partition.segmentOffsets(nowMs);
   if (timestamp === EARLIEST)
     return offsets
       .slice(-1)

@@ -13,6 +13,9 @@ import type { Needs } from './services.ts';
 type Request = RequestOf<typeof Metadata>;
 type TopicReply = ResponseTo<typeof Metadata>['topics'][number];
 
+/** Ids stand in requests since v10, and may be used since this version. */
+const FIRST_BY_ID = 12;
+
 /**
  * Metadata (3): the brokers, and for each topic its partitions with their leaders.
  *
@@ -46,7 +49,8 @@ export const metadata = handler(Metadata, [0, 13], (needs: Needs<'metadata' | 'e
       if (!created) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'); // deleted again meanwhile
       return topicReply(created, request);
     } catch (error) {
-      return { ...failed(name, ZERO_UUID, 'UNKNOWN_TOPIC_OR_PARTITION'), errorCode: errorCodeOf(error) };
+      const topicAuthorizedOperations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS;
+      return { ...failed(name, ZERO_UUID, 'UNKNOWN_TOPIC_OR_PARTITION'), errorCode: errorCodeOf(error), topicAuthorizedOperations };
     }
   };
 
@@ -69,15 +73,24 @@ export const metadata = handler(Metadata, [0, 13], (needs: Needs<'metadata' | 'e
           context,
         );
       }
+      const ids = topics.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID);
+      if (ids && context.version < FIRST_BY_ID)
+        throw new KafkaError('INVALID_REQUEST', `Topic IDs are not supported in Metadata v${context.version}.`);
+      // KIP-516: a request that names one topic by id names them all so; names beside it are passed over.
+      const wantedTopics = ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics;
       return (async () => {
         const replies: TopicReply[] = [];
-        for (const wanted of topics) replies.push(await replyTo(wanted, request));
+        for (const wanted of wantedTopics) replies.push(await replyTo(wanted, request));
         return respond(replies, request, context);
       })();
     },
     refuse: (request, error, context) => ({
-      ...respond([], request, context),
-      topics: (request.topics ?? []).map(({ name, topicId }) => failed(name, topicId, error.errorName)),
+      brokers: [],
+      clusterId: null,
+      controllerId: -1,
+      topics: (request.topics ?? []).map(({ name, topicId }) =>
+        failed(context.version < FIRST_BY_ID ? (name ?? '') : name, topicId, error.errorName),
+      ),
       errorCode: error.code,
     }),
   };

@@ -15,6 +15,16 @@ type PartitionResponse = ResponseTo<typeof Produce>['responses'][number]['partit
 
 /** The one client that may write to internal topics: Kafka's own tools. */
 const ADMIN_CLIENT_ID = '__admin_client';
+/** Refusals that say nothing of the log. */
+const WITHOUT_LOG_START: ReadonlySet<string> = new Set([
+  '',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'NOT_LEADER_OR_FOLLOWER',
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'CORRUPT_MESSAGE',
+  'KAFKA_STORAGE_ERROR',
+]);
 const ACKS = [-1, 0, 1];
 const FIRST_BY_TOPIC_ID = 13;
 
@@ -63,7 +73,15 @@ export const produce = handler(
         requireOneBatch(data.records, context.version);
         if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
         if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
-        append(replicas.leader(named, data.index), data.records!, request, reply, settled);
+        const partition = replicas.leader(named, data.index);
+        try {
+          append(partition, data.records!, request, reply, settled);
+        } catch (error) {
+          fail(reply, error);
+          // As Kafka: a batch that was looked at and refused is answered with where the log begins.
+          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = partition.logStartOffset;
+          settled();
+        }
       } catch (error) {
         fail(reply, error);
         settled();
@@ -80,7 +98,8 @@ export const produce = handler(
           const settled = () => {
             if (--open === 0) resolve(request.acks === 0 ? answerToNobody(responses) : { responses });
           };
-          const responses = request.topicData.map((topic) => ({
+          const asked = request.topicData.filter(({ partitionData }) => partitionData.length > 0); // Kafka leaves out a topic without partitions
+          const responses = asked.map((topic) => ({
             name: topic.name,
             topicId: topic.topicId,
             partitionResponses: topic.partitionData.map((data) => {

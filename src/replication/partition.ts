@@ -127,11 +127,11 @@ export class Partition {
   }
 
   /** The log's committed end and the starts of its segments, newest first: what ListOffsets v0 chooses from. */
-  segmentOffsets(): { offset: number; maxTimestamp: number }[] {
+  segmentOffsets(nowMs: number): { offset: number; maxTimestamp: number }[] {
     const starts = this.log
       .segmentStarts()
       .map(({ baseOffset, maxTimestamp }) => ({ offset: Math.max(baseOffset, this.logStartOffset), maxTimestamp }));
-    if (this.highWatermark > this.logStartOffset) starts.push({ offset: this.highWatermark, maxTimestamp: Number.POSITIVE_INFINITY });
+    if (this.highWatermark > this.logStartOffset) starts.push({ offset: this.highWatermark, maxTimestamp: nowMs });
     return starts.reverse();
   }
 

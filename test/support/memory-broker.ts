@@ -32,20 +32,20 @@ export interface MemoryBroker {
   client(port?: number): Promise<RawClient>;
 }
 
-export interface MemoryBrokerOptions extends Partial<BrokerOptions> {
+export interface MemoryBrokerOptions extends Partial<Omit<BrokerOptions, 'clock' | 'files' | 'transport'>> {
   readonly configs?: Readonly<Record<string, string>>;
+  readonly clock?: FakeClock;
   readonly files?: MemoryFiles;
+  readonly network?: MemoryNetwork;
 }
 
 /** A whole broker on a fake clock, a disk and a network in memory; its host is named `broker`. */
-export async function memoryBroker({ configs = {}, files, ...options }: MemoryBrokerOptions = {}): Promise<MemoryBroker> {
-  const clock = fakeClock();
-  const disk = files ?? memoryFiles({ clock });
-  const network = memoryNetwork(clock);
+export async function memoryBroker(given: MemoryBrokerOptions = {}): Promise<MemoryBroker> {
+  const { configs = {}, clock = fakeClock(), files = memoryFiles({ clock }), network = memoryNetwork(clock), ...options } = given;
   const logged: Logged[] = [];
   const broker = await Broker.start({
     config: brokerConfig(new Map(Object.entries({ listeners: 'PLAINTEXT://broker:9092', 'log.dirs': '/data', ...configs }))),
-    files: disk,
+    files,
     clock,
     transport: network.transport('broker'),
     dataDir: '/data',
@@ -54,7 +54,7 @@ export async function memoryBroker({ configs = {}, files, ...options }: MemoryBr
     ...options,
   });
   const client = (port = broker.listeners[0]!.port) => RawClient.connect(network.transport('client'), 'broker', port);
-  return { broker, clock, files: disk, network, logged, client };
+  return { broker, clock, files, network, logged, client };
 }
 
 /** A Produce body for one topic and partition. `topicId`: for v13 and above. */
