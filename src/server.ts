@@ -24,6 +24,7 @@ import { FetchSessions } from './replication/fetch-sessions.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { type LogStore, openLogStore } from './storage/log-store.ts';
+import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
   readonly config: BrokerConfig;
@@ -114,7 +115,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       logger.error({ err: error }, stopped ? 'the metadata cannot be read any more' : 'a metadata change was not taken in'),
   });
   closers.push(() => metadata.close());
-  let config = dynamicConfig(options.config, metadata, nodeId);
+  config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
   const replicas = new ReplicaManager({ nodeId, logs, metadata, purgatory, config: currentConfig, logger });

@@ -122,7 +122,6 @@ export const OTHER_BROKER_KEYS = {
   'log.remote.copy.lag.ms': long('0', { dynamic: true, min: -1 }),
   'max.connection.creation.rate': int('2147483647', { dynamic: true, min: 0 }),
   'max.connections.per.ip.overrides': string('', { dynamic: true }),
-  'max.request.partition.size.limit': int('2000', { min: 1 }),
   'metadata.log.dir': string(null),
   'metadata.log.max.record.bytes.between.snapshots': long('20971520', { min: 1 }),
   'metadata.log.max.snapshot.interval.ms': long('3600000', { min: 0 }),

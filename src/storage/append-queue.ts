@@ -1,4 +1,6 @@
 import type { Clock } from '../core/clock.ts';
+import type { Done } from './log-types.ts';
+import type { ProducerBefore } from './producer-state.ts';
 import type { Segment, WrittenBatch } from './segment.ts';
 
 /** One batch on its way into a segment's .log. The bytes stay as they are until the write is finished. */
@@ -6,7 +8,17 @@ export interface PendingWrite extends WrittenBatch {
   readonly segment: Segment;
   readonly baseOffset: number;
   readonly bytes: Uint8Array;
-  readonly done: (error: Error | null) => void;
+  readonly done: Done;
+  /** What its producer was before; null: it is of no idempotent producer. */
+  readonly producerBefore: ProducerBefore | null;
+  /** Whoever sent the same batch again while it was on its way. A connection has few requests in flight, which bounds them. */
+  repeats?: Done[];
+}
+
+/** Tells all who wait for a write how it ended. */
+export function tell(write: PendingWrite, error: Error | null): void {
+  write.done(error);
+  for (const done of write.repeats ?? []) done(error);
 }
 
 /** More than this in one go leaves through the thread pool: the loop would stand still for it. */
@@ -66,6 +78,10 @@ export class AppendQueue {
   }
   get congested(): boolean {
     return this.bytes >= CONGESTED_BYTES || this.queuedWrites >= CONGESTED_WRITES;
+  }
+  /** The write of the batch at `baseOffset`, if it has not finished. */
+  find(baseOffset: number): PendingWrite | undefined {
+    return findByOffset(this.inFlight, baseOffset) ?? findByOffset(this.waiting, baseOffset);
   }
   hasRoomFor(bytes: number): boolean {
     return this.queuedWrites < MAX_QUEUED_WRITES && (this.queuedWrites === 0 || this.bytes + bytes <= MAX_QUEUED_BYTES);
@@ -172,4 +188,15 @@ export class AppendQueue {
     this.idlers = [];
     for (const idle of idlers) idle();
   }
+}
+
+function findByOffset(writes: readonly PendingWrite[], baseOffset: number): PendingWrite | undefined {
+  let low = 0;
+  let high = writes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (writes[middle]!.baseOffset < baseOffset) low = middle + 1;
+    else high = middle;
+  }
+  return writes[low]?.baseOffset === baseOffset ? writes[low] : undefined;
 }

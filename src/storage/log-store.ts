@@ -21,6 +21,7 @@ import {
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
+import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './producer-state.ts';
 
 export interface LogStoreOptions {
   /** Locked, and released by `close`. */
@@ -33,6 +34,8 @@ export interface LogStoreOptions {
   readonly maxOpenFiles?: number;
   /** Idle read buffers. Default 32 MiB. */
   readonly maxPooledBytes?: number;
+  /** How long, and how many, idempotent producers are remembered. Default Kafka's. */
+  readonly producers?: ProducerLimits;
 }
 
 const DEFAULT_MAX_OPEN_FILES = 768;
@@ -59,13 +62,13 @@ export class LogStore {
 
   /** @internal use `openLogStore` */
   constructor(options: LogStoreOptions, meta: MetaProperties) {
-    const { directory, clock, logger = silentLogger } = options;
+    const { directory, clock, logger = silentLogger, producers = DEFAULT_PRODUCER_LIMITS } = options;
     const { files, path } = directory;
     this.meta = meta;
     this.directory = directory;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
-    this.context = { cache, clock, pool, logger };
+    this.context = { cache, clock, pool, logger, producers };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);

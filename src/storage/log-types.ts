@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
+import type { ProducerLimits } from './producer-state.ts';
 
 /** Called once: null, or what went wrong. */
 export type Done = (error: Error | null) => void;
@@ -13,6 +14,7 @@ export interface LogContext {
   readonly clock: Clock;
   readonly pool: BufferPool;
   readonly logger: Logger;
+  readonly producers: ProducerLimits;
 }
 
 /** Where a log is, and what the last run said of it. */
@@ -37,10 +39,11 @@ export interface AppendOptions {
   readonly produceVersion?: number;
 }
 
+/** For a batch that an idempotent producer repeats: what became of it the first time. */
 export interface AppendInfo {
   readonly baseOffset: number;
   readonly lastOffset: number;
-  /** Ms since 1970 when the topic uses log append time, else -1. */
+  /** Ms since 1970 when the topic uses log append time, else -1. Of a repeated batch it is the highest timestamp, as in Kafka. */
   readonly logAppendTime: number;
   readonly maxTimestamp: number;
   readonly count: number;

@@ -1,7 +1,11 @@
 import { join } from 'node:path';
+import type { Logger } from '../core/logger.ts';
 import type { HandleCache } from './handle-cache.ts';
 import { LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { LogProducers } from './log-producers.ts';
 import { LEADER_EPOCH_FILE } from './partition-folder.ts';
+import { ProducerSnapshots } from './producer-snapshot.ts';
+import type { ProducerState } from './producer-state.ts';
 import { recoverSegment } from './recovery.ts';
 import { baseOffsetOf, Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
@@ -10,6 +14,7 @@ import { SegmentList } from './segment-list.ts';
 export interface OpenedLog {
   readonly segments: SegmentList;
   readonly epochs: LeaderEpochs;
+  readonly producers: LogProducers;
   readonly nextOffset: number;
   /** Bytes that recovery cut off, and segments that it dropped. */
   readonly cutBytes: number;
@@ -28,6 +33,9 @@ export interface OpenOptions {
   readonly indexIntervalBytes: number;
   /** Compaction leaves gaps between batches; elsewhere a gap between segments is a loss. */
   readonly mayHaveGaps: boolean;
+  /** Empty; filled with what the log knows of producers. */
+  readonly producers: ProducerState;
+  readonly logger: Logger;
   /** Writes the leader epochs' file; may throw. */
   persistEpochs(text: string): void;
 }
@@ -35,16 +43,13 @@ export interface OpenOptions {
 /**
  * Opens a log's files. After a clean end nothing is scanned but what lies behind the last index entry. After an unclean one, the segments
  * behind the recovery point are verified batch by batch; the log ends before the first bad batch, and segments behind it are removed.
+ * Producers come from the latest snapshot, and from the headers of the batches behind it.
  */
 export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLog {
   const { folder, exists, logStartOffset } = options;
   const { files } = cache;
-  const bases = exists
-    ? files
-        .list(folder)
-        .map(baseOffsetOf)
-        .filter((base) => base !== null)
-    : [];
+  const names = exists ? files.list(folder) : [];
+  const bases = names.map(baseOffsetOf).filter((base) => base !== null);
   const segments = bases.map((base) => {
     const segment = new Segment(cache, folder, base, 0);
     segment.size = segment.log.handle().size();
@@ -52,11 +57,14 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   });
   const known = parseLeaderEpochs(exists ? files.read(join(folder, LEADER_EPOCH_FILE)) : null);
   const epochs = new LeaderEpochs(known ?? [], options.persistEpochs);
+  const producers = new LogProducers(options.producers, new ProducerSnapshots(files, folder, names), options.logger);
   if (segments.length === 0) {
+    producers.reset();
     const fresh = new Segment(cache, folder, logStartOffset, null);
     return {
       segments: new SegmentList([fresh]),
       epochs,
+      producers,
       nextOffset: logStartOffset,
       cutBytes: 0,
       droppedSegments: 0,
@@ -65,7 +73,8 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
 
   const opened = verify(segments, epochs, { ...options, allSegments: known === null });
   epochs.truncateEnd(opened.nextOffset + 1);
-  return { ...opened, epochs };
+  producers.reload(opened.segments, segments[0]!.baseOffset, opened.nextOffset);
+  return { ...opened, epochs, producers };
 }
 
 function verify(

@@ -57,12 +57,12 @@ export function writeTopicId(files: Files, folder: string, topicId: string): voi
  * Replaces a small file so that no reader of this run, nor after a crash of the process, sees half of it; durable only after `syncFolder`.
  * (Files.replace syncs at once, which a first append to each of 1,000 partitions would feel.)
  */
-export function writeSmallFile(files: Files, path: string, text: string): void {
+export function writeSmallFile(files: Files, path: string, content: string | Uint8Array): void {
   const temporary = `${path}.tmp`;
   files.remove(temporary);
   const handle = files.open(temporary, 'rw');
   try {
-    handle.writeSync([Buffer.from(text)], 0);
+    handle.writeSync([typeof content === 'string' ? Buffer.from(content) : content], 0);
   } finally {
     handle.close();
   }

@@ -1,26 +1,23 @@
 import { join } from 'node:path';
 import { KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
-import { requireOneBatch } from '../protocol/records/validate.ts';
-import { AppendQueue, type PendingWrite } from './append-queue.ts';
+import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
+import { AppendQueue, type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
 import { Flusher } from './flusher.ts';
 import { type LeaderEpochs, leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
-import { codeOf, outOfRange, storageError } from './log-errors.ts';
-import { LogQuestions } from './log-questions.ts';
-import { type ReadDone, type ReadPlan, readChunk } from './log-reader.ts';
+import { codeOf, storageError } from './log-errors.ts';
+import { LogReading } from './log-reading.ts';
 import type { AppendInfo, AppendOptions, Done, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, syncFolder, writeSmallFile } from './partition-folder.ts';
+import { type ProducerBatch, ProducerState } from './producer-state.ts';
 import { Segment } from './segment.ts';
 
 export type { LogChunk, ReadDone } from './log-reader.ts';
 export type { AppendInfo, AppendOptions } from './log-types.ts';
 export type { TimestampOffset } from './time-lookup.ts';
-
-/** A relative offset in an index has 31 bits. */
-const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 
 /**
  * The log of one partition: batches in segments, in Kafka's file formats. It owns offsets and bytes; who may write and what is committed
@@ -29,12 +26,12 @@ const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
  * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline because a
  * failed write could not be taken back.
  */
-export class PartitionLog extends LogQuestions {
+export class PartitionLog extends LogReading {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;
-  private readonly name: string;
-  private readonly context: LogContext;
+  protected readonly name: string;
+  protected readonly context: LogContext;
   private readonly location: LogLocation;
   private readonly queue: AppendQueue;
   private readonly flusher: Flusher;
@@ -48,8 +45,6 @@ export class PartitionLog extends LogQuestions {
   private endOffset = 0;
   private nextOffset = 0;
   private nextPosition = 0;
-  /** Counts truncations: a read that one of them overtook is done again. */
-  private truncations = 0;
 
   constructor(context: LogContext, location: LogLocation, config: LogConfig) {
     super();
@@ -113,11 +108,13 @@ export class PartitionLog extends LogQuestions {
 
   /**
    * Appends one batch: validates it, gives it its offsets, stamps base offset and leader epoch into `records`, and queues the write, all
-   * before it returns. `done` is called once the write has finished (it is not synced), or failed.
+   * before it returns. `done` is called once the write has finished (it is not synced), or failed. A batch that an idempotent producer
+   * sends again is not appended: its first write is what is told of.
    *
    * The bytes belong to the log until then: they must stay where and as they are.
    *
-   * @throws KafkaError when the batch is refused (`done` is then never called): the codes of `validateProduced`, or KAFKA_STORAGE_ERROR
+   * @throws KafkaError when the batch is refused (`done` is then never called): the codes of `validateProduced` and
+   * `ProducerState.check`, or KAFKA_STORAGE_ERROR
    */
   append(records: Uint8Array, options: AppendOptions, done: Done): AppendInfo {
     const opened = this.open();
@@ -125,6 +122,9 @@ export class PartitionLog extends LogQuestions {
     if (produceVersion !== undefined) requireOneBatch(records, produceVersion);
     const valid = checkBatch(records, origin, this.config, this.name, this.context.clock.now());
     const { batchBytes, lastOffsetDelta, maxTimestamp, logAppendTime, count } = valid;
+    const batch = new BatchView(records);
+    const earlier = opened.producers.check(batch);
+    if (earlier) return this.repeated(earlier, valid, done);
     if (!this.queue.hasRoomFor(batchBytes))
       throw new KafkaError('KAFKA_STORAGE_ERROR', `The disk is too far behind for another append to ${this.name}`);
     const baseOffset = this.nextOffset;
@@ -135,38 +135,15 @@ export class PartitionLog extends LogQuestions {
       return this.segmentFor(opened, batchBytes, lastOffset);
     });
 
-    const batch = new BatchView(records);
     batch.setBaseOffset(baseOffset);
     batch.setPartitionLeaderEpoch(leaderEpoch);
     const bytes = records.byteLength === batchBytes ? records : records.subarray(0, batchBytes);
-    this.queue.push({ segment, baseOffset, position: this.nextPosition, bytes, batchBytes, lastOffset, maxTimestamp, done });
+    const producerBefore = opened.producers.add(batch, lastOffset, maxTimestamp);
+    const position = this.nextPosition;
+    this.queue.push({ segment, baseOffset, position, bytes, batchBytes, lastOffset, maxTimestamp, producerBefore, done });
     this.nextPosition += batchBytes;
     this.nextOffset = lastOffset + 1;
     return { baseOffset, lastOffset, logAppendTime, maxTimestamp, count, batchBytes };
-  }
-
-  /**
-   * Reads whole batches from the one that contains `fromOffset` on, about `maxBytes`, from one segment, nothing that reaches beyond
-   * `upToOffset` or the end of the log. With `minOneBatch` the first batch comes even when it is larger. Null: nothing to read there.
-   *
-   * `done` may be called before this returns (small and recent reads are synchronous). Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
-   */
-  read(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean, done: ReadDone): void {
-    const { truncations } = this;
-    let plan: ReadPlan | null;
-    try {
-      plan = this.planRead(fromOffset, maxBytes, upToOffset, minOneBatch);
-    } catch (error) {
-      done(this.storageError(error), null);
-      return;
-    }
-    if (!plan) done(null, null);
-    else
-      readChunk(plan, this.context.pool, (error, chunk) => {
-        if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
-        chunk?.release();
-        this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
-      });
   }
 
   /**
@@ -203,9 +180,12 @@ export class PartitionLog extends LogQuestions {
   close(done: Done): void {
     this.queue.whenIdle(() => {
       if (!this.opened || this.offline) return done(this.offline ?? null);
-      const { segments } = this.opened;
+      const { segments, producers } = this.opened;
       try {
-        if (this.hasFolder) this.flusher.seal(segments.active);
+        if (this.hasFolder) {
+          this.flusher.seal(segments.active);
+          producers.snapshot(this.endOffset, segments);
+        }
       } catch (error) {
         return done(this.storageError(error));
       }
@@ -224,36 +204,30 @@ export class PartitionLog extends LogQuestions {
     for (const segment of this.opened?.segments.all ?? []) segment.close();
   }
 
-  private planRead(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean): ReadPlan | null {
-    const { segments } = this.open();
-    if (fromOffset < this.startOffset || fromOffset > this.endOffset)
-      throw outOfRange(this.name, fromOffset, this.startOffset, this.endOffset);
-    const limit = Math.min(upToOffset, this.endOffset);
-    if (fromOffset >= limit) return null;
-    const at = segments.locate(fromOffset);
-    return at && { ...at, maxBytes, upToOffset: limit, minOneBatch };
+  /** KIP-98: a producer that did not get the answer gets it now, or when there is one. */
+  private repeated({ lastOffset, offsetDelta, timestamp }: ProducerBatch, { count, batchBytes }: ValidBatch, done: Done): AppendInfo {
+    const baseOffset = lastOffset - offsetDelta;
+    const write = this.queue.find(baseOffset);
+    if (write) (write.repeats ??= []).push(done);
+    else this.context.clock.soon(() => done(this.offline ?? null));
+    return { baseOffset, lastOffset, logAppendTime: timestamp, maxTimestamp: timestamp, count, batchBytes };
   }
 
   /** The segment that the next batch goes to; a new one when the active one is full. */
-  private segmentFor({ segments }: OpenedLog, batchBytes: number, lastOffset: number): Segment {
+  private segmentFor({ segments, producers }: OpenedLog, batchBytes: number, lastOffset: number): Segment {
     const { active } = segments;
-    const { segmentBytes, segmentIndexBytes } = this.config;
-    const full =
-      this.nextPosition > 0 &&
-      (this.nextPosition + batchBytes > segmentBytes ||
-        lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET ||
-        active.indexIsFull(segmentIndexBytes));
-    if (!full) return active;
+    if (this.nextPosition === 0 || active.hasRoomFor(this.nextPosition + batchBytes, lastOffset, this.config)) return active;
     const segment = new Segment(this.context.cache, this.folder, this.nextOffset, null);
     segments.all.push(segment);
     this.flusher.rolled(active);
+    producers.snapshot(this.nextOffset, segments);
     this.nextPosition = 0;
     return segment;
   }
 
   private written(writes: readonly PendingWrite[]): void {
     if (this.offline) {
-      for (const write of writes) write.done(this.offline);
+      for (const write of writes) tell(write, this.offline);
       return;
     }
     this.flusher.appended();
@@ -266,7 +240,7 @@ export class PartitionLog extends LogQuestions {
       // The recovery point stays behind, so a later flush or a recovery does this work.
       if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'a finished segment could not be made durable');
     });
-    for (const write of writes) write.done(null);
+    for (const write of writes) tell(write, null);
   }
 
   /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */
@@ -274,11 +248,11 @@ export class PartitionLog extends LogQuestions {
     const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
     this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
     try {
-      if (!this.offline) this.rollBack();
+      if (!this.offline) this.rollBack(lost);
     } catch (failure) {
       this.goOffline(failure);
     }
-    for (const write of lost) write.done(refusal);
+    for (const write of lost) tell(write, refusal);
   }
 
   private dropEmptySegments({ segments }: OpenedLog, offset: number): void {
@@ -286,19 +260,20 @@ export class PartitionLog extends LogQuestions {
     this.flusher.unrolled(segments.active);
   }
 
-  private rollBack(): void {
+  private rollBack(lost: readonly PendingWrite[]): void {
     const opened = this.open();
-    const { segments, epochs } = opened;
+    const { segments, epochs, producers } = opened;
     this.dropEmptySegments(opened, this.endOffset);
     const { active } = segments;
     active.log.handle().truncate(active.size);
     active.log.handle().syncSync(); // else a batch that was reported lost could be back after a power failure
     this.nextOffset = this.endOffset;
     this.nextPosition = active.size;
+    producers.takeBack(lost, this.endOffset);
     epochs.truncateEnd(this.endOffset + 1); // an epoch that begins at the end is still true
   }
 
-  private cut({ segments, epochs }: OpenedLog, offset: number): void {
+  private cut({ segments, epochs, producers }: OpenedLog, offset: number): void {
     const { files } = this.context.cache;
     this.truncations++;
     const target = Math.max(offset, 0);
@@ -306,8 +281,14 @@ export class PartitionLog extends LogQuestions {
       segments.replaceAll(new Segment(this.context.cache, this.folder, target, null));
       this.startOffset = target;
       this.endOffset = target;
+      producers.reset();
     } else {
       this.endOffset = segments.truncateTo(target);
+      try {
+        producers.reload(segments, this.startOffset, this.endOffset);
+      } catch (error) {
+        throw this.goOffline(error); // else a batch that was cut off would count as written
+      }
     }
     this.flusher.truncated(segments.active, this.endOffset);
     this.nextOffset = this.endOffset;
@@ -328,8 +309,10 @@ export class PartitionLog extends LogQuestions {
       this.hasFolder = this.location.claim();
       const { folder, hasFolder: exists } = this;
       const { indexIntervalBytes, compacted: mayHaveGaps } = this.config;
-      const options = { folder, exists, logStartOffset, unclean, recoveryPoint, indexIntervalBytes, mayHaveGaps, persistEpochs };
-      const opened = openSegments(this.context.cache, options);
+      const { cache, clock, logger } = this.context;
+      const producers = new ProducerState(clock, this.context.producers, this.name);
+      const known = { folder, exists, logStartOffset, unclean, recoveryPoint };
+      const opened = openSegments(cache, { ...known, indexIntervalBytes, mayHaveGaps, producers, logger, persistEpochs });
       const { segments, nextOffset, cutBytes, droppedSegments } = opened;
       if (cutBytes > 0)
         this.context.logger.warn({ log: this.name, cutBytes, droppedSegments, endOffset: nextOffset }, 'damaged end of the log cut off');
@@ -368,13 +351,18 @@ export class PartitionLog extends LogQuestions {
     const waiting = this.queue.takeWaiting();
     const first = waiting[0];
     if (!first) return;
-    const { segments } = this.opened!;
+    const { segments, producers } = this.opened!;
     this.dropEmptySegments(this.opened!, first.baseOffset);
     const { lastInFlight } = this.queue;
     const { active } = segments;
     this.nextOffset = first.baseOffset;
     this.nextPosition = lastInFlight?.segment === active ? lastInFlight.position + lastInFlight.batchBytes : active.size;
-    for (const write of waiting) write.done(error);
+    try {
+      producers.takeBack(waiting, first.baseOffset);
+    } catch (failure) {
+      if (!this.offline) this.goOffline(failure);
+    }
+    for (const write of waiting) tell(write, error);
   }
 
   private goOffline(cause: unknown): KafkaError {
@@ -394,7 +382,7 @@ export class PartitionLog extends LogQuestions {
     }
   }
 
-  private storageError(error: unknown): KafkaError {
+  protected storageError(error: unknown): KafkaError {
     return storageError(error, this.name, this.context.logger);
   }
 }

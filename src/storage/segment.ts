@@ -3,12 +3,16 @@ import { BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { CachedFile, HandleCache } from './handle-cache.ts';
 import { inTurn } from './in-turn.ts';
+import type { LogConfig } from './log-config.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
 import { TimeIndex } from './time-index.ts';
 
 /** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
 const MAX_HINTS = 32;
+
+/** A relative offset in an index has 31 bits. */
+const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 
 /** What the indexes need to know of a batch. */
 export interface WrittenBatch {
@@ -74,9 +78,10 @@ export class Segment {
     this.bytesSinceIndexEntry += batch.batchBytes;
   }
 
-  /** Whether one more entry may not fit; the time index keeps room for the entry that sealing adds. */
-  indexIsFull(segmentIndexBytes: number): boolean {
-    return this.offsets.file.sizeBytes + 8 > segmentIndexBytes || this.times.file.sizeBytes + 24 > segmentIndexBytes;
+  /** Whether a batch may be the last, at `sizeBytes` in all and `lastOffset`; the time index keeps room for the entry that sealing adds. */
+  hasRoomFor(sizeBytes: number, lastOffset: number, { segmentBytes, segmentIndexBytes }: LogConfig): boolean {
+    const indexFull = this.offsets.file.sizeBytes + 8 > segmentIndexBytes || this.times.file.sizeBytes + 24 > segmentIndexBytes;
+    return sizeBytes <= segmentBytes && lastOffset - this.baseOffset <= MAX_RELATIVE_OFFSET && !indexFull;
   }
 
   /** Position of the batch that contains `offset`, or of the first behind it; `size` when there is none. */

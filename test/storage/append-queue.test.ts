@@ -50,7 +50,17 @@ const next = segmentNamed('next');
 
 let position = 0;
 function push(batchBytes = 100, segment = active): void {
-  queue.push({ segment, position, baseOffset: 0, batchBytes, bytes: Buffer.alloc(0), lastOffset: 0, maxTimestamp: 0, done: () => {} });
+  queue.push({
+    segment,
+    position,
+    baseOffset: 0,
+    batchBytes,
+    bytes: Buffer.alloc(0),
+    lastOffset: 0,
+    maxTimestamp: 0,
+    producerBefore: null,
+    done: () => {},
+  });
   position += batchBytes;
 }
 beforeEach(() => {

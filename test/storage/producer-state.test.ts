@@ -1,0 +1,139 @@
+import { beforeEach, expect, test } from 'vitest';
+import { batchBytes } from '../../src/conformance/batch-bytes.ts';
+import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
+import { BatchView } from '../../src/protocol/records/batch.ts';
+import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits, ProducerState } from '../../src/storage/producer-state.ts';
+
+const DAY_MS = 86_400_000;
+const LAST_SEQUENCE = 2147483647;
+
+let clock: FakeClock;
+let state: ProducerState;
+let nextOffset: number;
+
+function start(limits: ProducerLimits = DEFAULT_PRODUCER_LIMITS): void {
+  clock = fakeClock();
+  state = new ProducerState(clock, limits, 'orders-0');
+  nextOffset = 100;
+}
+beforeEach(() => start());
+
+const batchOf = (baseSequence: number, records = 1, producerEpoch = 0, producerId = 7, attributes = 0) =>
+  new BatchView(batchBytes({ values: Array.from({ length: records }, () => 'x'), baseSequence, producerEpoch, producerId, attributes }));
+
+/** The base offset that the batch gets, or has. */
+function write(baseSequence: number, records = 1, producerEpoch = 0, producerId = 7): number {
+  const batch = batchOf(baseSequence, records, producerEpoch, producerId);
+  const earlier = state.check(batch);
+  if (earlier) return earlier.lastOffset - earlier.offsetDelta;
+  const baseOffset = nextOffset;
+  nextOffset += records;
+  state.add(batch, nextOffset - 1, batch.maxTimestamp);
+  return baseOffset;
+}
+const outOfOrder = expect.objectContaining({ errorName: 'OUT_OF_ORDER_SEQUENCE_NUMBER' });
+const fenced = expect.objectContaining({ errorName: 'INVALID_PRODUCER_EPOCH' });
+
+test('a producer that nobody knows may begin anywhere, and goes on from there', () => {
+  expect(write(41)).toBe(100);
+  expect(() => write(43)).toThrow(outOfOrder);
+  expect(() => write(40)).toThrow(outOfOrder);
+  expect(write(42)).toBe(101);
+});
+
+test('each of the last five batches is known again by its first and last sequence, the sixth is not', () => {
+  const offsets = [3, 1, 4, 1, 5, 9].map((records, i) => write([0, 3, 4, 8, 9, 14][i]!, records));
+  expect(offsets).toEqual([100, 103, 104, 108, 109, 114]);
+  expect([write(3, 1), write(4, 4), write(8, 1), write(9, 5), write(14, 9)]).toEqual(offsets.slice(1));
+  expect(() => write(0, 3)).toThrow(outOfOrder);
+  expect(() => write(4, 3)).toThrow(outOfOrder);
+  expect(() => write(5, 3)).toThrow(outOfOrder);
+  expect(write(23)).toBe(123);
+});
+
+test('the timestamp of a repeated batch is that of the first', () => {
+  state.add(batchOf(0), 100, 4711);
+  expect(state.check(batchOf(0))).toEqual({ lastSequence: 0, lastOffset: 100, offsetDelta: 0, timestamp: 4711 });
+});
+
+test('0 follows 2147483647, between batches and inside one', () => {
+  write(LAST_SEQUENCE - 3, 3);
+  expect(write(LAST_SEQUENCE, 1)).toBe(103);
+  expect(() => write(1)).toThrow(outOfOrder);
+  expect(write(0)).toBe(104);
+  expect(write(LAST_SEQUENCE)).toBe(103);
+  start();
+  expect([write(LAST_SEQUENCE - 1, 5), write(3), write(LAST_SEQUENCE - 1, 5)]).toEqual([100, 105, 100]);
+});
+
+test('a newer epoch begins at 0 and forgets the batches of the older one, which is refused from then on', () => {
+  write(0);
+  write(1);
+  expect(() => write(2, 1, 1)).toThrow(outOfOrder);
+  expect(write(0, 1, 5)).toBe(102);
+  expect(() => write(2, 1, 0)).toThrow(fenced);
+  expect(() => write(0, 1, 4)).toThrow(fenced);
+  expect(() => write(1, 2, 5)).not.toThrow();
+  expect(write(0, 1, 5)).toBe(102);
+});
+
+test('a marker of a newer epoch lets the sequences begin anew, one of the same epoch does not', () => {
+  write(0);
+  state.add(batchOf(-1, 1, 0, 7, 0x30), 101, 5);
+  expect(write(0)).toBe(100);
+  state.add(batchOf(-1, 1, 1, 7, 0x30), 102, 5);
+  expect(() => write(1, 1, 1)).toThrow(outOfOrder);
+  expect(() => write(0, 1, 0)).toThrow(fenced);
+  expect(write(0, 1, 1)).toBe(101);
+});
+
+test('producers do not mix, and a batch without producer id leaves no trace', () => {
+  expect([write(0, 1, 0, 1), write(0, 1, 0, 2), write(1, 1, 0, 1), write(0, 1, 0, 2)]).toEqual([100, 101, 102, 101]);
+  const plain = batchOf(-1, 1, -1, -1);
+  expect([state.check(plain), state.add(plain, 5, 5), state.size]).toEqual([null, null, 2]);
+});
+
+test('what is taken back from the end is as if it had never been', () => {
+  write(0);
+  const lost = [batchOf(1), batchOf(2), batchOf(0, 1, 1)].map((batch, i) => state.add(batch, 101 + i, 0)!);
+  const stranger = state.add(batchOf(9, 1, 0, 8), 104, 0)!;
+  for (const before of [stranger, ...lost.reverse()]) state.takeBack(before);
+  expect(state.size).toBe(1);
+  nextOffset = 101;
+  expect(() => write(2)).toThrow(outOfOrder);
+  expect([write(1), write(0)]).toEqual([101, 100]);
+});
+
+test('a producer is forgotten a day after its last batch, whatever time its batches say, and not a moment before', async () => {
+  write(0, 1, 3);
+  await clock.advance(DAY_MS - 1);
+  expect(write(1, 1, 3)).toBe(101);
+  await clock.advance(DAY_MS - 1);
+  expect(write(0, 1, 3)).toBe(100);
+  await clock.advance(1);
+  expect(state.size).toBe(0);
+  expect(write(77, 1, 0)).toBe(102);
+});
+
+test('beyond the bound the producer that was idle for the longest is forgotten', () => {
+  start({ expirationMs: DAY_MS, maxProducers: 3 });
+  for (const id of [1, 2, 3]) write(0, 1, 0, id);
+  write(1, 1, 0, 1);
+  write(0, 1, 0, 4);
+  expect(state.size).toBe(3);
+  expect([...state.entries()].map(([id]) => id)).toEqual([3, 1, 4]);
+  expect(write(50, 1, 0, 2)).toBe(105); // forgotten, so it may begin anywhere
+  expect(() => write(50, 1, 0, 4)).toThrow(outOfOrder);
+});
+
+test('100,000 producers are remembered by default', () => {
+  for (let id = 0; id < 100_001; id++)
+    state.set(id, { epoch: 0, batches: [], timestamp: 0, coordinatorEpoch: -1, transactionFirstOffset: -1 });
+  expect([state.size, state.entries().next().value![0]]).toEqual([100_000, 1]);
+});
+
+test('a producer id that a number cannot hold is refused, since two of them could look the same', () => {
+  const bytes = batchBytes({ values: ['x'], producerId: 1, producerEpoch: 0, baseSequence: 0 });
+  bytes.writeBigInt64BE(2n ** 53n + 1n, 43);
+  expect(() => state.check(new BatchView(bytes))).toThrow(expect.objectContaining({ errorName: 'INVALID_RECORD' }));
+});
