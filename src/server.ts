@@ -104,8 +104,15 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const store = await options.openStore();
   closers.push(() => store.close());
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
+  let { config } = options;
+  const producers: ProducerLimits = {
+    maxProducers: DEFAULT_PRODUCER_LIMITS.maxProducers,
+    get expirationMs() {
+      return config.int('producer.id.expiration.ms');
+    },
+  };
   // The lock goes last: whoever gets it next must find the store closed.
-  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger });
+  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger, producers });
   closers.push(() => closeLogs(logs));
   if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
@@ -150,29 +157,10 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
   await sweepOrphans(store, metadata.current);
-  const registration = await Registration.open({
-    store,
-    metadata,
-    clock,
-    broker: {
-      id: nodeId,
-      rack: config.string('broker.rack'),
-      directoryId: logs.meta.directoryId,
-      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT' })),
-    },
-    onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),
-    onRegained: () => logger.info({}, 'this broker is registered again'),
-  });
+  const registration = await register(services, listeners, logs.meta.directoryId);
   closers.push(() => registration.close());
   nameStrays(logs, metadata, logger);
-  closers.push(
-    repeat(
-      clock,
-      config.int('log.flush.offset.checkpoint.interval.ms'),
-      () => logs.writeCheckpoints(),
-      (error) => logger.error({ err: error, dataDir }, 'the checkpoints could not be written'),
-    ),
-  );
+  closers.push(writeCheckpoints(services, logs));
   connections.begin();
   return make(listeners, clusterId, topicAdmin);
 }
@@ -231,6 +219,32 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
+}
+
+function register(services: Services, listeners: readonly BrokerListener[], directoryId: string): Promise<Registration> {
+  const { store, metadata, clock, logger, config, nodeId } = services;
+  return Registration.open({
+    store,
+    metadata,
+    clock,
+    broker: {
+      id: nodeId,
+      rack: config().string('broker.rack'),
+      directoryId,
+      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT' })),
+    },
+    onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),
+    onRegained: () => logger.info({}, 'this broker is registered again'),
+  });
+}
+
+function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
+  return repeat(
+    clock,
+    config().int('log.flush.offset.checkpoint.interval.ms'),
+    () => logs.writeCheckpoints(),
+    (error) => logger.error({ err: error }, 'the checkpoints could not be written'),
+  );
 }
 
 function nameStrays(logs: LogStore, metadata: MetadataFeed, logger: Logger): void {

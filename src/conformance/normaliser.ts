@@ -34,6 +34,11 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'DescribeConfigs.results.configs': ['name'],
   'AlterConfigs.responses': ['resourceType', 'resourceName'],
   'IncrementalAlterConfigs.responses': ['resourceType', 'resourceName'],
+  'OffsetForLeaderEpoch.topics': ['topic'],
+  'OffsetForLeaderEpoch.topics.partitions': ['partition'],
+  'DescribeLogDirs.results.topics': ['name'],
+  'DescribeLogDirs.results.topics.partitions': ['partitionIndex'],
+  'ListConfigResources.configResources': ['resourceType', 'resourceName'],
   'JoinGroup.members': ['memberId'],
   'LeaveGroup.members': ['memberId', 'groupInstanceId'],
   'FindCoordinator.coordinators': ['key'],
@@ -156,6 +161,8 @@ export class Normaliser {
     if (field === 'clusterId' && /^[\w-]{22}$/.test(text)) return '<cluster id>';
     // Topic ids are random: those of a scenario's topics are learned, of the others only that there is one is told. The zero id means "none".
     if (field === 'topicId' && text !== ZERO_UUID) return this.placeholders.get(text) ?? '<topic id>';
+    // Each broker has its own data directory.
+    if (field === 'logDir' && text.startsWith('/')) return '<own>';
     // Times in messages about timestamps, as far as the broker computed them from its clock.
     const timeless = WORDING_FIELDS.has(field) ? text.replace(/-?\b\d{13,19}\b/g, '<ms>') : text;
     // Member ids end in a random uuid; messages name them.

@@ -11,7 +11,7 @@ import type { Needs } from './services.ts';
  * Behaviour: a change takes effect before it is answered; each resource succeeds or fails for itself.
  * Deviations from Apache Kafka: loggers, client metrics and groups are refused with INVALID_REQUEST.
  */
-export const alterConfigs = handler(AlterConfigs, [0, 2], (needs: Needs<'topicAdmin' | 'config' | 'nodeId'>) => ({
+export const alterConfigs = handler(AlterConfigs, [0, 2], (needs: Needs<'topicAdmin' | 'config' | 'nodeId' | 'clock'>) => ({
   async handle({ resources, validateOnly }) {
     const alterations = resources.map(
       ({ resourceType, resourceName, configs }): Alteration => ({

@@ -2,7 +2,8 @@ import type { BrokerConfig, ConfigScope } from '../config.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import type { ConfigResource } from '../metadata/keys.ts';
 import { checkTopicName } from '../metadata/topic-rules.ts';
-import type { TopicAdmin } from './topic-admin.ts';
+import { inSlices } from './in-slices.ts';
+import type { Needs } from './services.ts';
 
 /** ConfigResource.Type on the wire. */
 export const RESOURCE_TYPE = { topic: 2, broker: 4 } as const;
@@ -33,22 +34,23 @@ export function requireThisBroker(resourceName: string, nodeId: number): void {
 export async function alterResources(
   alterations: readonly Alteration[],
   validateOnly: boolean,
-  needs: { topicAdmin: TopicAdmin; config: () => BrokerConfig; nodeId: number },
+  needs: Needs<'topicAdmin' | 'config' | 'nodeId' | 'clock'>,
 ): Promise<AlterationResult[]> {
   const results: AlterationResult[] = [];
-  const keys = alterations.map((each) => `${each.resourceType}/${each.resourceName}`);
-  for (const [i, alteration] of alterations.entries()) {
+  const counts = new Map<string, number>();
+  const keyOf = (each: Alteration) => `${each.resourceType}/${each.resourceName}`;
+  for (const each of alterations) counts.set(keyOf(each), (counts.get(keyOf(each)) ?? 0) + 1);
+  await inSlices(needs.clock, alterations, async (alteration) => {
     const { resourceType, resourceName, change } = alteration;
     try {
-      if (keys.indexOf(keys[i]!) !== keys.lastIndexOf(keys[i]!))
-        throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
+      if (counts.get(keyOf(alteration)) !== 1) throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
       const { resource, scope } = resourceOf(alteration, needs.nodeId);
       await needs.topicAdmin.alterConfigs(resource, (current) => change(current, scope, needs.config()), validateOnly);
       results.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
     } catch (error) {
       results.push(refusedAlteration(alteration, error));
     }
-  }
+  });
   return results;
 }
 

@@ -3,6 +3,7 @@ import { CreatePartitions } from '../protocol/messages/create-partitions.ts';
 import type { ResponseTo } from '../protocol/schema.ts';
 import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
+import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
 
 type Result = ResponseTo<typeof CreatePartitions>['results'][number];
@@ -14,19 +15,23 @@ type Result = ResponseTo<typeof CreatePartitions>['results'][number];
  * Behaviour: the new partitions can be used when the answer leaves; a count that is not larger than the present one is INVALID_PARTITIONS.
  * Deviations from Apache Kafka: none known.
  */
-export const createPartitions = handler(CreatePartitions, [0, 3], ({ topicAdmin }: Needs<'topicAdmin'>) => ({
+export const createPartitions = handler(CreatePartitions, [0, 3], ({ topicAdmin, clock }: Needs<'topicAdmin' | 'clock'>) => ({
   async handle({ topics, validateOnly }) {
     const results: Result[] = [];
-    for (const { item, duplicated } of eachOnce(topics, ({ name }) => name)) {
-      const { name, count, assignments } = item;
-      try {
-        if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
-        await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly);
-        results.push({ name, errorCode: 0, errorMessage: null });
-      } catch (error) {
-        results.push(refused(name, error));
-      }
-    }
+    await inSlices(
+      clock,
+      eachOnce(topics, ({ name }) => name),
+      async ({ item, duplicated }) => {
+        const { name, count, assignments } = item;
+        try {
+          if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+          await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly);
+          results.push({ name, errorCode: 0, errorMessage: null });
+        } catch (error) {
+          results.push(refused(name, error));
+        }
+      },
+    );
     return { results };
   },
   refuse: (request, error) => ({ results: request.topics.map(({ name }) => refused(name, error)) }),

@@ -5,6 +5,7 @@ import { CreateTopics } from '../protocol/messages/create-topics.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
+import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
 
 type Topic = RequestOf<typeof CreateTopics>['topics'][number];
@@ -24,7 +25,7 @@ type Result = ResponseTo<typeof CreateTopics>['topics'][number];
 export const createTopics = handler(
   CreateTopics,
   [0, 7],
-  ({ topicAdmin, metadata, config }: Needs<'topicAdmin' | 'metadata' | 'config'>) => {
+  ({ topicAdmin, metadata, config, clock }: Needs<'topicAdmin' | 'metadata' | 'config' | 'clock'>) => {
     const create = async (topic: Topic, validateOnly: boolean): Promise<Result> => {
       const { name } = topic;
       const planned = await topicAdmin.create({ ...countsOf(topic), name, configs: topic.configs }, validateOnly);
@@ -42,14 +43,18 @@ export const createTopics = handler(
       async handle({ topics, validateOnly }) {
         const results: Result[] = [];
         checkTotalPartitions(topics.map(countsOf), config().int('num.partitions'));
-        for (const { item: topic, duplicated } of eachOnce(topics, ({ name }) => name)) {
-          try {
-            if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
-            results.push(await create(topic, validateOnly));
-          } catch (error) {
-            results.push(refused(topic.name, error));
-          }
-        }
+        await inSlices(
+          clock,
+          eachOnce(topics, ({ name }) => name),
+          async ({ item: topic, duplicated }) => {
+            try {
+              if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+              results.push(await create(topic, validateOnly));
+            } catch (error) {
+              results.push(refused(topic.name, error));
+            }
+          },
+        );
         return { topics: results };
       },
       refuse: (request, error) => ({ topics: request.topics.map(({ name }) => refused(name, error)) }),

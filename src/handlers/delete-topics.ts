@@ -5,6 +5,7 @@ import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
 import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
+import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
 
 type Wanted = RequestOf<typeof DeleteTopics>['topics'][number];
@@ -24,7 +25,7 @@ const FIRST_WITH_DISABLED = 3;
 export const deleteTopics = handler(
   DeleteTopics,
   [0, 6],
-  ({ topicAdmin, metadata, config }: Needs<'topicAdmin' | 'metadata' | 'config'>) => {
+  ({ topicAdmin, metadata, config, clock }: Needs<'topicAdmin' | 'metadata' | 'config' | 'clock'>) => {
     const find = ({ name, topicId }: Wanted): TopicImage => {
       if (name !== null && topicId !== ZERO_UUID)
         throw new KafkaError('INVALID_REQUEST', 'You may not specify both topic name and topic id.');
@@ -45,22 +46,26 @@ export const deleteTopics = handler(
         const responses: Result[] = [];
         const wanted = wantedBy(request);
         const namedTwice = alsoNamedById(wanted);
-        for (const { item: one, duplicated } of eachOnce(wanted, (each) => `${each.name}/${each.topicId}`)) {
-          try {
-            if (one.name !== null && namedTwice.has(one.name)) continue; // answered with its id
-            if (duplicated) throw new KafkaError('INVALID_REQUEST', `Duplicate topic ${one.name === null ? 'id' : 'name'}.`);
-            const { name, topicId } = find(one);
-            if (namedTwice.has(name)) {
-              const error = new KafkaError('INVALID_REQUEST', 'The provided topic name maps to an ID that was already supplied.');
-              responses.push(refused({ name, topicId }, error, version));
-              continue;
+        await inSlices(
+          clock,
+          eachOnce(wanted, (each) => `${each.name}/${each.topicId}`),
+          async ({ item: one, duplicated }) => {
+            try {
+              if (one.name !== null && namedTwice.has(one.name)) return; // answered with its id
+              if (duplicated) throw new KafkaError('INVALID_REQUEST', `Duplicate topic ${one.name === null ? 'id' : 'name'}.`);
+              const { name, topicId } = find(one);
+              if (namedTwice.has(name)) {
+                const error = new KafkaError('INVALID_REQUEST', 'The provided topic name maps to an ID that was already supplied.');
+                responses.push(refused({ name, topicId }, error, version));
+                return;
+              }
+              await topicAdmin.delete({ name, topicId });
+              responses.push({ name, topicId, errorCode: 0, errorMessage: null });
+            } catch (error) {
+              responses.push(refused(one, error, version));
             }
-            await topicAdmin.delete({ name, topicId });
-            responses.push({ name, topicId, errorCode: 0, errorMessage: null });
-          } catch (error) {
-            responses.push(refused(one, error, version));
-          }
-        }
+          },
+        );
         return { responses };
       },
       refuse: (request, error, { version }) => ({ responses: wantedBy(request).map((one) => refused(one, error, version)) }),

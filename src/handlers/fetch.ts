@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts';
 import { ERROR_CODES } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
@@ -7,6 +8,7 @@ import type { Partition } from '../replication/partition.ts';
 import type { LogChunk } from '../storage/log-reader.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
 import { handler, NO_REPLY, type RequestContext } from './handler.ts';
+import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
 
 type Response = ResponseTo<typeof Fetch>;
@@ -24,6 +26,7 @@ interface Reading {
   readonly find: Find;
   readonly readCommitted: boolean;
   readonly context: RequestContext;
+  readonly clock: Clock;
 }
 
 const READ_COMMITTED = 1;
@@ -46,8 +49,8 @@ const NOTHING = Buffer.alloc(0);
  * Deviations from Apache Kafka: requests of followers are refused with INVALID_REQUEST; OFFSET_OUT_OF_RANGE is answered with the
  * partition's offsets instead of -1, because platformatic's recovery reads them.
  */
-export const fetch = handler(Fetch, [4, 18], (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config'>) => {
-  const { replicas, purgatory, fetchSessions, config } = needs;
+export const fetch = handler(Fetch, [4, 18], (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock'>) => {
+  const { replicas, purgatory, fetchSessions, config, clock } = needs;
 
   const finder = (byTopicId: boolean): Find => {
     return (target) => {
@@ -78,7 +81,7 @@ export const fetch = handler(Fetch, [4, 18], (needs: Needs<'replicas' | 'purgato
         await purgatory.wait(keys, request.maxWaitMs, enough, context.signal);
         if (context.signal.aborted) return NO_REPLY;
       }
-      const reading: Reading = { find, readCommitted: request.isolationLevel === READ_COMMITTED, context };
+      const reading: Reading = { find, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock };
       return answer(session, await readAll(session, reading, maxBytes));
     },
     refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
@@ -106,13 +109,16 @@ async function readAll(session: FetchContext, reading: Reading, maxBytes: number
   const reads = new Map<FetchTarget, Read>();
   let left = maxBytes;
   let nothingYet = true;
-  for (const target of session.targets) {
-    const started = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
-    const read = started instanceof Promise ? await started : started;
+  const note = (target: FetchTarget, read: Read) => {
     reads.set(target, read);
     left = Math.max(left - read.bytes, 0);
     if (read.bytes > 0) nothingYet = false;
-  }
+  };
+  await inSlices(reading.clock, session.targets, (target): void | Promise<void> => {
+    const read = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
+    if (read instanceof Promise) return read.then((later) => note(target, later));
+    note(target, read);
+  });
   return reads;
 }
 

@@ -15,19 +15,23 @@ const OPERATIONS: readonly ConfigOp['op'][] = ['SET', 'DELETE', 'APPEND', 'SUBTR
  * Behaviour: a change takes effect before it is answered; each resource succeeds or fails for itself; an invalid value never costs the connection.
  * Deviations from Apache Kafka: loggers, client metrics and groups are refused with INVALID_REQUEST.
  */
-export const incrementalAlterConfigs = handler(IncrementalAlterConfigs, [0, 1], (needs: Needs<'topicAdmin' | 'config' | 'nodeId'>) => ({
-  async handle({ resources, validateOnly }) {
-    const alterations = resources.map(
-      ({ resourceType, resourceName, configs }): Alteration => ({
-        resourceType,
-        resourceName,
-        change: (current, scope, broker) => incrementalAlter(current, configs.map(operationOf), scope, broker),
-      }),
-    );
-    return { responses: await alterResources(alterations, validateOnly, needs) };
-  },
-  refuse: (request, error) => ({ responses: request.resources.map((resource) => refusedAlteration(resource, error)) }),
-}));
+export const incrementalAlterConfigs = handler(
+  IncrementalAlterConfigs,
+  [0, 1],
+  (needs: Needs<'topicAdmin' | 'config' | 'nodeId' | 'clock'>) => ({
+    async handle({ resources, validateOnly }) {
+      const alterations = resources.map(
+        ({ resourceType, resourceName, configs }): Alteration => ({
+          resourceType,
+          resourceName,
+          change: (current, scope, broker) => incrementalAlter(current, configs.map(operationOf), scope, broker),
+        }),
+      );
+      return { responses: await alterResources(alterations, validateOnly, needs) };
+    },
+    refuse: (request, error) => ({ responses: request.resources.map((resource) => refusedAlteration(resource, error)) }),
+  }),
+);
 
 function operationOf({ name, value, configOperation }: { name: string; value: string | null; configOperation: number }): ConfigOp {
   const op = OPERATIONS[configOperation];

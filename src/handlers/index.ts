@@ -1,10 +1,15 @@
 import { alterConfigs } from './alter-configs.ts';
 import { apiVersions } from './api-versions.ts';
+import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
+import { deleteAcls } from './delete-acls.ts';
 import { deleteTopics } from './delete-topics.ts';
+import { describeAcls } from './describe-acls.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
+import { describeLogDirs } from './describe-log-dirs.ts';
+import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { fetch } from './fetch.ts';
 import { findCoordinator } from './find-coordinator.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -12,10 +17,13 @@ import { incrementalAlterConfigs } from './incremental-alter-configs.ts';
 import { initProducerId } from './init-producer-id.ts';
 import { joinGroup } from './join-group.ts';
 import { leaveGroup } from './leave-group.ts';
+import { listConfigResources } from './list-config-resources.ts';
 import { listOffsets } from './list-offsets.ts';
+import { listPartitionReassignments } from './list-partition-reassignments.ts';
 import { metadata } from './metadata.ts';
 import { offsetCommit } from './offset-commit.ts';
 import { offsetFetch } from './offset-fetch.ts';
+import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { produce } from './produce.ts';
 import type { AnyHandler } from './registry.ts';
 import type { Services } from './services.ts';
@@ -38,9 +46,17 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   createTopics, // 19
   deleteTopics, // 20
   initProducerId, // 22
+  offsetForLeaderEpoch, // 23
+  describeAcls, // 29
+  createAcls, // 30
+  deleteAcls, // 31
   describeConfigs, // 32
   alterConfigs, // 33
+  describeLogDirs, // 35
   createPartitions, // 37
   incrementalAlterConfigs, // 44
+  listPartitionReassignments, // 46
   describeCluster, // 60
+  listConfigResources, // 74
+  describeTopicPartitions, // 75
 ];

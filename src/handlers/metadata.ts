@@ -2,15 +2,17 @@ import { ERROR_CODES, type ErrorName } from '../core/error-codes.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import type { TopicImage } from '../metadata/image.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
-import { checkTopicName } from '../metadata/topic-rules.ts';
+import { isValidTopicName } from '../metadata/topic-rules.ts';
 import { Metadata } from '../protocol/messages/metadata.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
 import { handler } from './handler.ts';
+import { inSlices } from './in-slices.ts';
 import { CLUSTER_OPERATIONS, NO_OPERATIONS, TOPIC_OPERATIONS } from './operations.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof Metadata>;
+type Wanted = NonNullable<Request['topics']>[number];
 type TopicReply = ResponseTo<typeof Metadata>['topics'][number];
 
 /** Ids stand in requests since v10, and may be used since this version. */
@@ -29,72 +31,79 @@ const FIRST_BY_ID = 12;
  * - Brokers are named as the client arrived (endpoints.ts). The controller is this broker: any broker carries out admin requests.
  * Deviations from Apache Kafka: the synchronous creation.
  */
-export const metadata = handler(Metadata, [0, 13], (needs: Needs<'metadata' | 'endpoints' | 'topicAdmin' | 'config' | 'nodeId'>) => {
-  const { metadata: feed, endpoints, topicAdmin, config, nodeId } = needs;
+export const metadata = handler(
+  Metadata,
+  [0, 13],
+  (needs: Needs<'metadata' | 'endpoints' | 'topicAdmin' | 'config' | 'nodeId' | 'clock'>) => {
+    const { metadata: feed, endpoints, topicAdmin, config, nodeId, clock } = needs;
 
-  const replyTo = async (wanted: NonNullable<Request['topics']>[number], request: Request): Promise<TopicReply> => {
-    const { name, topicId } = wanted;
-    if (name === null || topicId !== ZERO_UUID) {
-      const topic = feed.current.topicById(topicId);
-      return topic ? topicReply(topic, request) : failed(null, topicId, 'UNKNOWN_TOPIC_ID');
-    }
-    const topic = feed.current.topic(name);
-    if (topic) return topicReply(topic, request);
-    try {
-      checkTopicName(name);
-      if (!request.allowAutoTopicCreation || !config().bool('auto.create.topics.enable'))
-        throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
-      await topicAdmin.autoCreate(name);
-      const created = feed.current.topic(name);
-      if (!created) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'); // deleted again meanwhile
-      return topicReply(created, request);
-    } catch (error) {
-      const topicAuthorizedOperations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS;
-      return { ...failed(name, ZERO_UUID, 'UNKNOWN_TOPIC_OR_PARTITION'), errorCode: errorCodeOf(error), topicAuthorizedOperations };
-    }
-  };
-
-  const respond = (topics: TopicReply[], request: Request, context: { arrival: Parameters<typeof endpoints.brokers>[0] }) => ({
-    brokers: endpoints.brokers(context.arrival),
-    clusterId: feed.current.clusterId,
-    controllerId: nodeId,
-    topics,
-    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NO_OPERATIONS,
-    errorCode: 0,
-  });
-
-  return {
-    handle(request, context) {
-      const { topics } = request;
-      if (topics === null || (context.version === 0 && topics.length === 0)) {
-        return respond(
-          [...feed.current.topics()].map((topic) => topicReply(topic, request)),
-          request,
-          context,
-        );
+    const replyTo = ({ name, topicId }: Wanted, request: Request): TopicReply | Promise<TopicReply> => {
+      if (name === null || topicId !== ZERO_UUID) {
+        const topic = feed.current.topicById(topicId);
+        return topic ? topicReply(topic, request) : failed(null, topicId, 'UNKNOWN_TOPIC_ID');
       }
-      const ids = topics.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID);
-      if (ids && context.version < FIRST_BY_ID)
-        throw new KafkaError('INVALID_REQUEST', `Topic IDs are not supported in Metadata v${context.version}.`);
-      // KIP-516: a request that names one topic by id names them all so; names beside it are passed over.
-      const wantedTopics = ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics;
-      return (async () => {
+      const topic = feed.current.topic(name);
+      if (topic) return topicReply(topic, request);
+      const refused = (errorCode: number): TopicReply => {
+        const topicAuthorizedOperations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS;
+        return { ...failed(name, ZERO_UUID, 'UNKNOWN_TOPIC_OR_PARTITION'), errorCode, topicAuthorizedOperations };
+      };
+      if (!isValidTopicName(name)) return refused(ERROR_CODES.INVALID_TOPIC_EXCEPTION.code);
+      if (!request.allowAutoTopicCreation || !config().bool('auto.create.topics.enable'))
+        return refused(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code);
+      return topicAdmin.autoCreate(name).then(
+        () => {
+          const created = feed.current.topic(name);
+          return created ? topicReply(created, request) : refused(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code); // deleted again meanwhile
+        },
+        (error) => refused(errorCodeOf(error)),
+      );
+    };
+
+    const respond = (topics: TopicReply[], request: Request, context: { arrival: Parameters<typeof endpoints.brokers>[0] }) => ({
+      brokers: endpoints.brokers(context.arrival),
+      clusterId: feed.current.clusterId,
+      controllerId: nodeId,
+      topics,
+      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NO_OPERATIONS,
+      errorCode: 0,
+    });
+
+    return {
+      handle(request, context) {
+        const { topics } = request;
+        if (topics === null || (context.version === 0 && topics.length === 0)) {
+          return respond(
+            [...feed.current.topics()].map((topic) => topicReply(topic, request)),
+            request,
+            context,
+          );
+        }
+        const ids = topics.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID);
+        if (ids && context.version < FIRST_BY_ID)
+          throw new KafkaError('INVALID_REQUEST', `Topic IDs are not supported in Metadata v${context.version}.`);
+        // KIP-516: a request that names one topic by id names them all so; names beside it are passed over.
+        const wantedTopics = ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics;
         const replies: TopicReply[] = [];
-        for (const wanted of wantedTopics) replies.push(await replyTo(wanted, request));
-        return respond(replies, request, context);
-      })();
-    },
-    refuse: (request, error, context) => ({
-      brokers: [],
-      clusterId: null,
-      controllerId: -1,
-      topics: (request.topics ?? []).map(({ name, topicId }) =>
-        failed(context.version < FIRST_BY_ID ? (name ?? '') : name, topicId, error.errorName),
-      ),
-      errorCode: error.code,
-    }),
-  };
-});
+        const answer = (wanted: Wanted): void | Promise<void> => {
+          const reply = replyTo(wanted, request);
+          if (reply instanceof Promise) return reply.then((later) => void replies.push(later));
+          replies.push(reply);
+        };
+        return inSlices(clock, wantedTopics, answer).then(() => respond(replies, request, context));
+      },
+      refuse: (request, error, context) => ({
+        brokers: [],
+        clusterId: null,
+        controllerId: -1,
+        topics: (request.topics ?? []).map(({ name, topicId }) =>
+          failed(context.version < FIRST_BY_ID ? (name ?? '') : name, topicId, error.errorName),
+        ),
+        errorCode: error.code,
+      }),
+    };
+  },
+);
 
 function topicReply({ name, topicId, partitions }: TopicImage, request: Request): TopicReply {
   return {

@@ -1,6 +1,7 @@
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { Produce } from '../protocol/messages/produce.ts';
+import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { RecordValidationError, requireOneBatch } from '../protocol/records/validate.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
@@ -39,8 +40,10 @@ const FIRST_BY_TOPIC_ID = 13;
  * - acks=0 is never answered; a failure closes the connection, which is how the client learns.
  * - acks=1 is answered when the write is finished; acks=-1 when the high watermark has passed the batch, or with REQUEST_TIMED_OUT.
  * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
- * Deviations from Apache Kafka: batches of an idempotent producer are not yet checked for duplicates and gaps; transactional batches are refused
- * with TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
+ * - A batch that an idempotent producer repeats is answered with the offset it has, when its first write is finished and, with acks=-1,
+ *   committed (KIP-98).
+ * Deviations from Apache Kafka: all transactional batches are refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, not only those in a
+ * request without a transactional id.
  */
 export const produce = handler(
   Produce,
@@ -91,7 +94,7 @@ export const produce = handler(
 
     return {
       handle(request, context) {
-        if (request.transactionalId !== null)
+        if (request.transactionalId !== null || hasTransactionalBatch(request))
           throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
         return new Promise((resolve) => {
           let open = 1;
@@ -115,6 +118,16 @@ export const produce = handler(
   },
   { advertised: [0, 13] },
 );
+
+/** One is enough to have the whole request refused, whatever the other partitions get. */
+function hasTransactionalBatch(request: Request): boolean {
+  return request.topicData.some((topic) =>
+    topic.partitionData.some(({ records }) => {
+      const batch = records && records.byteLength >= BATCH_HEADER_BYTES ? new BatchView(records) : null;
+      return batch?.magic === 2 && batch.isTransactional;
+    }),
+  );
+}
 
 function answerToNobody(responses: readonly { partitionResponses: readonly PartitionReply[] }[]): typeof NO_REPLY | typeof HANG_UP {
   return responses.some((topic) => topic.partitionResponses.some((reply) => reply.errorCode !== 0)) ? HANG_UP : NO_REPLY;

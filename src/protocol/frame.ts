@@ -59,6 +59,8 @@ export interface FrameBuffer {
 }
 
 const LENGTH_BYTES = 4;
+/** A length is only a promise: memory beyond this is taken when its bytes come, or a hundred clients that send four bytes each take 10 GB. */
+const TRUSTED_BYTES = 1024 * 1024;
 const NOTHING = (): void => {};
 
 /**
@@ -72,6 +74,8 @@ export class FrameReader {
   private lengthHas = 0;
   private gathering: FrameBuffer | null = null;
   private gathered = 0;
+  /** Of the frame that is being gathered. */
+  private frameBytes = 0;
 
   constructor(maxBytes: number, allocate: (length: number) => FrameBuffer) {
     this.maxBytes = maxBytes;
@@ -100,20 +104,30 @@ export class FrameReader {
       frame(data.subarray(at, at + length), NOTHING);
       return at + length;
     }
-    this.gathering = this.allocate(length);
+    this.gathering = this.allocate(Math.min(length, TRUSTED_BYTES));
     this.gathered = 0;
+    this.frameBytes = length;
     return at;
   }
 
   private gather(data: Buffer, at: number, frame: (bytes: Buffer, release: () => void) => void): number {
-    const { bytes, release } = this.gathering!;
+    const { bytes, release } = this.gathered === this.gathering!.bytes.byteLength ? this.grow(this.gathering!) : this.gathering!;
     const take = Math.min(bytes.byteLength - this.gathered, data.byteLength - at);
     data.copy(bytes, this.gathered, at, at + take);
     this.gathered += take;
-    if (this.gathered === bytes.byteLength) {
+    if (this.gathered === this.frameBytes) {
       this.gathering = null;
       frame(bytes, release);
     }
     return at + take;
+  }
+
+  /** Doubles the buffer, so that in all each byte is copied once more at most. */
+  private grow(full: FrameBuffer): FrameBuffer {
+    const larger = this.allocate(Math.min(this.frameBytes, 2 * full.bytes.byteLength));
+    full.bytes.copy(larger.bytes, 0, 0, this.gathered);
+    full.release();
+    this.gathering = larger;
+    return larger;
   }
 }

@@ -55,6 +55,10 @@ export class Partition {
   get lastStableOffset(): number {
     return this.highWatermark;
   }
+  /** What the records take up on the disk. */
+  get sizeBytes(): number {
+    return this.log.sizeBytes;
+  }
   /** Producers should pause: the disk is behind. */
   get congested(): boolean {
     return this.log.congested;
@@ -112,6 +116,11 @@ export class Partition {
     const { leaderEpoch, endOffset } = this.log.endOffsetForEpoch(lastFetchedEpoch);
     if (leaderEpoch < 0 || endOffset < 0) throw new KafkaError('OFFSET_OUT_OF_RANGE');
     return leaderEpoch < lastFetchedEpoch || endOffset < fetchOffset ? { epoch: leaderEpoch, endOffset } : undefined;
+  }
+
+  /** KIP-101: where a leader epoch ends in this log, and of which epoch that is the end; both -1: unknown here. */
+  endOfEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
+    return this.log.endOffsetForEpoch(leaderEpoch);
   }
 
   /** The leader epoch that the record at `offset` was, or would be, written in. */

@@ -6,6 +6,7 @@ import type { MetadataImage, TopicImage } from '../metadata/image.ts';
 import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { LogStore } from '../storage/log-store.ts';
+import { folderName } from '../storage/partition-folder.ts';
 import { logConfigOf } from './log-config.ts';
 import { Partition } from './partition.ts';
 
@@ -48,16 +49,35 @@ export class ReplicaManager {
 
   /** The partition, which this broker must lead. @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER */
   leader(topicName: string, index: number): Partition {
-    const topic = this.options.metadata.current.topic(topicName);
-    const state = topic?.partitions[index];
-    if (!topic || !state) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
-    if (state.leader !== this.options.nodeId) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+    const topic = this.requireLed(topicName, index);
     return this.partitions.get(topic.topicId)?.[index] ?? this.open(topic, index);
+  }
+
+  /**
+   * Tells the bytes of each partition's log, for the questions of one request. A log that was not used since the start is opened when it has
+   * a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
+   */
+  measureLogs(): (topicName: string, index: number) => number {
+    const unused = new Set(this.options.logs.strays(() => false)); // folders from before the start that no log was opened for
+    return (topicName, index) => {
+      const { topicId } = this.requireLed(topicName, index);
+      const used = this.partitions.get(topicId)?.[index];
+      if (!used && !unused.has(folderName({ topic: topicName, partition: index }))) return 0;
+      return this.leader(topicName, index).sizeBytes;
+    };
   }
 
   /** The brokers' defaults for topics changed: every log gets its configuration anew. */
   reconfigure(): void {
     for (const topic of this.options.metadata.current.topics()) this.configure(topic);
+  }
+
+  private requireLed(topicName: string, index: number): TopicImage {
+    const topic = this.options.metadata.current.topic(topicName);
+    const state = topic?.partitions[index];
+    if (!topic || !state) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+    if (state.leader !== this.options.nodeId) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+    return topic;
   }
 
   private open(topic: TopicImage, index: number): Partition {

@@ -248,14 +248,26 @@ describe('waiting', () => {
     expect(firstPartition(await reply)).toMatchObject({ errorCode: 3 });
   });
 
-  test('a topic that is deleted and created anew under the same name is another one to a fetcher by id', async () => {
+  test('a fetcher by id is told of the deletion, and gets nothing of a new topic of that name', async () => {
     const id = await topicId('orders');
-    const reply = consumer.call('Fetch', 13, fetchBody([{ topicId: id }], { maxWaitMs: 60_000 }));
+    const body = fetchBody([{ topicId: id }], { maxWaitMs: 60_000, sessionEpoch: 0 });
+    const { sessionId } = await consumer.call('Fetch', 13, { ...body, maxWaitMs: 0 });
+    const reply = consumer.call('Fetch', 13, { ...body, topics: [], sessionId, sessionEpoch: 1 });
     await on.clock.settle();
+    await producer.call('DeleteTopics', 4, { topicNames: ['orders'], timeoutMs: 1000 });
+    expect(firstPartition(await reply)).toMatchObject({ errorCode: 3 });
+    await on.broker.createTopic('orders');
+    await produce();
+    expect(firstPartition(await consumer.call('Fetch', 13, body))).toMatchObject({ errorCode: 100 });
+  });
+
+  test('in a session, a topic that was created anew under the same name is INCONSISTENT_TOPIC_ID', async () => {
+    const first = await consumer.call('Fetch', 13, fetchBody([{ topicId: await topicId('orders') }], { sessionEpoch: 0 }));
     await producer.call('DeleteTopics', 4, { topicNames: ['orders'], timeoutMs: 1000 });
     await on.broker.createTopic('orders');
     await produce();
-    expect(firstPartition(await reply)).toMatchObject({ errorCode: 100 });
+    const next = fetchBody([], { sessionId: first.sessionId as number, sessionEpoch: 1, maxWaitMs: 60_000 });
+    expect(firstPartition(await consumer.call('Fetch', 13, next))).toMatchObject({ errorCode: 103 });
   });
 
   test('nothing polls, and nothing is left: one timer while it waits, none of it afterwards', async () => {

@@ -29,7 +29,21 @@ const only = MINIKAFKA_ONLY?.split(',');
 const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => name.startsWith(start)) ?? true);
 
 /** The first version that Apache Kafka 4.4.0 answers, where it is not 0 (test/kafka-schema/4.4.0). Produce: it advertises 0, and closes the connection below 3. */
-const DROPPED_BELOW: Readonly<Record<number, number>> = { 0: 3, 1: 4, 2: 1, 8: 2, 9: 1, 19: 2, 20: 1, 32: 1 };
+const DROPPED_BELOW: Readonly<Record<number, number>> = {
+  0: 3,
+  1: 4,
+  2: 1,
+  8: 2,
+  9: 1,
+  19: 2,
+  20: 1,
+  23: 2,
+  29: 1,
+  30: 1,
+  31: 1,
+  32: 1,
+  35: 1,
+};
 const isDropped = (scenario: Scenario, version: number) => version < (DROPPED_BELOW[scenario.apiKey] ?? 0);
 
 async function playOn(starting: Promise<RunningBroker>, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {

@@ -129,6 +129,20 @@ describe('the frame reader', () => {
     expect([reader.allocated, reader.frames, reader.held()]).toEqual([[10], [Buffer.alloc(10, 5)], 0]);
   });
 
+  test('takes memory for a large frame as its bytes come, not as its length promises', () => {
+    const MIB = 2 ** 20;
+    const reader = collecting(100 * MIB);
+    const frame = Buffer.alloc(5 * MIB, 'minikafka');
+    const stream = framed(frame);
+    reader.push(stream.subarray(0, 8));
+    expect(reader.allocated).toEqual([MIB]);
+    reader.push(stream.subarray(8, 3 * MIB));
+    expect([reader.allocated, reader.held()]).toEqual([[MIB, 2 * MIB, 4 * MIB], 1]);
+    reader.push(stream.subarray(3 * MIB));
+    expect([reader.allocated.at(-1), reader.held()]).toEqual([5 * MIB, 0]);
+    expect(reader.frames[0]!.equals(frame)).toBe(true);
+  });
+
   test('takes a frame of exactly the limit, and refuses the next byte before allocating for it', () => {
     const reader = collecting(16);
     reader.push(framed(Buffer.alloc(16)));

@@ -2,9 +2,12 @@
 declare module 'binary-parser' {
   export class Parser {
     endianness(order: 'big' | 'little'): this;
+    int16(name: string): this;
     int32(name: string): this;
+    uint32(name: string): this;
     int64(name: string): this;
-    array(name: string, options: { type: Parser; readUntil: 'eof' }): this;
+    array(name: string, options: { type: Parser; readUntil: 'eof' } | { type: Parser; length: string }): this;
+    nest(options: { type: Parser }): this;
     parse(bytes: Uint8Array): Record<string, unknown>;
   }
 }

@@ -1,13 +1,18 @@
 import type { Scenario } from '../scenario.ts';
+import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { fetchScenarios } from './fetch.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
+import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
+import { describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
 import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
 import { produceScenarios } from './produce.ts';
+import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
 /** Every scenario, in the order of the api keys. */
@@ -27,9 +32,17 @@ export const SCENARIOS: readonly Scenario[] = [
   ...createTopicsScenarios,
   ...deleteTopicsScenarios,
   ...initProducerIdScenarios,
+  ...offsetForLeaderEpochScenarios,
+  ...describeAclsScenarios,
+  ...createAclsScenarios,
+  ...deleteAclsScenarios,
   ...describeConfigsScenarios,
   ...alterConfigsScenarios,
+  ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
   ...incrementalAlterConfigsScenarios,
+  ...listPartitionReassignmentsScenarios,
   ...describeClusterScenarios,
+  ...listConfigResourcesScenarios,
+  ...describeTopicPartitionsScenarios,
 ];

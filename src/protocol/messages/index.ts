@@ -1,10 +1,15 @@
 import { AlterConfigs } from './alter-configs.ts';
 import { ApiVersions } from './api-versions.ts';
+import { CreateAcls } from './create-acls.ts';
 import { CreatePartitions } from './create-partitions.ts';
 import { CreateTopics } from './create-topics.ts';
+import { DeleteAcls } from './delete-acls.ts';
 import { DeleteTopics } from './delete-topics.ts';
+import { DescribeAcls } from './describe-acls.ts';
 import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
+import { DescribeLogDirs } from './describe-log-dirs.ts';
+import { DescribeTopicPartitions } from './describe-topic-partitions.ts';
 import { Fetch } from './fetch.ts';
 import { FindCoordinator } from './find-coordinator.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -12,21 +17,29 @@ import { IncrementalAlterConfigs } from './incremental-alter-configs.ts';
 import { InitProducerId } from './init-producer-id.ts';
 import { JoinGroup } from './join-group.ts';
 import { LeaveGroup } from './leave-group.ts';
+import { ListConfigResources } from './list-config-resources.ts';
 import { ListOffsets } from './list-offsets.ts';
+import { ListPartitionReassignments } from './list-partition-reassignments.ts';
 import { Metadata } from './metadata.ts';
 import { OffsetCommit } from './offset-commit.ts';
 import { OffsetFetch } from './offset-fetch.ts';
+import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
 import { SyncGroup } from './sync-group.ts';
 
 export {
   AlterConfigs,
   ApiVersions,
+  CreateAcls,
   CreatePartitions,
   CreateTopics,
+  DeleteAcls,
   DeleteTopics,
+  DescribeAcls,
   DescribeCluster,
   DescribeConfigs,
+  DescribeLogDirs,
+  DescribeTopicPartitions,
   Fetch,
   FindCoordinator,
   Heartbeat,
@@ -34,10 +47,13 @@ export {
   InitProducerId,
   JoinGroup,
   LeaveGroup,
+  ListConfigResources,
   ListOffsets,
+  ListPartitionReassignments,
   Metadata,
   OffsetCommit,
   OffsetFetch,
+  OffsetForLeaderEpoch,
   Produce,
   SyncGroup,
 };
@@ -59,9 +75,17 @@ export const APIS = [
   CreateTopics,
   DeleteTopics,
   InitProducerId,
+  OffsetForLeaderEpoch,
+  DescribeAcls,
+  CreateAcls,
+  DeleteAcls,
   DescribeConfigs,
   AlterConfigs,
+  DescribeLogDirs,
   CreatePartitions,
   IncrementalAlterConfigs,
+  ListPartitionReassignments,
   DescribeCluster,
+  ListConfigResources,
+  DescribeTopicPartitions,
 ] as const;

@@ -127,8 +127,11 @@ describe('validateProduced', () => {
     ['offset deltas that are not 0, 1, 2', 'INVALID_RECORD', (b) => b.writeInt8(4, 64)],
     ['a record that is longer than its length', 'INVALID_RECORD', (b) => b.writeInt8(4, 61)],
     ['a record that ends behind the batch', 'INVALID_RECORD', (b) => b.writeInt8(126, 61)],
-    ['snappy, not supported yet', 'UNSUPPORTED_COMPRESSION_TYPE', (b) => b.writeInt16BE(2, 21)],
+    ['a codec that Kafka does not have', 'UNSUPPORTED_COMPRESSION_TYPE', (b) => b.writeInt16BE(5, 21)],
     ['a gzip batch that is no gzip', 'INVALID_RECORD', (b) => b.writeInt16BE(1, 21)],
+    ['a snappy batch that is no snappy', 'INVALID_RECORD', (b) => b.writeInt16BE(2, 21)],
+    ['a lz4 batch that is no lz4', 'INVALID_RECORD', (b) => b.writeInt16BE(3, 21)],
+    ['a zstd batch that is no zstd', 'INVALID_RECORD', (b) => b.writeInt16BE(4, 21)],
   ])('%s is %s', (_, errorName, change) => {
     expect(refusal(tampered(change))).toEqual(named(errorName));
   });

@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { batchBytes } from '../../src/conformance/batch-bytes.ts';
+import { describeLogDirs } from '../../src/handlers/describe-log-dirs.ts';
+import type { Struct } from '../support/interpreter.ts';
+import { keptStore, type MemoryBroker, memoryBroker, produceBody } from '../support/memory-broker.ts';
+import type { RawClient } from '../support/raw-client.ts';
+import { versionsOf } from './group-handlers.ts';
+
+const BATCH = batchBytes({ values: ['a', 'b', 'c'] });
+
+let on: MemoryBroker;
+let client: RawClient;
+const openStore = { current: keptStore() };
+
+async function start(files?: MemoryBroker['files']) {
+  on = await memoryBroker({ openStore: openStore.current, ...(files && { files }) });
+  client = await on.client();
+}
+
+beforeEach(async () => {
+  openStore.current = keptStore();
+  await start();
+  await on.broker.createTopic('orders', { partitions: 3 });
+  await on.broker.createTopic('empty');
+  return () => on.broker.close();
+});
+
+const produce = (index: number) => client.call('Produce', 9, produceBody('orders', Buffer.from(BATCH), { index }));
+
+async function sizes(topics: [string, number[]][] | null, version = 4): Promise<Record<string, unknown>> {
+  const reply = await client.call('DescribeLogDirs', version, {
+    topics: topics?.map(([topic, partitions]) => ({ topic, partitions })) ?? null,
+  });
+  expect(reply.results).toHaveLength(1);
+  const found = ((reply.results as Struct[])[0]!.topics as Struct[]).flatMap(({ name, partitions }) =>
+    (partitions as Struct[]).map(({ partitionIndex, partitionSize }) => [`${name} ${partitionIndex}`, partitionSize] as const),
+  );
+  expect(new Set(found.map(([name]) => name)).size).toBe(found.length);
+  return Object.fromEntries(found);
+}
+
+const ALL = { 'orders 0': 0, 'orders 1': BATCH.byteLength, 'orders 2': 0, 'empty 0': 0 };
+
+describe.each(versionsOf(describeLogDirs))('v%i', (version) => {
+  test('tells the one directory, and the bytes of a partition', async () => {
+    await produce(1);
+    const reply = await client.call('DescribeLogDirs', version, { topics: [{ topic: 'orders', partitions: [1] }] });
+    const partitions = [{ partitionIndex: 1, partitionSize: BATCH.byteLength, offsetLag: 0, isFutureKey: false }];
+    expect(reply).toEqual({
+      throttleTimeMs: 0,
+      errorCode: 0,
+      results: [
+        { errorCode: 0, logDir: '/data', topics: [{ name: 'orders', partitions }], totalBytes: -1, usableBytes: -1, isCordoned: false },
+      ],
+    });
+  });
+
+  test('null means all partitions, also those without records', async () => {
+    await produce(1);
+    expect(await sizes(null, version)).toEqual(ALL);
+  });
+
+  test('what is not here is left out, and nothing comes twice', async () => {
+    const asked: [string, number[]][] = [
+      ['orders', [2, 2, 7, -1]],
+      ['nowhere', [0]],
+      ['orders', [2]],
+      ['empty', []],
+    ];
+    expect(await sizes(asked, version)).toEqual({ 'orders 2': 0 });
+    expect(await sizes([], version)).toEqual({});
+  });
+});
+
+test('after a restart the sizes are those of before; a deleted topic is gone', async () => {
+  await produce(1);
+  await on.broker.close();
+  await start(on.files);
+  expect(await sizes(null)).toEqual(ALL);
+  await produce(1);
+  expect(await sizes([['orders', [1]]])).toEqual({ 'orders 1': 2 * BATCH.byteLength });
+  await client.call('DeleteTopics', 4, { topicNames: ['orders'], timeoutMs: 1000 });
+  expect(await sizes(null)).toEqual({ 'empty 0': 0 });
+});
+
+test('several hundred partitions are measured while other clients are served', async () => {
+  await on.broker.createTopic('many', { partitions: 250 });
+  const other = await on.client();
+  const answered: string[] = [];
+  const measuring = sizes(null).then((all) => answered.push(`${Object.keys(all).length} sizes`));
+  const serving = other.call('ApiVersions', 0).then(() => answered.push('the other'));
+  await Promise.all([measuring, serving]);
+  expect(answered).toEqual(['the other', '254 sizes']);
+});

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { brokerConfig } from '../../src/config.ts';
+import { TopicAdmin } from '../../src/handlers/topic-admin.ts';
+import { clusterOf } from '../metadata/cluster-fixture.ts';
+
+const GROUPS = '__consumer_offsets';
+
+async function setup() {
+  const cluster = await clusterOf();
+  const config = brokerConfig();
+  const admin = (store = cluster.store) =>
+    new TopicAdmin({ store, metadata: cluster.feed, config: () => config, randomBytes: cluster.randomBytes });
+  return { ...cluster, admin };
+}
+
+test('a topic that many want at once is created once, and the next one that wants it finds it', async () => {
+  const { admin, feed, close } = await setup();
+  const one = admin();
+  const [first, second] = [one.autoCreate('orders'), one.autoCreate('orders')];
+  expect(second).toBe(first);
+  await first;
+  expect(feed.current.topic('orders')?.partitions).toHaveLength(1);
+  await one.autoCreate('orders');
+  await close();
+});
+
+test('one that somebody else has just created counts as created once this broker sees it', async () => {
+  const { admin, feed, close } = await setup();
+  const [one, two] = [admin(), admin()];
+  await Promise.all([one.autoCreate('orders').then(() => expect(feed.current.topic('orders')).toBeDefined()), two.autoCreate('orders')]);
+  await close();
+});
+
+test('a creation that failed is tried again at the next call', async () => {
+  const { admin, feed, store, close } = await setup();
+  let fail = true;
+  const flaky: typeof store = Object.assign(Object.create(store), {
+    txn: (...args: Parameters<typeof store.txn>) => (fail ? Promise.reject(new Error('no')) : store.txn(...args)),
+  });
+  const one = admin(flaky);
+  await expect(one.autoCreate('orders')).rejects.toThrow('no');
+  fail = false;
+  await one.autoCreate('orders');
+  expect(feed.current.topic('orders')).toBeDefined();
+  await close();
+});
+
+test('the topic of offsets gets its own settings, also when a client asks for it by name', async () => {
+  const { admin, feed, close } = await setup();
+  const one = admin();
+  await Promise.all([one.autoCreate(GROUPS), one.ensureOffsetsTopic()]);
+  expect(feed.current.topic(GROUPS)?.partitions).toHaveLength(50);
+  const configs = Object.fromEntries(feed.current.configs({ type: 'topic', name: GROUPS }));
+  expect(configs).toEqual({ 'cleanup.policy': 'compact', 'compression.type': 'producer', 'segment.bytes': '104857600' });
+  await one.ensureOffsetsTopic();
+  await close();
+});
