@@ -6,7 +6,6 @@ const FEATURES = 'A feature is advertised when it is built.';
 const LEGACY = 'Message sets, the formats before record batches, are not converted yet.';
 const KRAFT = 'There is no KRaft controller, and no listener of its own for one.';
 const NO_ZOOKEEPER = 'In version 0 offsets were kept in ZooKeeper, and 3.9.1 without one refuses it. Here they go where all the others go.';
-const PER_REQUEST = 'Every topic that was asked for is answered, in order: some clients map the answers by index.';
 const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
 const UNANSWERED = 'Apache Kafka fails inside and never answers.';
 const SPEAKING_CODE = 'Apache Kafka fails inside and answers UNKNOWN_SERVER_ERROR; there is a code for it.';
@@ -49,7 +48,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason:
       'The topic is created before the answer, which is the finished topic: kafkajs consumers give up on the error that Apache Kafka answers first.',
   },
-  { scenario: 'Metadata: by name', step: 'the same twice', path: 'topics.* #2', reason: PER_REQUEST },
 
   { scenario: 'Metadata: by id', step: 'the zero id and no name', versions: [12, 13], reason: SPEAKING_CODE },
   {

@@ -3,14 +3,12 @@ import { KafkaError } from '../core/errors.ts';
 import { DescribeLogDirs } from '../protocol/messages/describe-log-dirs.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { handler } from './handler.ts';
+import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof DescribeLogDirs>;
 type Directory = ResponseTo<typeof DescribeLogDirs>['results'][number];
 type PartitionReply = Directory['topics'][number]['partitions'][number];
-
-/** A log may have to be opened to be measured: after so many partitions other requests get a turn. */
-const PARTITIONS_A_TURN = 100;
 
 /**
  * DescribeLogDirs (35): what the partitions of this broker take up in its data directory.
@@ -25,23 +23,22 @@ export const describeLogDirs = handler(
   DescribeLogDirs,
   [0, 5],
   ({ metadata, replicas, config, clock }: Needs<'metadata' | 'replicas' | 'config' | 'clock'>) => {
-    const turn = () => new Promise<void>((done) => clock.soon(done));
     const everything = (): Wanted => new Map(Array.from(metadata.current.topics(), ({ name, partitions }) => [name, partitions.keys()]));
     return {
       async handle({ topics: asked }) {
         const sizeOf = replicas.measureLogs();
-        const topics: Directory['topics'][number][] = [];
-        let measured = 0;
-        for (const [name, indexes] of asked ? distinct(asked) : everything()) {
-          const partitions: PartitionReply[] = [];
-          for (const partitionIndex of indexes) {
-            if (++measured % PARTITIONS_A_TURN === 0) await turn();
-            const partitionSize = measure(() => sizeOf(name, partitionIndex));
-            if (partitionSize !== null) partitions.push({ partitionIndex, partitionSize, offsetLag: 0, isFutureKey: false });
-          }
-          if (partitions.length > 0) topics.push({ name, partitions });
-        }
-        return { errorCode: 0, results: [{ errorCode: 0, logDir: resolve(config().dataDirectory), topics }] };
+        const topics = new Map<string, PartitionReply[]>();
+        // A log may have to be opened to be measured, after an unclean end even to be verified.
+        await inSlices(clock, each(asked ? distinct(asked) : everything()), ([name, partitionIndex]) => {
+          const partitionSize = measure(() => sizeOf(name, partitionIndex));
+          if (partitionSize === null) return;
+          const reply = { partitionIndex, partitionSize, offsetLag: 0, isFutureKey: false };
+          const partitions = topics.get(name);
+          if (partitions) partitions.push(reply);
+          else topics.set(name, [reply]);
+        });
+        const replies = Array.from(topics, ([name, partitions]) => ({ name, partitions }));
+        return { errorCode: 0, results: [{ errorCode: 0, logDir: resolve(config().dataDirectory), topics: replies }] };
       },
       refuse: (_request, error) => ({ errorCode: error.code, results: [] }),
     };
@@ -55,6 +52,10 @@ function distinct(topics: NonNullable<Request['topics']>): Wanted {
   const wanted = new Map<string, Set<number>>();
   for (const { topic, partitions } of topics) wanted.set(topic, new Set([...(wanted.get(topic) ?? []), ...partitions]));
   return wanted;
+}
+
+function* each(wanted: Wanted): Generator<readonly [topic: string, index: number]> {
+  for (const [topic, indexes] of wanted) for (const index of indexes) yield [topic, index];
 }
 
 /** null: there is no log that can be measured. */

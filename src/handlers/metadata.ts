@@ -25,7 +25,7 @@ const FIRST_BY_ID = 12;
  * v5 offline replicas · v7 leader epochs (KIP-320) · v8 authorized operations (KIP-430) · v9 flexible · v10 topic ids (KIP-516) ·
  * v12 topics by id · v13 top-level error
  * Behaviour:
- * - Every topic that is asked for is answered, in the order of the request: platformatic maps errors by index.
+ * - Every topic that is asked for is answered once, in the order of the request: platformatic maps errors by index.
  * - A topic that does not exist is created before the answer, if the client and auto.create.topics.enable allow it. Apache Kafka answers
  *   UNKNOWN_TOPIC_OR_PARTITION first and creates it behind that; kafkajs consumers then fail.
  * - Brokers are named as the client arrived (endpoints.ts). The controller is this broker: any broker carries out admin requests.
@@ -83,7 +83,7 @@ export const metadata = handler(
         if (ids && context.version < FIRST_BY_ID)
           throw new KafkaError('INVALID_REQUEST', `Topic IDs are not supported in Metadata v${context.version}.`);
         // KIP-516: a request that names one topic by id names them all so; names beside it are passed over.
-        const wantedTopics = ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics;
+        const wantedTopics = onceEach(ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics);
         const replies: TopicReply[] = [];
         const answer = (wanted: Wanted): void | Promise<void> => {
           const reply = replyTo(wanted, request);
@@ -104,6 +104,16 @@ export const metadata = handler(
     };
   },
 );
+
+/** As Kafka: a topic named twice is answered once, or a small request could ask for a reply without end. */
+function onceEach<T extends { name: string | null; topicId: string }>(topics: readonly T[]): T[] {
+  const byName = new Map<string, T>();
+  for (const topic of topics) {
+    const key = `${topic.name}/${topic.topicId}`;
+    if (!byName.has(key)) byName.set(key, topic);
+  }
+  return [...byName.values()];
+}
 
 function topicReply({ name, topicId, partitions }: TopicImage, request: Request): TopicReply {
   return {

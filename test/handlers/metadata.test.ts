@@ -30,10 +30,10 @@ test('in v0 an empty list means all topics; from v1 on null does, and an empty l
   }
 });
 
-test.each([0, 1, 5, 9, 13])('v%i answers every topic that is asked for, in the order of the request', async (version) => {
+test.each([0, 1, 5, 9, 13])('v%i answers every topic that is asked for once, in the order of the request', async (version) => {
   const reply = await ask(version, named('b', 'nope', 'a', 'b'), { allowAutoTopicCreation: false });
-  expect(namesIn(reply)).toEqual(['b', 'nope', 'a', 'b']);
-  if (version >= 4) expect(errorsIn(reply)).toEqual([0, 3, 0, 0]);
+  expect(namesIn(reply)).toEqual(['b', 'nope', 'a']);
+  if (version >= 4) expect(errorsIn(reply)).toEqual([0, 3, 0]);
 });
 
 test('partitions come with their leader, replicas and epoch', async () => {

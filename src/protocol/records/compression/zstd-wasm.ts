@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { readPackageFile } from '../../../core/package-file.ts';
 import { damaged, tooLarge } from './codec.ts';
 import type { ZstdEngine } from './zstd.ts';
 
@@ -98,7 +98,7 @@ function moduleLoader(): () => ZstdModule {
   const require = createRequire(import.meta.url);
   const folder = join(require.resolve('@bokuweb/zstd-wasm'), '..');
   const script = join(folder, 'zstd.js');
-  const compiled = new WebAssembly.Module(readFileSync(join(folder, 'zstd.wasm')));
+  const compiled = new WebAssembly.Module(readPackageFile(join(folder, 'zstd.wasm')));
   return () => {
     delete require.cache[script]; // the script holds one instance for good
     const { Module } = require(script) as { Module: ZstdModule };

@@ -1,0 +1,6 @@
+import { readFileSync } from 'node:fs';
+
+/** The bytes of a file that an installed npm package brings, WebAssembly for one: code, not data, so it is not of `Files`. @throws when it is not there */
+export function readPackageFile(path: string): Uint8Array {
+  return readFileSync(path);
+}
