@@ -76,9 +76,11 @@ function resolve(request: Request, image: MetadataImage, version: number): { fou
 }
 
 function merge(failed: TopicResponse[], results: readonly CommitResult[]): TopicResponse[] {
+  // Requests name topics either all by name or all by id; the other of the two is empty.
+  const begunBy = new Map(failed.toReversed().flatMap((topic) => [[topic.name, topic] as const, [topic.topicId, topic] as const]));
   for (const { name, partitions, topicId } of results) {
     const answers = partitions.map(({ error, partition }) => ({ partitionIndex: partition, errorCode: ERROR_CODES[error].code }));
-    const begun = failed.find((topic) => topic.name === name || topic.topicId === topicId);
+    const begun = begunBy.get(name) ?? begunBy.get(topicId);
     if (begun) begun.partitions.push(...answers);
     else failed.push({ name, topicId, partitions: answers });
   }
