@@ -194,4 +194,8 @@ export class Connection {
   }
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Where a name has several addresses, Node's error about all of them has a code, but no message. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}
