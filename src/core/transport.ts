@@ -23,7 +23,7 @@ export interface Listening {
 }
 
 export interface WireEvents {
-  /** The chunk is the receiver's to keep. */
+  /** The bytes are the receiver's until it returns; the transport uses the memory again afterwards. */
   data(chunk: Uint8Array): void;
   /** The amount of unsent bytes fell to zero. */
   drained(): void;

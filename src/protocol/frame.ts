@@ -61,11 +61,13 @@ export interface FrameBuffer {
 const LENGTH_BYTES = 4;
 /** A length is only a promise: memory beyond this is taken when its bytes come, or a hundred clients that send four bytes each take 10 GB. */
 const TRUSTED_BYTES = 1024 * 1024;
+/** Smaller frames that lie whole in a chunk get memory of their own: a pooled buffer is at least 64 KiB. */
+const POOLED_FROM_BYTES = 16 * 1024;
 const NOTHING = (): void => {};
 
 /**
- * Cuts a stream of bytes into frames: an int32 length, then so many bytes. A frame that lies whole in one chunk is handed on as a view of it;
- * one that spans several is gathered in a buffer from `allocate`. Chunks are kept by reference, so they must not be used again by the sender.
+ * Cuts a stream of bytes into frames: an int32 length, then so many bytes. Frames are copied out of the chunks, whose memory is used again: small ones
+ * into memory of their own, others into buffers from `allocate`, which go back by `release`.
  */
 export class FrameReader {
   private readonly maxBytes: number;
@@ -100,8 +102,8 @@ export class FrameReader {
   private begin(data: Buffer, at: number, length: number, frame: (bytes: Buffer, release: () => void) => void): number {
     if (length < 0 || length > this.maxBytes) throw new DecodeError(`frame of ${length} bytes; the limit is ${this.maxBytes}`);
     this.lengthHas = 0;
-    if (data.byteLength - at >= length) {
-      frame(data.subarray(at, at + length), NOTHING);
+    if (length < POOLED_FROM_BYTES && data.byteLength - at >= length) {
+      frame(Buffer.from(data.subarray(at, at + length)), NOTHING);
       return at + length;
     }
     this.gathering = this.allocate(Math.min(length, TRUSTED_BYTES));

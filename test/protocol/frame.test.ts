@@ -105,17 +105,17 @@ describe('the frame reader', () => {
     );
   });
 
-  test('gives a frame that lies whole in a chunk as a view of it, without allocating', () => {
+  test('copies a small frame out of its chunk, whose memory may be used again, without taking a buffer', () => {
     const chunk = Buffer.concat([framed(hex('aabb')), framed(hex('cc'))]);
     const allocated: number[] = [];
     const reader = new FrameReader(100, (length) => {
       allocated.push(length);
       return { bytes: Buffer.alloc(length), release: () => {} };
     });
-    const views: Buffer[] = [];
-    reader.push(chunk, (bytes) => views.push(bytes));
+    const frames: Buffer[] = [];
+    reader.push(chunk, (bytes) => frames.push(bytes));
     chunk.fill(0x11);
-    expect(views.map((view) => view.toString('hex'))).toEqual(['1111', '11']);
+    expect(frames.map((frame) => frame.toString('hex'))).toEqual(['aabb', 'cc']);
     expect(allocated).toEqual([]);
   });
 
