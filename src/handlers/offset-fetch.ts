@@ -1,9 +1,11 @@
 import type { FetchedOffsets, OffsetQuery } from '../coordinator/group/group-coordinator.ts';
+import type { CommittedOffset } from '../coordinator/group/offsets.ts';
 import { ERROR_CODES, type ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import { OffsetFetch } from '../protocol/messages/offset-fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
+import { ZERO_UUID } from '../protocol/wire.ts';
 import { type Handling, handler } from './handler.ts';
 import type { Needs } from './services.ts';
 
@@ -34,9 +36,13 @@ export const offsetFetch = handler(
   OffsetFetch,
   [0, 10],
   ({ groups, metadata }: Needs<'groups' | 'metadata'>): Handling<typeof OffsetFetch> => {
+    const committed = async (groupId: string, query: OffsetQuery): Promise<readonly FetchedOffsets[]> => {
+      const found = await groups.fetchOffsets(groupId, query);
+      return withoutStale(found, metadata.current, query === null);
+    };
     const fetch = async ({ groupId, topics }: Pick<GroupRequest, 'groupId' | 'topics'>, version: number): Promise<Fetched> => {
       try {
-        if (version < TOPIC_IDS_SINCE) return { groupId, topics: toTopics(await groups.fetchOffsets(groupId, byName(topics))) };
+        if (version < TOPIC_IDS_SINCE) return { groupId, topics: toTopics(await committed(groupId, byName(topics))) };
         return { groupId, topics: await fetchById(groupId, topics) };
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
@@ -48,7 +54,7 @@ export const offsetFetch = handler(
       const known = topics?.filter(({ topicId }) => image.topicById(topicId));
       const unknown = topics?.filter(({ topicId }) => !image.topicById(topicId)) ?? [];
       const query = known?.map(({ partitionIndexes, topicId }) => ({ name: image.topicById(topicId)!.name, partitionIndexes })) ?? null;
-      const found = withIds(toTopics(await groups.fetchOffsets(groupId, byName(query))), image);
+      const found = withIds(toTopics(await committed(groupId, byName(query))), image);
       return [
         ...found,
         ...unknown.map(({ partitionIndexes, topicId }) => ({
@@ -78,6 +84,20 @@ export const offsetFetch = handler(
 
 function byName(topics: readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null): OffsetQuery {
   return topics?.map(({ name, partitionIndexes }) => ({ name, partitions: partitionIndexes })) ?? null;
+}
+
+/** A commit tells nothing of a topic that was created anew under the name: as in Kafka, it goes with the topic that it was made for. */
+function withoutStale(found: readonly FetchedOffsets[], image: MetadataImage, committedAlone: boolean): FetchedOffsets[] {
+  return found.flatMap(({ name, partitions }) => {
+    const topicId = image.topic(name)?.topicId;
+    const isStale = (committed: CommittedOffset) => committed.topicId !== ZERO_UUID && committed.topicId !== topicId;
+    const left = partitions.map(({ partition, committed }) => ({
+      partition,
+      committed: committed && isStale(committed) ? undefined : committed,
+    }));
+    const shown = committedAlone ? left.filter(({ committed }) => committed) : left;
+    return shown.length > 0 || !committedAlone ? [{ name, partitions: shown }] : [];
+  });
 }
 
 function toTopics(found: readonly FetchedOffsets[]): TopicResponse[] {

@@ -100,3 +100,18 @@ test('an error of the group is told for each partition before v2, for the whole 
   expect(await send(7, { groupId: 'g', topics })).toMatchObject({ errorCode: 15, topics: [] });
   expect(await send(8, { groups: [{ groupId: 'g', topics }] })).toMatchObject({ groups: [{ groupId: 'g', errorCode: 15, topics: [] }] });
 });
+
+test.each([7, 9])('v%i knows no commit of a topic that was deleted and created anew under its name', async (version) => {
+  const { fixture } = await committed();
+  const orders = { name: 'orders', topicId: GONE_ID, partitions: [{}, {}] };
+  const image = { topic: (name: string) => (name === 'orders' ? orders : undefined), topicById: () => undefined };
+  const send = sender(offsetFetch, { groups: fixture.groups, metadata: { current: image } as unknown as typeof metadata });
+  const topics = [{ name: 'orders', partitionIndexes: [0] }];
+  const expected = [{ name: 'orders', partitions: [{ partitionIndex: 0, ...NOTHING }] }];
+  const ask = async (wanted: typeof topics | null) => {
+    if (version < 8) return (await send(version, { groupId: 'g', topics: wanted })).topics;
+    return (await send(version, { groups: [{ groupId: 'g', topics: wanted }] })).groups[0]!.topics;
+  };
+  expect(await ask(topics)).toMatchObject(expected);
+  expect(await ask(null)).toEqual([]);
+});
