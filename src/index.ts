@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { brokerConfig } from './config.ts';
 import { realClock } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
@@ -16,7 +17,7 @@ export { KafkaError };
 export interface TopicOptions {
   /** Default: num.partitions of the broker, 1. */
   readonly partitions?: number;
-  readonly configs?: Readonly<Record<string, string>>;
+  readonly configs?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface StartOptions {

@@ -22,6 +22,7 @@ import { sweepOrphans } from './metadata/topics.ts';
 import { Connections } from './network/listener.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
+import { Retention } from './replication/retention.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { type LogStore, openLogStore } from './storage/log-store.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
@@ -38,6 +39,11 @@ export interface BrokerOptions {
   readonly logger: Logger;
   /** Who holds the data directory, for whoever is refused it: "process 4711". */
   readonly holder?: string;
+}
+
+export interface NewTopicOptions {
+  readonly partitions?: number;
+  readonly configs?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface BrokerListener {
@@ -82,8 +88,9 @@ export class Broker {
   }
 
   /** -1 partitions: the broker's default. @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, ... */
-  async createTopic(name: string, options: { partitions?: number; configs?: Readonly<Record<string, string>> } = {}): Promise<void> {
-    const configs = Object.entries(options.configs ?? {}).map(([key, value]) => ({ name: key, value }));
+  async createTopic(name: string, options: NewTopicOptions = {}): Promise<void> {
+    if (this.closing) throw new Error('the broker is closed');
+    const configs = Object.entries(options.configs ?? {}).map(([key, value]) => ({ name: key, value: String(value) }));
     await this.topicAdmin.create({ name, partitions: options.partitions ?? -1, replicationFactor: -1, configs }, false);
   }
 
@@ -135,6 +142,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
 
   const groups = makeGroups(options, metadata, replicas, currentConfig);
   closers.push(() => groups.close());
+  metadata.onChange((_image, { deletedTopics }) => {
+    // Groups live in this topic: what is in memory of them would be written to a log that is gone.
+    const offsets = deletedTopics.find(({ name }) => name === OFFSETS_TOPIC);
+    for (const { partition } of offsets?.partitions ?? []) groups.unload(partition);
+  });
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
   const services: Services = {
     nodeId,
@@ -161,6 +173,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => registration.close());
   nameStrays(logs, metadata, logger);
   closers.push(writeCheckpoints(services, logs));
+  closers.push(applyRetention(services, logs));
   connections.begin();
   return make(listeners, clusterId, topicAdmin);
 }
@@ -245,6 +258,20 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): 
     () => logs.writeCheckpoints(),
     (error) => logger.error({ err: error }, 'the checkpoints could not be written'),
   );
+}
+
+function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
+  const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
+  const stopRepeating = repeat(
+    clock,
+    config().long('log.retention.check.interval.ms'),
+    () => retention.begin(),
+    (error) => logger.error({ err: error }, 'old segments could not be looked for'),
+  );
+  return () => {
+    stopRepeating();
+    retention.stop();
+  };
 }
 
 function nameStrays(logs: LogStore, metadata: MetadataFeed, logger: Logger): void {

@@ -261,3 +261,18 @@ describe('hostile and slow clients', () => {
     expect(performance.now() - before).toBeLessThan(3_000);
   });
 });
+
+test('a partition count that is no count is refused, and the broker goes on', async () => {
+  const broker = await startBroker();
+  try {
+    for (const partitions of [Number.NaN, 1.5, 0, 10_001]) {
+      const errorName = partitions > 1.5 ? 'POLICY_VIOLATION' : 'INVALID_PARTITIONS';
+      await expect(broker.createTopic('bad', partitions)).rejects.toMatchObject({ errorName });
+    }
+    await broker.createTopic('good', { partitions: 1, configs: { 'retention.ms': 1000 } });
+    await expect(broker.createTopic('good', 1)).rejects.toMatchObject({ errorName: 'TOPIC_ALREADY_EXISTS' });
+  } finally {
+    await broker.close();
+  }
+  await expect(broker.createTopic('late', 1)).rejects.toThrow('closed');
+});

@@ -4,6 +4,7 @@ import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteAcls } from './delete-acls.ts';
+import { deleteRecords } from './delete-records.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeAcls } from './describe-acls.ts';
 import { describeCluster } from './describe-cluster.ts';
@@ -45,6 +46,7 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   apiVersions, // 18
   createTopics, // 19
   deleteTopics, // 20
+  deleteRecords, // 21
   initProducerId, // 22
   offsetForLeaderEpoch, // 23
   describeAcls, // 29

@@ -5,7 +5,7 @@ import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { type ConfigResource, topicKey } from '../metadata/keys.ts';
 import type { MetadataStore } from '../metadata/store.ts';
-import type { TopicCounts } from '../metadata/topic-rules.ts';
+import { checkTotalPartitions, type TopicCounts } from '../metadata/topic-rules.ts';
 import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
 import type { RandomBytes } from '../metadata/uuid.ts';
 
@@ -47,6 +47,7 @@ export class TopicAdmin {
     const { store, metadata, config, randomBytes } = this.options;
     const defaults = { partitions: config().int('num.partitions'), replicationFactor: config().int('default.replication.factor') };
     const { configs: entries, ...counts } = topic;
+    checkTotalPartitions([counts], defaults.partitions);
     const plan = planTopic(metadata.current, counts, defaults, randomBytes);
     const configs = createConfigs(entries, config());
     if (!validateOnly) {

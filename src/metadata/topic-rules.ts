@@ -68,7 +68,7 @@ export function checkCounts({ partitions, replicationFactor, assignments = [] }:
   if (replicationFactor < -1 || replicationFactor === 0) {
     throw new KafkaError('INVALID_REPLICATION_FACTOR', 'Replication factor must be larger than 0, or -1 to use the default value.');
   }
-  if (partitions < -1 || partitions === 0) {
+  if (!Number.isSafeInteger(partitions) || partitions < -1 || partitions === 0) {
     throw new KafkaError('INVALID_PARTITIONS', 'Number of partitions was set to an invalid non-positive value.');
   }
 }

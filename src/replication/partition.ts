@@ -128,6 +128,25 @@ export class Partition {
     return this.log.epochOf(offset);
   }
 
+  /**
+   * Deletes the records before `offset` (-1: all that are committed); returns the low watermark: the least log start of all replicas.
+   * @throws KafkaError OFFSET_OUT_OF_RANGE, POLICY_VIOLATION when records only go by compaction
+   */
+  deleteRecordsBefore(offset: number): number {
+    const { log } = this;
+    if (!log.mayDeleteRecords) throw new KafkaError('POLICY_VIOLATION');
+    log.deleteRecordsBefore(offset === -1 ? this.highWatermark : offset);
+    this.purgatory.wake(this.key);
+    return log.logStartOffset;
+  }
+
+  /** Deletes segments as retention says; returns how many. @throws KafkaError KAFKA_STORAGE_ERROR */
+  applyRetention(): number {
+    const count = this.log.applyRetention();
+    if (count > 0) this.purgatory.wake(this.key);
+    return count;
+  }
+
   offsetForTimestamp(timestamp: number): TimestampOffset | null {
     return this.log.offsetForTimestamp(timestamp);
   }

@@ -67,6 +67,23 @@ export class ReplicaManager {
     };
   }
 
+  /**
+   * The partitions that may hold records: those that were used since the start, and those with a folder from before. Opens nothing.
+   * Beware of what happens to them between this call and their use.
+   */
+  stored(): { topic: string; index: number }[] {
+    const { logs, metadata, nodeId } = this.options;
+    const unused = new Set(logs.strays(() => false));
+    const found: { topic: string; index: number }[] = [];
+    for (const { name: topic, topicId, partitions } of metadata.current.topics()) {
+      const used = this.partitions.get(topicId);
+      for (const { partition: index, leader } of partitions) {
+        if (leader === nodeId && (used?.[index] || unused.has(folderName({ topic, partition: index })))) found.push({ topic, index });
+      }
+    }
+    return found;
+  }
+
   /** The brokers' defaults for topics changed: every log gets its configuration anew. */
   reconfigure(): void {
     for (const topic of this.options.metadata.current.topics()) this.configure(topic);

@@ -48,6 +48,10 @@ export class Flusher {
   unrolled(active: Segment): void {
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset < active.baseOffset);
   }
+  /** Segments before `offset` have left the log: nothing of them needs to be durable. */
+  trimmed(offset: number): void {
+    this.unsealed = this.unsealed.filter((segment) => segment.baseOffset >= offset);
+  }
   truncated(active: Segment, endOffset: number): void {
     this.generation++;
     this.unrolled(active);
@@ -101,7 +105,7 @@ export class Flusher {
   private makeDurable(segments: readonly Segment[], endOffset: number, done: Done): void {
     const { generation } = this;
     const steps = segments.map((segment) => (next: Done) => {
-      if (generation !== this.generation) return next(null);
+      if (generation !== this.generation || segment.isDoomed) return next(null);
       segment.offsets.file.spill();
       segment.times.file.spill();
       segment.flush(next);

@@ -45,23 +45,36 @@ export class HandleCache {
 }
 
 export class CachedFile {
-  readonly path: string;
+  private currentPath: string;
   private readonly cache: HandleCache;
 
   constructor(cache: HandleCache, path: string) {
     this.cache = cache;
-    this.path = path;
+    this.currentPath = path;
+  }
+
+  get path(): string {
+    return this.currentPath;
   }
 
   /** For the next call only: whatever is opened afterwards may close it. */
   handle(): FileHandle {
     return this.cache.use(this);
   }
+  sync(done: (error: Error | null) => void): void {
+    this.handle().sync(done);
+  }
   exists(): boolean {
     return this.cache.files.exists(this.path);
   }
   close(): void {
     this.cache.drop(this);
+  }
+  /** Goes on under another name, if the file is there. */
+  rename(path: string): void {
+    this.cache.drop(this);
+    if (this.exists()) this.cache.files.rename(this.currentPath, path);
+    this.currentPath = path;
   }
   remove(): void {
     this.cache.drop(this);

@@ -110,6 +110,12 @@ export class IndexFile {
   isSane(): boolean {
     return this.file.handle().size() % this.entryBytes === 0;
   }
+  rename(path: string): void {
+    this.file.rename(path);
+  }
+  get path(): string {
+    return this.file.path;
+  }
   remove(): void {
     this.file.remove();
   }

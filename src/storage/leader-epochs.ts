@@ -42,6 +42,16 @@ export class LeaderEpochs {
     this.become(this.entries.filter((entry) => entry.startOffset < endOffset));
   }
 
+  /**
+   * The log now begins at `startOffset`: the epoch of that offset begins there, and earlier ones are forgotten. The file says so with the next
+   * epoch: until then a power failure may bring records of earlier ones back.
+   */
+  truncateStart(startOffset: number): void {
+    const floor = this.entries.findLastIndex((entry) => entry.startOffset <= startOffset);
+    if (floor === -1 || (floor === 0 && this.entries[0]!.startOffset === startOffset)) return;
+    this.entries = [{ epoch: this.entries[floor]!.epoch, startOffset }, ...this.entries.slice(floor + 1)];
+  }
+
   /** The epoch that `offset` was written in; -1: unknown. */
   epochOf(offset: number): number {
     return this.entries.findLast((entry) => entry.startOffset <= offset)?.epoch ?? -1;

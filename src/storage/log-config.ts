@@ -8,6 +8,16 @@ export interface LogConfig {
   readonly indexIntervalBytes: number;
   /** max.message.bytes: largest batch, header included. */
   readonly maxMessageBytes: number;
+  /** segment.ms and segment.jitter.ms, which each segment takes a random part of. */
+  readonly segmentMs: number;
+  readonly segmentJitterMs: number;
+  /** retention.ms and retention.bytes; negative: no limit. */
+  readonly retentionMs: number;
+  readonly retentionBytes: number;
+  /** file.delete.delay.ms */
+  readonly fileDeleteDelayMs: number;
+  /** cleanup.policy contains delete: retention.ms and retention.bytes hold. */
+  readonly deletes: boolean;
   /** cleanup.policy contains compact. */
   readonly compacted: boolean;
   /** message.timestamp.type */
@@ -23,6 +33,12 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   segmentIndexBytes: 10 * 1024 * 1024,
   indexIntervalBytes: 4096,
   maxMessageBytes: 1048588,
+  segmentMs: 604_800_000,
+  segmentJitterMs: 0,
+  retentionMs: 604_800_000,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 60_000,
+  deletes: true,
   compacted: false,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,

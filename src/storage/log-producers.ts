@@ -54,6 +54,11 @@ export class LogProducers {
     this.snapshots.removeAfter(-1);
   }
 
+  /** Segments before `offset` have left the log. */
+  trimmed(offset: number): void {
+    this.snapshots.removeBefore(offset);
+  }
+
   /**
    * Writes a snapshot at the end of the log, an empty one too: without one, the next opening would read the whole log. Whether there is room
    * for it decides over nothing else.

@@ -7,7 +7,7 @@ import type { LogContext } from './log-types.ts';
 export abstract class LogReading extends LogQuestions {
   protected abstract readonly name: string;
   protected abstract readonly context: LogContext;
-  /** Counts truncations: a read that one of them overtook is done again. */
+  /** Counts truncations and deletions of segments: a read that one of them overtook is done again. */
   protected truncations = 0;
   protected abstract storageError(error: unknown): Error;
 

@@ -7,7 +7,7 @@ import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
 import { recoverSegment } from './recovery.ts';
-import { baseOffsetOf, Segment } from './segment.ts';
+import { baseOffsetOf, DELETED, Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 
 /** What is on disk of one log, opened. */
@@ -36,6 +36,7 @@ export interface OpenOptions {
   /** Empty; filled with what the log knows of producers. */
   readonly producers: ProducerState;
   readonly logger: Logger;
+  readonly nowMs: number;
   /** Writes the leader epochs' file; may throw. */
   persistEpochs(text: string): void;
 }
@@ -46,12 +47,13 @@ export interface OpenOptions {
  * Producers come from the latest snapshot, and from the headers of the batches behind it.
  */
 export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLog {
-  const { folder, exists, logStartOffset } = options;
+  const { folder, exists, logStartOffset, nowMs } = options;
   const { files } = cache;
   const names = exists ? files.list(folder) : [];
+  for (const name of names) if (name.endsWith(DELETED)) files.remove(join(folder, name));
   const bases = names.map(baseOffsetOf).filter((base) => base !== null);
   const segments = bases.map((base) => {
-    const segment = new Segment(cache, folder, base, 0);
+    const segment = new Segment(cache, folder, base, 0, nowMs);
     segment.size = segment.log.handle().size();
     return segment;
   });
@@ -60,7 +62,7 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   const producers = new LogProducers(options.producers, new ProducerSnapshots(files, folder, names), options.logger);
   if (segments.length === 0) {
     producers.reset();
-    const fresh = new Segment(cache, folder, logStartOffset, null);
+    const fresh = new Segment(cache, folder, logStartOffset, null, nowMs);
     return {
       segments: new SegmentList([fresh]),
       epochs,

@@ -4,11 +4,12 @@ import { BatchView } from '../protocol/records/batch.ts';
 import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
 import { AppendQueue, type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
+import { DeletedSegments } from './deleted-segments.ts';
 import { Flusher } from './flusher.ts';
 import { type LeaderEpochs, leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
 import { codeOf, storageError } from './log-errors.ts';
-import { LogReading } from './log-reading.ts';
+import { LogTrimming } from './log-trimming.ts';
 import type { AppendInfo, AppendOptions, Done, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, syncFolder, writeSmallFile } from './partition-folder.ts';
@@ -26,7 +27,7 @@ export type { TimestampOffset } from './time-lookup.ts';
  * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline because a
  * failed write could not be taken back.
  */
-export class PartitionLog extends LogReading {
+export class PartitionLog extends LogTrimming {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;
@@ -34,16 +35,13 @@ export class PartitionLog extends LogReading {
   protected readonly context: LogContext;
   private readonly location: LogLocation;
   private readonly queue: AppendQueue;
-  private readonly flusher: Flusher;
-  private config: LogConfig;
+  protected readonly flusher: Flusher;
+  protected readonly deleted: DeletedSegments;
+  protected config: LogConfig;
   private opened: OpenedLog | undefined;
   private offline: KafkaError | undefined;
-  private hasFolder = false;
   /** Begun before the log was opened: noted when it is. */
   private pendingEpoch = -1;
-  private startOffset = 0;
-  private endOffset = 0;
-  private nextOffset = 0;
   private nextPosition = 0;
 
   constructor(context: LogContext, location: LogLocation, config: LogConfig) {
@@ -56,6 +54,7 @@ export class PartitionLog extends LogReading {
     this.folder = location.folder;
     this.name = folderName(location);
     this.flusher = new Flusher(context.cache.files, location.folder);
+    this.deleted = new DeletedSegments(context, this.name);
     this.queue = new AppendQueue(
       context.clock,
       (writes) => this.written(writes),
@@ -63,14 +62,6 @@ export class PartitionLog extends LogReading {
     );
   }
 
-  get logStartOffset(): number {
-    this.open();
-    return this.startOffset;
-  }
-  get logEndOffset(): number {
-    this.open();
-    return this.endOffset;
-  }
   /** Everything before it is durable. */
   get recoveryPoint(): number {
     return this.opened ? this.flusher.flushedTo : this.location.recoveryPoint;
@@ -132,7 +123,7 @@ export class PartitionLog extends LogReading {
     const segment = this.storage(() => {
       if (!this.hasFolder) this.createFolder(opened);
       this.assignEpoch(opened.epochs, leaderEpoch);
-      return this.segmentFor(opened, batchBytes, lastOffset);
+      return this.segmentFor(opened, valid, lastOffset);
     });
 
     batch.setBaseOffset(baseOffset);
@@ -140,6 +131,7 @@ export class PartitionLog extends LogReading {
     const bytes = records.byteLength === batchBytes ? records : records.subarray(0, batchBytes);
     const producerBefore = opened.producers.add(batch, lastOffset, maxTimestamp);
     const position = this.nextPosition;
+    if (position === 0) segment.begin(maxTimestamp);
     this.queue.push({ segment, baseOffset, position, bytes, batchBytes, lastOffset, maxTimestamp, producerBefore, done });
     this.nextPosition += batchBytes;
     this.nextOffset = lastOffset + 1;
@@ -191,6 +183,7 @@ export class PartitionLog extends LogReading {
       }
       this.flush((error) => {
         for (const segment of segments.all) segment.close();
+        this.deleted.removeNow();
         done(error);
       });
     });
@@ -201,6 +194,7 @@ export class PartitionLog extends LogReading {
     this.offline = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
     this.failWaiting(this.offline);
     this.flusher.abandon();
+    this.deleted.forget();
     for (const segment of this.opened?.segments.all ?? []) segment.close();
   }
 
@@ -214,10 +208,17 @@ export class PartitionLog extends LogReading {
   }
 
   /** The segment that the next batch goes to; a new one when the active one is full. */
-  private segmentFor({ segments, producers }: OpenedLog, batchBytes: number, lastOffset: number): Segment {
+  private segmentFor(opened: OpenedLog, { batchBytes, maxTimestamp }: ValidBatch, lastOffset: number): Segment {
+    const { config, nextPosition } = this;
+    const { active } = opened.segments;
+    if (nextPosition === 0) return active;
+    const fits = active.hasRoomFor(nextPosition + batchBytes, lastOffset, config);
+    return fits && !active.isTooOldFor(maxTimestamp, this.context.clock.now(), config) ? active : this.roll(opened);
+  }
+
+  protected roll({ segments, producers }: OpenedLog): Segment {
     const { active } = segments;
-    if (this.nextPosition === 0 || active.hasRoomFor(this.nextPosition + batchBytes, lastOffset, this.config)) return active;
-    const segment = new Segment(this.context.cache, this.folder, this.nextOffset, null);
+    const segment = this.newSegment(this.nextOffset);
     segments.all.push(segment);
     this.flusher.rolled(active);
     producers.snapshot(this.nextOffset, segments);
@@ -278,12 +279,13 @@ export class PartitionLog extends LogReading {
     this.truncations++;
     const target = Math.max(offset, 0);
     if (target <= this.startOffset) {
-      segments.replaceAll(new Segment(this.context.cache, this.folder, target, null));
+      segments.replaceAll(this.newSegment(target));
       this.startOffset = target;
       this.endOffset = target;
       producers.reset();
     } else {
       this.endOffset = segments.truncateTo(target);
+      this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off
       try {
         producers.reload(segments, this.startOffset, this.endOffset);
       } catch (error) {
@@ -310,13 +312,15 @@ export class PartitionLog extends LogReading {
       const { folder, hasFolder: exists } = this;
       const { indexIntervalBytes, compacted: mayHaveGaps } = this.config;
       const { cache, clock, logger } = this.context;
+      const nowMs = clock.now();
       const producers = new ProducerState(clock, this.context.producers, this.name);
       const known = { folder, exists, logStartOffset, unclean, recoveryPoint };
-      const opened = openSegments(cache, { ...known, indexIntervalBytes, mayHaveGaps, producers, logger, persistEpochs });
+      const opened = openSegments(cache, { ...known, indexIntervalBytes, mayHaveGaps, producers, logger, nowMs, persistEpochs });
       const { segments, nextOffset, cutBytes, droppedSegments } = opened;
       if (cutBytes > 0)
         this.context.logger.warn({ log: this.name, cutBytes, droppedSegments, endOffset: nextOffset }, 'damaged end of the log cut off');
       this.startOffset = Math.min(Math.max(logStartOffset, segments.all[0]!.baseOffset), nextOffset);
+      opened.epochs.truncateStart(this.startOffset);
       this.endOffset = nextOffset;
       this.nextOffset = nextOffset;
       this.nextPosition = segments.active.size;
@@ -328,6 +332,10 @@ export class PartitionLog extends LogReading {
     } catch (error) {
       throw this.goOffline(error);
     }
+  }
+
+  private newSegment(baseOffset: number): Segment {
+    return new Segment(this.context.cache, this.folder, baseOffset, null, this.context.clock.now());
   }
 
   private createFolder({ epochs }: OpenedLog): void {

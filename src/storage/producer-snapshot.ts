@@ -110,6 +110,11 @@ export class ProducerSnapshots {
     this.files.syncDirectory(this.folder);
   }
 
+  /** Removes those of segments that are gone. */
+  removeBefore(offset: number): void {
+    this.remove((each) => each < offset);
+  }
+
   /** Keeps what opening and truncating may need: those where segments begin, and the last two. */
   prune(segmentOffsets: readonly number[]): void {
     const kept = new Set([...segmentOffsets, ...this.offsets.slice(-2)]);

@@ -57,6 +57,13 @@ export class SegmentList {
     while (this.all.length > 1 && this.active.baseOffset >= offset && this.active.size === 0) this.all.pop()!.remove();
   }
 
+  /** The oldest segment leaves; another one must be left. Its files are kept, as `.deleted`, until somebody removes them. */
+  dropOldest(): Segment {
+    const [oldest] = this.all;
+    oldest!.doom();
+    return this.all.shift()!;
+  }
+
   /** Cuts at the start of the batch that contains `offset`, and makes it durable; returns where the log now ends. */
   truncateTo(offset: number): number {
     while (this.all.length > 1 && this.active.baseOffset >= offset) this.all.pop()!.remove();

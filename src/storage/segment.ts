@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
@@ -13,6 +14,8 @@ const MAX_HINTS = 32;
 
 /** A relative offset in an index has 31 bits. */
 const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
+
+const JITTER_STEPS = 2 ** 31;
 
 /** What the indexes need to know of a batch. */
 export interface WrittenBatch {
@@ -33,15 +36,23 @@ export class Segment {
   readonly times: TimeIndex;
   /** Bytes of whole, finished batches in the .log. */
   size: number;
+  /** When this run created or opened it: what counts for a segment without timestamps. */
+  readonly createdMs: number;
+  private doomed = false;
+  /** The share of segment.jitter.ms that is this segment's, of 2^31; undefined: not needed yet. */
+  private jitter: number | undefined;
+  /** Highest timestamp of the first batch; undefined: not looked up yet. */
+  private firstTimestamp: number | undefined;
   private highestTimestamp: number | undefined;
   private offsetOfHighestTimestamp = -1;
   private bytesSinceIndexEntry = 0;
   private readonly hints = new Map<number, number>();
 
   /** @param size of the .log; null for a segment that has no files yet */
-  constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null) {
+  constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number) {
     const file = (suffix: string) => cache.file(join(folder, segmentFile(baseOffset, suffix)));
     this.baseOffset = baseOffset;
+    this.createdMs = nowMs;
     this.log = file('log');
     this.offsets = new OffsetIndex(file('index'), baseOffset, size === null);
     this.times = new TimeIndex(file('timeindex'), baseOffset, size === null);
@@ -66,10 +77,7 @@ export class Segment {
   /** Takes note of a batch whose write is finished. Batches come in order. */
   written(batch: WrittenBatch, indexIntervalBytes: number): void {
     this.size = batch.position + batch.batchBytes;
-    if (batch.maxTimestamp > this.maxTimestamp) {
-      this.highestTimestamp = batch.maxTimestamp;
-      this.offsetOfHighestTimestamp = batch.lastOffset;
-    }
+    this.noteTimestamp(batch);
     if (this.bytesSinceIndexEntry > indexIntervalBytes) {
       this.offsets.append(batch.lastOffset, batch.position);
       this.times.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp);
@@ -82,6 +90,30 @@ export class Segment {
   hasRoomFor(sizeBytes: number, lastOffset: number, { segmentBytes, segmentIndexBytes }: LogConfig): boolean {
     const indexFull = this.offsets.file.sizeBytes + 8 > segmentIndexBytes || this.times.file.sizeBytes + 24 > segmentIndexBytes;
     return sizeBytes <= segmentBytes && lastOffset - this.baseOffset <= MAX_RELATIVE_OFFSET && !indexFull;
+  }
+
+  /** Its first batch is about to be written. */
+  begin(timestamp: number): void {
+    this.firstTimestamp = timestamp;
+  }
+
+  /** Whether a batch is too late for it: segment.ms counts from the first batch, by timestamps of records. */
+  isTooOldFor(maxTimestamp: number, nowMs: number, { segmentMs, segmentJitterMs }: LogConfig): boolean {
+    this.firstTimestamp ??= this.size > 0 ? this.firstBatchTimestamp() : -1;
+    const agedMs = this.firstTimestamp >= 0 ? maxTimestamp - this.firstTimestamp : nowMs - this.createdMs;
+    if (segmentJitterMs <= 0) return agedMs > segmentMs;
+    this.jitter ??= randomInt(JITTER_STEPS);
+    return agedMs > segmentMs - Math.floor((this.jitter / JITTER_STEPS) * Math.min(segmentJitterMs, segmentMs));
+  }
+
+  /** It leaves the log: its files go on as `.deleted`, for those who still read them. */
+  doom(): void {
+    for (const file of [this.offsets.file, this.times.file, this.log]) if (!file.path.endsWith(DELETED)) file.rename(file.path + DELETED);
+    this.doomed = true;
+  }
+  /** Nothing of it needs to be written any more. */
+  get isDoomed(): boolean {
+    return this.doomed;
   }
 
   /** Position of the batch that contains `offset`, or of the first behind it; `size` when there is none. */
@@ -102,6 +134,15 @@ export class Segment {
     this.hints.set(offset, position);
   }
 
+  private firstBatchTimestamp(): number {
+    let maxTimestamp = -1;
+    scanHeaders(this.log.handle(), 0, this.size, (header) => {
+      maxTimestamp = header.maxTimestamp;
+      return true;
+    });
+    return maxTimestamp;
+  }
+
   /** The whole batch at `position`, read at once; for lookups, not for fetches. */
   batchAt(position: number): BatchView {
     const handle = this.log.handle();
@@ -114,11 +155,14 @@ export class Segment {
     return new BatchView(bytes);
   }
 
-  /** Offset behind the last batch, found behind the last index entry. @throws Error when what lies there is no batch */
+  /**
+   * Offset behind the last batch, found behind the last index entry; takes note of the timestamps there, which the time index lacks after an
+   * unclean end. @throws Error when what lies there is no batch */
   readNextOffset(): number {
     let next = this.baseOffset;
     scanHeaders(this.log.handle(), this.offsets.lastPosition(), this.size, (header) => {
       next = header.nextOffset;
+      this.noteTimestamp(header);
       return false;
     });
     return next;
@@ -137,12 +181,15 @@ export class Segment {
     this.highestTimestamp = last?.timestamp ?? -1;
     this.offsetOfHighestTimestamp = last?.offset ?? -1;
     scanHeaders(this.log.handle(), this.offsets.lastPosition(), position, (header) => {
-      if (header.maxTimestamp > this.highestTimestamp!) {
-        this.highestTimestamp = header.maxTimestamp;
-        this.offsetOfHighestTimestamp = header.lastOffset;
-      }
+      this.noteTimestamp(header);
       return false;
     });
+  }
+
+  private noteTimestamp({ maxTimestamp, lastOffset }: Pick<WrittenBatch, 'maxTimestamp' | 'lastOffset'>): void {
+    if (maxTimestamp <= this.maxTimestamp) return;
+    this.highestTimestamp = maxTimestamp;
+    this.offsetOfHighestTimestamp = lastOffset;
   }
 
   /** Forgets the indexes, to build them anew by `written`. */
@@ -164,11 +211,10 @@ export class Segment {
 
   /** Makes log and indexes durable. */
   flush(done: Done): void {
-    const files = [
-      (next: Done) => this.log.handle().sync(next),
-      (next: Done) => this.offsets.file.sync(next),
-      (next: Done) => this.times.file.sync(next),
-    ];
+    const files = [this.log, this.offsets.file, this.times.file].map((file) => (next: Done) => {
+      if (this.doomed) next(null);
+      else file.sync(next);
+    });
     inTurn(files, done);
   }
   flushSync(): void {
@@ -189,6 +235,9 @@ export class Segment {
     this.times.file.remove();
   }
 }
+
+/** What Kafka adds to the names of a segment's files before it removes them. */
+export const DELETED = '.deleted';
 
 /** Kafka's file name of a segment's part. */
 export function segmentFile(baseOffset: number, suffix: string): string {

@@ -17,7 +17,6 @@ const NOT_DECLARED = {
   ConsumerGroupDescribe: 6,
   ConsumerGroupHeartbeat: 8,
   DeleteGroups: 6,
-  DeleteRecords: 4,
   DescribeClientQuotas: 2,
   DescribeGroups: 14,
   DescribeQuorum: 2,

@@ -16,6 +16,8 @@ export const CLUSTER_ID = 'BBBBBBBBBBBBBBBBBBBBBB';
 export const testConfig = (changes: Partial<LogConfig> = {}): LogConfig => ({
   ...DEFAULT_LOG_CONFIG,
   timestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
+  segmentMs: Number.MAX_SAFE_INTEGER,
+  retentionMs: -1,
   ...changes,
 });
 

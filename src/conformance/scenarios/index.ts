@@ -3,6 +3,7 @@ import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from 
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
+import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { fetchScenarios } from './fetch.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -31,6 +32,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...apiVersionsScenarios,
   ...createTopicsScenarios,
   ...deleteTopicsScenarios,
+  ...deleteRecordsScenarios,
+  ...deletedRecordsScenarios,
   ...initProducerIdScenarios,
   ...offsetForLeaderEpochScenarios,
   ...describeAclsScenarios,

@@ -4,6 +4,7 @@ import { CreateAcls } from './create-acls.ts';
 import { CreatePartitions } from './create-partitions.ts';
 import { CreateTopics } from './create-topics.ts';
 import { DeleteAcls } from './delete-acls.ts';
+import { DeleteRecords } from './delete-records.ts';
 import { DeleteTopics } from './delete-topics.ts';
 import { DescribeAcls } from './describe-acls.ts';
 import { DescribeCluster } from './describe-cluster.ts';
@@ -34,6 +35,7 @@ export {
   CreatePartitions,
   CreateTopics,
   DeleteAcls,
+  DeleteRecords,
   DeleteTopics,
   DescribeAcls,
   DescribeCluster,
@@ -74,6 +76,7 @@ export const APIS = [
   ApiVersions,
   CreateTopics,
   DeleteTopics,
+  DeleteRecords,
   InitProducerId,
   OffsetForLeaderEpoch,
   DescribeAcls,

@@ -1,0 +1,88 @@
+import type { DeletedSegments } from './deleted-segments.ts';
+import type { Flusher } from './flusher.ts';
+import type { LogConfig } from './log-config.ts';
+import { outOfRange } from './log-errors.ts';
+import { LogReading } from './log-reading.ts';
+import type { OpenedLog } from './open-log.ts';
+import { syncFolder } from './partition-folder.ts';
+import { countDeletable } from './retention.ts';
+import type { Segment } from './segment.ts';
+
+/** How a log loses its beginning. */
+export abstract class LogTrimming extends LogReading {
+  abstract readonly folder: string;
+  protected abstract readonly config: LogConfig;
+  protected abstract readonly flusher: Flusher;
+  protected abstract readonly deleted: DeletedSegments;
+  protected hasFolder = false;
+  protected startOffset = 0;
+  protected endOffset = 0;
+  /** Behind all that is queued. */
+  protected nextOffset = 0;
+
+  get logStartOffset(): number {
+    this.open();
+    return this.startOffset;
+  }
+  get logEndOffset(): number {
+    this.open();
+    return this.endOffset;
+  }
+
+  /** Begins a segment at `nextOffset`. */
+  protected abstract roll(opened: OpenedLog): Segment;
+
+  /** What clients may ask to be deleted: cleanup.policy is not compact alone. */
+  get mayDeleteRecords(): boolean {
+    return this.config.deletes || !this.config.compacted;
+  }
+
+  /**
+   * Records before `offset` are there no more; the segments that only held such go when retention is next applied.
+   * @throws KafkaError OFFSET_OUT_OF_RANGE beyond the end of the log, or negative
+   */
+  deleteRecordsBefore(offset: number): void {
+    const opened = this.open();
+    if (offset < 0 || offset > this.endOffset) throw outOfRange(this.name, offset, this.startOffset, this.endOffset);
+    this.beginAt(opened, offset);
+  }
+
+  /**
+   * Deletes the segments that retention.ms, retention.bytes and the log start say; returns how many. Their files are renamed at once, and
+   * removed after file.delete.delay.ms. The active segment is deleted too when it has expired: the log then goes on in a new one.
+   */
+  applyRetention(): number {
+    const opened = this.open();
+    const { startOffset, endOffset: committedTo, nextOffset } = this;
+    if (!this.hasFolder) return 0;
+    return this.storage(() => {
+      const state = { nowMs: this.context.clock.now(), startOffset, committedTo, nextOffset };
+      const count = countDeletable(opened.segments.all, this.config, state);
+      if (count > 0) this.deleteOldest(opened, count);
+      return count;
+    });
+  }
+
+  private deleteOldest(opened: OpenedLog, count: number): void {
+    const { segments, producers } = opened;
+    const { files } = this.context.cache;
+    if (count === segments.all.length) this.roll(opened);
+    segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
+    syncFolder(files, this.folder);
+    this.truncations++;
+    for (let i = 0; i < count; i++) {
+      this.deleted.add(segments.dropOldest(), this.config.fileDeleteDelayMs);
+      const { baseOffset } = segments.all[0]!;
+      this.flusher.trimmed(baseOffset);
+      this.beginAt(opened, baseOffset);
+      files.syncDirectory(this.folder); // one by one: were an older one back after a power failure, and this one not, there would be a hole
+    }
+    producers.trimmed(segments.all[0]!.baseOffset);
+  }
+
+  private beginAt({ epochs }: OpenedLog, offset: number): void {
+    if (offset <= this.startOffset) return;
+    this.startOffset = offset;
+    epochs.truncateStart(offset);
+  }
+}
