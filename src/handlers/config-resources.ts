@@ -2,6 +2,7 @@ import type { BrokerConfig, ConfigScope } from '../config.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import type { ConfigResource } from '../metadata/keys.ts';
 import { checkTopicName } from '../metadata/topic-rules.ts';
+import { repeated } from './each-once.ts';
 import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
 
@@ -37,13 +38,12 @@ export async function alterResources(
   needs: Needs<'topicAdmin' | 'config' | 'nodeId' | 'clock'>,
 ): Promise<AlterationResult[]> {
   const results: AlterationResult[] = [];
-  const counts = new Map<string, number>();
   const keyOf = (each: Alteration) => `${each.resourceType}/${each.resourceName}`;
-  for (const each of alterations) counts.set(keyOf(each), (counts.get(keyOf(each)) ?? 0) + 1);
+  const twice = repeated(alterations.map(keyOf));
   await inSlices(needs.clock, alterations, async (alteration) => {
     const { resourceType, resourceName, change } = alteration;
     try {
-      if (counts.get(keyOf(alteration)) !== 1) throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
+      if (twice.has(keyOf(alteration))) throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
       const { resource, scope } = resourceOf(alteration, needs.nodeId);
       await needs.topicAdmin.alterConfigs(resource, (current) => change(current, scope, needs.config()), validateOnly);
       results.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });
@@ -63,8 +63,10 @@ export function refusedAlteration(
 }
 
 function resourceOf({ resourceType, resourceName: name }: Alteration, nodeId: number): { resource: ConfigResource; scope: ConfigScope } {
-  if (resourceType === RESOURCE_TYPE.topic) checkTopicName(name);
-  if (resourceType === RESOURCE_TYPE.topic) return { resource: { type: 'topic', name }, scope: 'topic' };
+  if (resourceType === RESOURCE_TYPE.topic) {
+    checkTopicName(name);
+    return { resource: { type: 'topic', name }, scope: 'topic' };
+  }
   if (resourceType !== RESOURCE_TYPE.broker) {
     throw new KafkaError('INVALID_REQUEST', `Configs of resource type ${resourceType} are not implemented.`);
   }

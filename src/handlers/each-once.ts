@@ -1,6 +1,6 @@
 /**
- * What an admin request names, each once, in the order of the request. Kafka carries out nothing that a request names twice, and answers it
- * once, with INVALID_REQUEST.
+ * What a request names, each once, in the order of the request. Most admin requests carry out nothing that they name twice, and answer it once,
+ * with INVALID_REQUEST, as Kafka does.
  */
 export function eachOnce<T>(items: readonly T[], keyOf: (item: T) => string): { item: T; duplicated: boolean }[] {
   const found = new Map<string, { item: T; duplicated: boolean }>();
@@ -10,4 +10,12 @@ export function eachOnce<T>(items: readonly T[], keyOf: (item: T) => string): { 
     else found.set(keyOf(item), { item, duplicated: false });
   }
   return [...found.values()];
+}
+
+/** The keys that occur more than once. */
+export function repeated(keys: Iterable<string>): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const key of keys) (seen.has(key) ? twice : seen).add(key);
+  return twice;
 }

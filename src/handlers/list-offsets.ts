@@ -3,6 +3,7 @@ import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { ListOffsets } from '../protocol/messages/list-offsets.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
+import { repeated } from './each-once.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
 
@@ -62,7 +63,7 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
   };
   return {
     handle: (request, { version }) => {
-      const duplicates = version === 0 ? NO_DUPLICATES : duplicated(request);
+      const duplicates = version === 0 ? NO_DUPLICATES : repeated(request.topics.flatMap(keysOf));
       const told = new Set<string>();
       return {
         topics: request.topics.map(({ name, partitions }) => ({
@@ -115,15 +116,6 @@ function offsetsBefore(partition: Partition, timestamp: number, max: number, now
   return from < 0 ? [] : offsets.slice(from, from + Math.max(max, 0)).map(({ offset }) => offset);
 }
 
-function duplicated(request: RequestOf<typeof ListOffsets>): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const { name, partitions } of request.topics) {
-    for (const { partitionIndex } of partitions) {
-      const key = `${name}/${partitionIndex}`;
-      if (seen.has(key)) twice.add(key);
-      seen.add(key);
-    }
-  }
-  return twice;
+function keysOf({ name, partitions }: RequestOf<typeof ListOffsets>['topics'][number]): string[] {
+  return partitions.map(({ partitionIndex }) => `${name}/${partitionIndex}`);
 }

@@ -6,6 +6,7 @@ import { isValidTopicName } from '../metadata/topic-rules.ts';
 import { Metadata } from '../protocol/messages/metadata.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
+import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import { CLUSTER_OPERATIONS, NO_OPERATIONS, TOPIC_OPERATIONS } from './operations.ts';
@@ -83,7 +84,9 @@ export const metadata = handler(
         if (ids && context.version < FIRST_BY_ID)
           throw new KafkaError('INVALID_REQUEST', `Topic IDs are not supported in Metadata v${context.version}.`);
         // KIP-516: a request that names one topic by id names them all so; names beside it are passed over.
-        const wantedTopics = onceEach(ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics);
+        const named = ids ? topics.filter(({ name, topicId }) => name === null || topicId !== ZERO_UUID) : topics;
+        // As Kafka: a topic named twice is answered once, or a small request could ask for a reply without end.
+        const wantedTopics = eachOnce(named, ({ name, topicId }) => `${name}/${topicId}`).map(({ item }) => item);
         const replies: TopicReply[] = [];
         const answer = (wanted: Wanted): void | Promise<void> => {
           const reply = replyTo(wanted, request);
@@ -104,16 +107,6 @@ export const metadata = handler(
     };
   },
 );
-
-/** As Kafka: a topic named twice is answered once, or a small request could ask for a reply without end. */
-function onceEach<T extends { name: string | null; topicId: string }>(topics: readonly T[]): T[] {
-  const byName = new Map<string, T>();
-  for (const topic of topics) {
-    const key = `${topic.name}/${topic.topicId}`;
-    if (!byName.has(key)) byName.set(key, topic);
-  }
-  return [...byName.values()];
-}
 
 function topicReply({ name, topicId, partitions }: TopicImage, request: Request): TopicReply {
   return {

@@ -14,7 +14,6 @@ export const PRODUCER_IDS_KEY = '/pid/next';
 
 export const topicKey = (name: string) => `/t/${name}`;
 export const partitionKey = (topicId: string, partition: number) => `/p/${topicId}/${partition}`;
-export const partitionsPrefix = (topicId: string) => `/p/${topicId}/`;
 /** Under the broker's lease. The revision of this key is the broker epoch. */
 export const liveBrokerKey = (id: number) => `/b/live/${id}`;
 /** Never expires. Its revision is the epoch of the broker's last registration: both keys are written together. */

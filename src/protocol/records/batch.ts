@@ -12,8 +12,6 @@ import { crc32c } from './crc.ts';
 export const BATCH_HEADER_BYTES = 61;
 /** baseOffset and length, which the length field does not count. */
 export const BATCH_OVERHEAD_BYTES = 12;
-/** Enough of a header to step from batch to batch and know its offsets. */
-export const BATCH_OFFSETS_BYTES = 27;
 
 const LENGTH_AT = 8;
 const LEADER_EPOCH_AT = 12;

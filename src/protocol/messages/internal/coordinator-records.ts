@@ -38,19 +38,11 @@ export function offsetRecord(key: OffsetKey, value: Encodable<typeof OffsetCommi
   return { key: encode(OFFSET_KEY, OffsetCommitKey, 0, key), value: encode(version, OffsetCommitValue, version, value) };
 }
 
-export function offsetTombstone(key: OffsetKey): CoordinatorRecord {
-  return { key: encode(OFFSET_KEY, OffsetCommitKey, 0, key), value: null };
-}
-
 export function groupRecord(groupId: string, value: Encodable<typeof GroupMetadataValue.fields>): CoordinatorRecord {
   return {
     key: encode(GROUP_KEY, GroupMetadataKey, 0, { group: groupId }),
     value: encode(GROUP_VERSION, GroupMetadataValue, GROUP_VERSION, value),
   };
-}
-
-export function groupTombstone(groupId: string): CoordinatorRecord {
-  return { key: encode(GROUP_KEY, GroupMetadataKey, 0, { group: groupId }), value: null };
 }
 
 /** @throws DecodeError */
