@@ -23,6 +23,16 @@ export function parseBootstrapServers(text: string): Address[] {
 
 export const addressOf = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
+/** None of the bootstrap servers is a broker that answers. */
+export class NoBrokerError extends CliError {
+  /** Each address with the reason. */
+  readonly where: string;
+  constructor(where: string) {
+    super(`no broker answers at ${where}; start one with "minikafka start", or give the address with --bootstrap-server`);
+    this.where = where;
+  }
+}
+
 /** A connection to one broker that speaks each API at the highest version that both sides know. */
 export class BootstrapConnection {
   private readonly connection: Connection;
@@ -30,30 +40,35 @@ export class BootstrapConnection {
 
   /**
    * Tries one address after the other.
-   * @throws CliError that says why each of them failed
+   * @param deadlineMs of the clock's monotonic time, when to give up; default: when each had its time
+   * @throws NoBrokerError that says why each of them failed
    */
-  static async open(servers: readonly Address[], transport: Transport, clock: Clock): Promise<BootstrapConnection> {
+  static async open(
+    servers: readonly Address[],
+    transport: Transport,
+    clock: Clock,
+    deadlineMs = Number.POSITIVE_INFINITY,
+  ): Promise<BootstrapConnection> {
     const failures: string[] = [];
     for (const address of servers) {
       try {
-        return await BootstrapConnection.openOne(address, transport, clock);
+        return await BootstrapConnection.openOne(address, transport, clock, deadlineMs);
       } catch (error) {
         failures.push(`${addressOf(address)} (${reasonOf(error)})`);
       }
     }
-    throw new CliError(
-      `no broker answers at ${failures.join(', ')}; start one with "minikafka start", or give the address with --bootstrap-server`,
-    );
+    throw new NoBrokerError(failures.join(', '));
   }
 
-  private static async openOne(address: Address, transport: Transport, clock: Clock): Promise<BootstrapConnection> {
+  private static async openOne(address: Address, transport: Transport, clock: Clock, deadlineMs: number): Promise<BootstrapConnection> {
+    const within = (ms: number) => Math.max(1, Math.min(ms, deadlineMs - clock.monotonicMs()));
     const connection = await Connection.open(transport, clock, address, {
       clientId: 'minikafka-cli',
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      connectTimeoutMs: within(CONNECT_TIMEOUT_MS),
     });
     try {
       // Version 0 is the one that every broker understands (KIP-35).
-      const { errorCode, apiKeys } = await connection.request(ApiVersions, 0, {}, VERSIONS_TIMEOUT_MS);
+      const { errorCode, apiKeys } = await connection.request(ApiVersions, 0, {}, within(VERSIONS_TIMEOUT_MS));
       if (errorCode !== 0) throw new Error(`ApiVersions answers error ${errorCode}`);
       return new BootstrapConnection(connection, new Map(apiKeys.map((each) => [each.apiKey, each])));
     } catch (error) {
@@ -79,8 +94,8 @@ export class BootstrapConnection {
     throw new CliError(`the broker at ${addressOf(this.address)} has no version of ${api.name} that minikafka speaks`);
   }
 
-  request<Req extends Fields, Res extends Fields>(api: Api<Req, Res>, body: Encodable<Req>): Promise<Decoded<Res>> {
-    return this.connection.request(api, this.version(api), body);
+  request<Req extends Fields, Res extends Fields>(api: Api<Req, Res>, body: Encodable<Req>, timeoutMs?: number): Promise<Decoded<Res>> {
+    return this.connection.request(api, this.version(api), body, timeoutMs);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Context } from '../output.ts';
-import type { ClientFlags, CreateFlags, DeleteFlags, Surroundings } from '../topic-commands.ts';
+import type { ClientFlags, CreateFlags, DeleteFlags } from '../topic-commands.ts';
+import { examples, parseCount, surroundings, withClientOptions } from './client-options.ts';
 import { collect } from './collect.ts';
 
 const MAX_PARTITIONS = 2 ** 31 - 1; // int32 on the wire
@@ -50,28 +51,5 @@ export function addTopics(program: Command, context: Context): void {
     .action(async (name: string, flags: DeleteFlags) => (await commands()).remove(name, flags, await surroundings(context)));
 }
 
-function withClientOptions(command: Command): Command {
-  return command
-    .option('--bootstrap-server <host:port,..>', 'the broker; of several the first that answers', 'localhost:9092')
-    .option('--json', 'write JSON');
-}
-
-function examples(...lines: string[]): string {
-  return ['', 'Examples:', ...lines.map((line) => `  minikafka ${line}`)].join('\n');
-}
-
-function parseCount(max: number): (text: string) => number {
-  return (text) => {
-    const count = /^\d{1,10}$/.test(text) ? Number(text) : 0;
-    if (count >= 1 && count <= max) return count;
-    throw new InvalidArgumentError(`Write a number from 1 to ${max}.`);
-  };
-}
-
 // Loaded when a command runs: help and errors need none of it.
 const commands = () => import('../topic-commands.ts');
-
-async function surroundings({ out }: Context): Promise<Surroundings> {
-  const [{ tcpTransport }, { realClock }] = await Promise.all([import('../../core/tcp-transport.ts'), import('../../core/clock.ts')]);
-  return { out, transport: tcpTransport, clock: realClock };
-}
