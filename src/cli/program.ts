@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
+import { addConfigs } from './commands/configs.ts';
 import { addStart } from './commands/start.ts';
 import { addTopics } from './commands/topics.ts';
+import { addWait } from './commands/wait.ts';
 import { CliError, messageOf } from './errors.ts';
 import { bold, type Context, red } from './output.ts';
 import { version } from './version.ts';
@@ -50,6 +52,8 @@ function createProgram(context: Context): Command {
     });
   addStart(program, context);
   addTopics(program, context);
+  addConfigs(program, context);
+  addWait(program, context);
   return program;
 }
 

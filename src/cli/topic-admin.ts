@@ -1,6 +1,6 @@
 import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
-import { CreateTopics, DeleteTopics, DescribeConfigs, Metadata } from '../protocol/messages/index.ts';
+import { CreatePartitions, CreateTopics, DeleteTopics, DescribeConfigs, Metadata } from '../protocol/messages/index.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
 import type { BootstrapConnection } from './bootstrap.ts';
 
@@ -122,4 +122,19 @@ export async function deleteTopic(broker: BootstrapConnection, name: string): Pr
   const deleted = responses[0];
   if (!deleted) throw new KafkaError('UNKNOWN_SERVER_ERROR', 'the broker says nothing about the topic');
   if (deleted.errorCode !== 0) throw new KafkaError(errorNameOf(deleted.errorCode), deleted.errorMessage ?? undefined);
+}
+
+/**
+ * Adds partitions to a topic, until it has `count`.
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS (it has as many already, or more), ...
+ */
+export async function createPartitions(broker: BootstrapConnection, name: string, count: number, validateOnly: boolean): Promise<void> {
+  const { results } = await broker.request(CreatePartitions, {
+    topics: [{ name, count, assignments: null }],
+    timeoutMs: TIMEOUT_MS,
+    validateOnly,
+  });
+  const [result] = results;
+  if (!result) throw new KafkaError('UNKNOWN_SERVER_ERROR', 'the broker says nothing about the topic');
+  if (result.errorCode !== 0) throw new KafkaError(errorNameOf(result.errorCode), result.errorMessage ?? undefined);
 }

@@ -12,14 +12,14 @@ const FORM = 'write name:partitions, or name:partitions:config=value,config=valu
 const NEXT_CONFIG = /,(?=\s*[A-Za-z][\w.-]*=)/;
 const MAX_PARTITIONS = 2 ** 31 - 1; // an int32 on the wire
 /** Kafka's rule for topic names, which may not be . or .. either. */
-const NAME = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
+export const TOPIC_NAME = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
 
 /** @throws CliError (usage) that says how it is written */
 export function parseTopicSpec(text: string): TopicSpec {
   // A value may hold colons (throttled replicas do), a name and a number cannot.
   const [, name, count, configs] = /^([^:]*):([^:]*)(?::(.*))?$/s.exec(text) ?? [];
   if (!name || count === undefined) throw usageError(`--topic ${text}: ${FORM}`);
-  if (!NAME.test(name)) {
+  if (!TOPIC_NAME.test(name)) {
     throw usageError(`--topic ${text}: "${name}" is no topic name; use up to 249 letters, digits, dots, underscores and hyphens`);
   }
   const partitions = /^\d+$/.test(count.trim()) ? Number(count) : 0;

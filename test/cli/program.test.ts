@@ -2,7 +2,19 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runCaptured } from './captured.ts';
 
-const COMMANDS = ['start', 'topics', 'topics create', 'topics list', 'topics describe', 'topics delete'];
+const COMMANDS = [
+  'start',
+  'topics',
+  'topics create',
+  'topics list',
+  'topics describe',
+  'topics alter',
+  'topics delete',
+  'configs',
+  'configs describe',
+  'configs alter',
+  'wait',
+];
 
 test('--version is the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../output.ts';
+import type { AlterTopicFlags } from '../topic-alter.ts';
 import type { ClientFlags, CreateFlags, DeleteFlags } from '../topic-commands.ts';
 import { examples, parseCount, surroundings, withClientOptions } from './client-options.ts';
 import { collect } from './collect.ts';
@@ -10,8 +11,8 @@ const MAX_REPLICATION_FACTOR = 2 ** 15 - 1; // int16 on the wire
 export function addTopics(program: Command, context: Context): void {
   const topics = program
     .command('topics')
-    .summary('create, list, describe and delete topics')
-    .description('Create, list, describe and delete topics of a running broker: minikafka, or Apache Kafka.')
+    .summary('create, list, describe, alter and delete topics')
+    .description('Create, list, describe, alter and delete topics of a running broker: minikafka, or Apache Kafka.')
     .addHelpText('after', examples('topics create test --partitions 2', 'topics list', 'topics describe test', 'topics delete test'));
 
   withClientOptions(topics.command('create').argument('<name>', 'name of the topic'))
@@ -23,7 +24,7 @@ export function addTopics(program: Command, context: Context): void {
       "replicas of each partition (default: the broker's default.replication.factor)",
       parseCount(MAX_REPLICATION_FACTOR),
     )
-    .option('--config <key=value>', 'one setting of the topic (repeatable)', collect)
+    .option('--config <key=value>', 'one setting of the topic (repeatable); a value may hold commas', collect)
     .option('--if-not-exists', 'leave a topic that exists as it is')
     .addHelpText(
       'after',
@@ -42,6 +43,26 @@ export function addTopics(program: Command, context: Context): void {
     .description('Show partitions, leaders, replicas and settings. In a pipe: a line for each partition, parted by tabs.')
     .addHelpText('after', examples('topics describe', 'topics describe test --json'))
     .action(async (name: string | undefined, flags: ClientFlags) => (await commands()).describe(name, flags, await surroundings(context)));
+
+  withClientOptions(topics.command('alter').argument('<name>', 'name of the topic'))
+    .summary('add partitions, set and delete configs')
+    .description('Add partitions, set configs, and delete them, which brings back the default. It is all done, or nothing.')
+    .option('--partitions <number>', 'how many there are to be in all; there is no way back', parseCount(MAX_PARTITIONS))
+    .option('--config <key=value>', 'set one config (repeatable); a value may hold commas', collect)
+    .option('--delete-config <key>', 'delete one config (repeatable)', collect)
+    .option('--validate-only', 'have the broker check it, and change nothing')
+    .option('--dry-run', 'the same as --validate-only')
+    .addHelpText(
+      'after',
+      examples(
+        'topics alter test --partitions 6',
+        'topics alter test --config cleanup.policy=compact,delete --config retention.ms=60000',
+        'topics alter test --delete-config retention.ms --dry-run',
+      ),
+    )
+    .action(async (name: string, flags: AlterTopicFlags) =>
+      (await import('../topic-alter.ts')).alter(name, flags, await surroundings(context)),
+    );
 
   withClientOptions(topics.command('delete').argument('<name>', 'name of the topic'))
     .summary('delete a topic and its records')
