@@ -1,27 +1,40 @@
 import { pino } from 'pino';
-import type { Logger } from '../core/logger.ts';
+import { jsonLogger } from '../core/json-logger.ts';
+import type { Logger, LogLevel } from '../core/logger.ts';
 import type { Output } from './output.ts';
 
 const STDOUT = 1;
 /** Fields that repeat what the sentence says: for programs that read the log, not for people. */
-const NOT_FOR_PEOPLE = 'pid,hostname,version,listeners,dataDirectory,nodeId,keys';
+const NOT_FOR_PEOPLE = 'pid,hostname,version,listeners,dataDirectory,nodeId,keys,client,listener';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogFormat = 'pretty' | 'json';
+
+export interface LogOptions {
+  /** Default: info. */
+  readonly level?: LogLevel | undefined;
+  /** Default: pretty on a terminal, json in a pipe. */
+  readonly format?: LogFormat | undefined;
+}
 
 /**
- * The log of a broker process, on standard output: sentences on a terminal, one JSON object a line in a pipe. Writes are synchronous, so that
- * the last words of a dying process are not lost; nothing on a hot path logs.
+ * The log of a broker process, on standard output: sentences for people, or one JSON object a line. Writes are synchronous, so that the last words
+ * of a dying process are not lost; nothing on a hot path logs.
  */
-export async function createLogger(out: Pick<Output, 'isTerminal' | 'hasColors'>, level: LogLevel = 'info'): Promise<Logger> {
-  if (!out.isTerminal) {
-    const options = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
-    const logger: Logger = pino(options, pino.destination({ dest: STDOUT, sync: true }));
+export async function createLogger(
+  out: Pick<Output, 'isTerminal' | 'hasColors'>,
+  { level = 'info', format = out.isTerminal ? 'pretty' : 'json' }: LogOptions = {},
+): Promise<Logger> {
+  const destination = pino.destination({ dest: STDOUT, sync: true });
+  // The terminal, or whoever read the pipe, is gone: no reason for a broker to end, and none to tell it to.
+  destination.on('error', () => {});
+  if (format === 'json') {
+    const logger: Logger = jsonLogger(level, destination);
     return logger;
   }
   const { default: pretty } = await import('pino-pretty'); // 50 ms, which a broker in a pipe does not pay
   const stream = pretty({
     colorize: out.hasColors,
-    destination: STDOUT,
+    destination,
     ignore: NOT_FOR_PEOPLE,
     singleLine: true,
     sync: true,

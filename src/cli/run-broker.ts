@@ -7,6 +7,7 @@ import { tcpTransport } from '../core/tcp-transport.ts';
 import type { Broker } from '../server.ts';
 import { earlyLogger } from './early-logger.ts';
 import { CliError } from './errors.ts';
+import type { LogOptions } from './logging.ts';
 import type { Context } from './output.ts';
 import { explainStartFailure } from './start-failure.ts';
 import { addressText, type StartPlan } from './start-plan.ts';
@@ -14,7 +15,7 @@ import { stopSignals } from './stop-signals.ts';
 import { version } from './version.ts';
 
 /** Runs a broker in this process until a signal stops it. @throws what main prints: one line that says what to do */
-export async function runBroker(plan: StartPlan, { out }: Pick<Context, 'out'>): Promise<void> {
+export async function runBroker(plan: StartPlan, log: LogOptions, { out }: Pick<Context, 'out'>): Promise<void> {
   const signals = stopSignals(process, realClock, () => process.exit(1));
   try {
     const logger = earlyLogger();
@@ -23,13 +24,14 @@ export async function runBroker(plan: StartPlan, { out }: Pick<Context, 'out'>):
     const dataDirectory = resolve(plan.config.dataDirectory);
     const broker = await startBroker(plan, dataDirectory, logger).finally(async () => {
       const { createLogger } = await import('./logging.ts');
-      logger.continueWith(await createLogger(out));
+      logger.continueWith(await createLogger(out, log));
     });
     try {
       await createTopics(broker, plan);
       sayStarted(broker, dataDirectory, logger);
       const signal = await signals.first;
       logger.info({}, `${signal}: stopping`);
+      if (signal === 'SIGHUP') dieOfHangUp();
     } finally {
       await broker.close();
     }
@@ -37,6 +39,14 @@ export async function runBroker(plan: StartPlan, { out }: Pick<Context, 'out'>):
   } finally {
     signals.dispose();
   }
+}
+
+/**
+ * Node aborts at its exit when its terminal is gone, since it cannot give back the terminal's modes. So the process dies, when all is done, of what
+ * it was sent.
+ */
+function dieOfHangUp(): void {
+  process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
 }
 
 async function startBroker({ config }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {

@@ -13,11 +13,12 @@ export interface StopSignals {
   dispose(): void;
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** SIGHUP: the terminal was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** npm passes a Ctrl-C on to its child, which the terminal has sent it to already: within this time it is the same press of a key. */
 const SAME_PRESS_MS = 250;
 
-/** Listens for Ctrl-C and SIGTERM. The first is a wish to stop; at a second the user has lost patience: `exitNow` is called. */
+/** Listens for Ctrl-C, SIGTERM and SIGHUP. The first is a wish to stop; at a second the user has lost patience: `exitNow` is called. */
 export function stopSignals(source: SignalSource, clock: Clock, exitNow: () => void): StopSignals {
   let firstAtMs: number | null = null;
   let resolve!: (signal: NodeJS.Signals) => void;

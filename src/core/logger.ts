@@ -1,3 +1,7 @@
+/** What is logged at least; `silent`: nothing. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** What the parts of a broker say to the person who runs it. pino's shape: fields first, then the sentence. */
 export interface Logger {
   debug(fields: object, message: string): void;

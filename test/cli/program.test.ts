@@ -68,6 +68,14 @@ test.each([
     ['start', '--host', 'a b'],
     `option '--host <host>' argument 'a b' is invalid. Write one name or address, as in localhost, 0.0.0.0 or ::1; see "minikafka start --help"`,
   ],
+  [
+    ['start', '--log-level', 'loud'],
+    `option '--log-level <level>' argument 'loud' is invalid. Allowed choices are debug, info, warn, error, silent; see "minikafka start --help"`,
+  ],
+  [
+    ['start', '--log-format', 'xml'],
+    `option '--log-format <format>' argument 'xml' is invalid. Allowed choices are pretty, json; see "minikafka start --help"`,
+  ],
   [['topics', 'create'], `missing required argument 'name'; see "minikafka topics create --help"`],
   [
     ['topics', 'create', 't', '--partitions', '0'],

@@ -65,12 +65,24 @@ test('help and version exit with 0, a failed command with 1, a wrong command lin
 test('a broker says in one line where it listens, where its data is and how to stop it; SIGTERM stops it cleanly', async () => {
   const broker = await started(['--topic', 'orders:2:cleanup.policy=compact,delete']);
   const line = JSON.parse(broker.output().split('\n')[0]!);
-  expect(line).toMatchObject({ level: 30, listeners: [broker.bootstrap], dataDirectory: broker.data });
+  expect(line).toMatchObject({ level: 'info', listeners: [broker.bootstrap], dataDirectory: broker.data });
   expect(line.msg).toMatch(/^minikafka \S+ listens on localhost:\d+, keeps its data in \S+, and stops with Ctrl-C$/);
   const described = await done('topics', 'describe', 'orders', '--json', '--bootstrap-server', broker.bootstrap);
   expect(JSON.parse(described.output)).toMatchObject([{ configs: { 'cleanup.policy': 'compact,delete' }, partitions: [{}, {}] }]);
   expect(await broker.stop()).toEqual({ code: 0, signal: null });
-  expect(broker.output()).not.toMatch(/"level":[4-6]0/); // neither warning nor error
+  expect(broker.output()).not.toMatch(/"level":"(warn|error|fatal)"/); // neither warning nor error
+});
+
+test('--log-format and --log-level say how, and how much', async () => {
+  const pretty = minikafka('start', '--port', '0', '--ephemeral', '--log-format', 'pretty');
+  const line = await pretty.waitFor('the start line', () => pretty.lines()[0]);
+  expect(line).toMatch(/^\[\d\d:\d\d:\d\d\] INFO: minikafka \S+ listens on [^{]*$/);
+  const quiet = minikafka('start', '--port', '0', '--ephemeral', '--log-level', 'warn', '--host', '0.0.0.0');
+  const warning = JSON.parse(await quiet.waitFor('the warning', () => quiet.lines()[0]));
+  expect(warning).toMatchObject({ level: 'warn', msg: expect.stringContaining('there is no authentication') });
+  quiet.signal('SIGTERM');
+  await quiet.ended();
+  expect(quiet.lines()).toHaveLength(1);
 });
 
 test('topics are still there after a restart, and --topic leaves them alone', async () => {
@@ -105,12 +117,17 @@ test('a data directory that is a file is refused in one line', async () => {
   });
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('the directory of --ephemeral is gone after %s', async (signal) => {
+test.each([
+  ['SIGINT', { code: 0, signal: null }],
+  ['SIGTERM', { code: 0, signal: null }],
+  ['SIGHUP', { code: null, signal: 'SIGHUP' }], // the terminal was closed
+] as const)('the directory of --ephemeral is gone after %s', async (signal, end) => {
   const program = minikafka('start', '--port', '0', '--ephemeral');
   const data = await program.waitFor('the start line', () => /"dataDirectory":"([^"]+)"/.exec(program.output())?.[1]);
   expect(readdirSync(data)).toContain('meta.properties');
   program.signal(signal);
-  expect(await program.ended()).toEqual({ code: 0, signal: null });
+  expect(await program.ended()).toEqual(end);
+  expect(program.lines().at(-1)).toContain('"msg":"stopped"');
   expect(existsSync(data)).toBe(false);
 });
 

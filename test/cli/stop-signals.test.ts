@@ -11,7 +11,7 @@ function listening() {
   return { clock, signals, send: (signal: string) => source.emit(signal, signal), exits: () => exits, source };
 }
 
-test.each(['SIGINT', 'SIGTERM'])('%s is the wish to stop', async (signal) => {
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s is the wish to stop', async (signal) => {
   const { signals, send, exits } = listening();
   send(signal);
   expect(await signals.first).toBe(signal);

@@ -80,7 +80,7 @@ test.each([
   ],
 ])('%s is named at the timeout', async (_what, answer, message) => {
   const scripted = await scriptedBroker(9, () => answer);
-  await expect(waitFor(scripted.address, ['orders'], '20ms')).rejects.toThrow(message);
+  await expect(waitFor(scripted.address, ['orders'], '200ms')).rejects.toThrow(message);
   await scripted.close();
 });
 

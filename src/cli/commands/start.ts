@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS, type LogLevel } from '../../core/logger.ts';
 import { messageOf, usageError } from '../errors.ts';
+import type { LogFormat } from '../logging.ts';
 import type { Context } from '../output.ts';
 import type { StartFlags } from '../start-plan.ts';
 import { collect } from './collect.ts';
@@ -12,16 +14,21 @@ Examples:
   minikafka start
   minikafka start --port 19092 --data /var/lib/minikafka
   minikafka start --ephemeral --topic orders:3 --topic users:1:cleanup.policy=compact,retention.ms=60000
-  minikafka start --config server.properties --override log.segment.bytes=67108864
+  minikafka start --config server.properties --override log.segment.bytes=67108864 --log-level warn
 
 A setting is looked for in the flags, then --override, then the environment (KAFKA_LOG_RETENTION_MS is log.retention.ms),
 then the file of --config. Names and values are those of Apache Kafka.`;
+
+interface StartCommandFlags extends StartFlags {
+  readonly logLevel?: LogLevel;
+  readonly logFormat?: LogFormat;
+}
 
 export function addStart(program: Command, context: Context): void {
   program
     .command('start')
     .summary('start a broker')
-    .description('Start a broker. It runs until Ctrl-C or SIGTERM.')
+    .description('Start a broker. It runs until Ctrl-C, SIGTERM or SIGHUP.')
     .option('--port <port>', 'port to listen on, 0 for any free one (default: 9092)', parsePort)
     .option('--host <host>', 'name or address to listen on (default: localhost, which other machines cannot reach)', parseHost)
     .option('--data <directory>', 'where the data is kept (default: ./minikafka-data)')
@@ -29,8 +36,15 @@ export function addStart(program: Command, context: Context): void {
     .option('--override <key=value>', 'one setting, over those of the file and the environment (repeatable)', collect)
     .option('--topic <name:partitions[:config=value,..]>', 'create a topic unless it exists (repeatable)', collect)
     .option('--ephemeral', 'keep the data in a temporary directory, which is removed at the end')
+    .addOption(new Option('--log-level <level>', 'what is logged at least (default: info)').choices(LOG_LEVELS))
+    .addOption(
+      new Option('--log-format <format>', 'sentences, or a JSON object a line (default: pretty on a terminal, json in a pipe)').choices([
+        'pretty',
+        'json',
+      ]),
+    )
     .addHelpText('after', EXAMPLES)
-    .action((flags: StartFlags) => start(flags, context));
+    .action((flags: StartCommandFlags) => start(flags, context));
 }
 
 function parsePort(text: string): number {
@@ -44,7 +58,7 @@ function parseHost(text: string): string {
 }
 
 /** Resolves when the broker has stopped. Only what this command needs is loaded, and only now. */
-async function start(flags: StartFlags, context: Context): Promise<void> {
+async function start(flags: StartCommandFlags, context: Context): Promise<void> {
   const [{ realFiles }, { planStart }] = await Promise.all([import('../../core/real-files.ts'), import('../start-plan.ts')]);
   const temporaryDirectory = join(tmpdir(), `minikafka-${randomBytes(8).toString('hex')}`);
   const plan = planStart(flags, {
@@ -53,12 +67,13 @@ async function start(flags: StartFlags, context: Context): Promise<void> {
     temporaryDirectory,
   });
   const { runBroker } = await import('../run-broker.ts');
-  if (!flags.ephemeral) return runBroker(plan, context);
+  const log = { level: flags.logLevel, format: flags.logFormat };
+  if (!flags.ephemeral) return runBroker(plan, log, context);
   // For a second Ctrl-C too, after which nothing but this handler runs.
   const removeData = () => realFiles.remove(temporaryDirectory);
   process.once('exit', removeData);
   try {
-    await runBroker(plan, context);
+    await runBroker(plan, log, context);
   } finally {
     process.off('exit', removeData);
     removeData();
