@@ -7,12 +7,16 @@ import { HANG_UP, NO_REPLY } from '../handlers/handler.ts';
 import type { Registry } from '../handlers/registry.ts';
 import { FrameReader } from '../protocol/frame.ts';
 import { Fetch, Produce } from '../protocol/messages/index.ts';
+import type { ClientWarnings } from './client-warnings.ts';
 import { type ConnectionContext, dispatch, type Outcome } from './dispatch.ts';
+import { explainFrame, explainUnreadable, type TurnedAway } from './turned-away.ts';
 
 export interface ConnectionOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of the whole broker, since a client that is turned away comes again in a new connection. */
+  readonly warnings: ClientWarnings;
   readonly pool: BufferPool;
   readonly listenerName: string;
   /** socket.request.max.bytes */
@@ -70,6 +74,8 @@ export class Connection {
   private fetches = 0;
   private paused = false;
   private flushing = false;
+  /** A whole frame came: whoever this is, it speaks Kafka's protocol. */
+  private hasBegun = false;
   /** No more requests are taken. */
   private ended = false;
   private hungUp = false;
@@ -123,7 +129,7 @@ export class Connection {
     if (!this.ended && this.unreadable && this.held.length === 0) {
       const slot = newSlot();
       this.slots.push(slot);
-      this.refuse(slot, this.unreadable);
+      this.refuse(slot, this.unreadable, explainUnreadable(this.unreadable, !this.hasBegun, this.options.maxRequestBytes));
     }
     const pause = this.held.length > 0 || this.mustWait();
     if (pause === this.paused || this.ended) return;
@@ -141,6 +147,7 @@ export class Connection {
 
   private begin({ bytes, release }: Frame): void {
     const slot = newSlot();
+    this.hasBegun = true;
     const requestBytes = bytes.byteLength;
     const apiKey = apiKeyOf(bytes);
     this.slots.push(slot);
@@ -162,7 +169,7 @@ export class Connection {
     } catch (error) {
       this.inFlightBytes -= requestBytes;
       if (apiKey === Fetch.key) this.fetches--;
-      this.refuse(slot, error);
+      this.refuse(slot, error, explainFrame(error, bytes, this.options.registry));
     }
   }
 
@@ -209,8 +216,13 @@ export class Connection {
   }
 
   /** What cannot be understood ends the connection, after the replies to what came before: the client's later bytes have no meaning. */
-  private refuse(slot: Slot, error: unknown): void {
-    this.options.logger.debug({ err: error, client: this.context.clientHost }, 'closing a connection that sent what cannot be served');
+  private refuse(slot: Slot, error: unknown, { reason, what }: TurnedAway): void {
+    const { logger, warnings, listenerName } = this.options;
+    const { host, port } = this.wire.remote;
+    const client = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const fields = { client, listener: listenerName };
+    logger.debug({ ...fields, err: error }, 'closing a connection that sent what cannot be served');
+    warnings.warn(host, reason, fields, `${client} ${what}`);
     this.ended = true;
     slot.outcome = HANG_UP;
     this.flushSoon();

@@ -1,9 +1,10 @@
 import { BufferPool } from '../core/bytes.ts';
 import type { Address, Listening, Transport, Wire } from '../core/transport.ts';
 import { bind } from './bind.ts';
+import { ClientWarnings } from './client-warnings.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 
-export interface ListenerOptions extends Omit<ConnectionOptions, 'pool' | 'closed'> {
+export interface ListenerOptions extends Omit<ConnectionOptions, 'pool' | 'closed' | 'warnings'> {
   readonly transport: Transport;
   /** max.connections, over all listeners of the broker, as it is now. */
   readonly maxConnections: () => number;
@@ -28,6 +29,7 @@ export class Connections {
   /** Open connections by the client's address. */
   private readonly openOf = new Map<string, number>();
   private readonly pool = new BufferPool(POOL_BYTES);
+  private warnings: ClientWarnings | null = null;
   private drained: (() => void) | null = null;
   /** Clients that came before the broker could answer; null once it can. */
   private early: Early[] | null = [];
@@ -58,6 +60,8 @@ export class Connections {
 
   private serve(wire: Wire, options: ListenerOptions): void {
     const { host } = wire.remote;
+    this.warnings ??= new ClientWarnings(options.clock, options.logger);
+    const { warnings } = this;
     const before = this.openOf.get(host) ?? 0;
     const limit =
       this.open.size >= options.maxConnections()
@@ -66,11 +70,16 @@ export class Connections {
           ? 'max.connections.per.ip'
           : null;
     if (limit) {
-      options.logger.warn({ client: host, limit }, 'refusing a connection: the limit is reached');
+      warnings.warn(host, limit, { client: host, limit }, `refusing a connection of ${host}: ${limit} is reached`);
       wire.destroy();
       return;
     }
-    const connection: Connection = new Connection(wire, { ...options, pool: this.pool, closed: () => this.gone(connection, host) });
+    const connection: Connection = new Connection(wire, {
+      ...options,
+      warnings,
+      pool: this.pool,
+      closed: () => this.gone(connection, host),
+    });
     this.open.add(connection);
     this.openOf.set(host, before + 1);
   }

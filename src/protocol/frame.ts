@@ -58,6 +58,15 @@ export interface FrameBuffer {
   release(): void;
 }
 
+/** A frame's length is negative, or above the limit. */
+export class FrameLengthError extends DecodeError {
+  readonly length: number;
+  constructor(length: number, maxBytes: number) {
+    super(`frame of ${length} bytes; the limit is ${maxBytes}`);
+    this.length = length;
+  }
+}
+
 const LENGTH_BYTES = 4;
 /** A length is only a promise: memory beyond this is taken when its bytes come, or a hundred clients that send four bytes each take 10 GB. */
 const TRUSTED_BYTES = 1024 * 1024;
@@ -84,7 +93,7 @@ export class FrameReader {
     this.allocate = allocate;
   }
 
-  /** @throws DecodeError on a negative length or one above the limit, before anything is allocated for it */
+  /** @throws FrameLengthError on a negative length or one above the limit, before anything is allocated for it */
   push(chunk: Uint8Array, frame: (bytes: Buffer, release: () => void) => void): void {
     const data = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = 0;
@@ -100,7 +109,7 @@ export class FrameReader {
   }
 
   private begin(data: Buffer, at: number, length: number, frame: (bytes: Buffer, release: () => void) => void): number {
-    if (length < 0 || length > this.maxBytes) throw new DecodeError(`frame of ${length} bytes; the limit is ${this.maxBytes}`);
+    if (length < 0 || length > this.maxBytes) throw new FrameLengthError(length, this.maxBytes);
     this.lengthHas = 0;
     if (length < POOLED_FROM_BYTES && data.byteLength - at >= length) {
       frame(Buffer.from(data.subarray(at, at + length)), NOTHING);

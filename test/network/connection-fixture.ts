@@ -2,6 +2,7 @@ import { BufferPool } from '../../src/core/bytes.ts';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 import { type HandlerSpec, handler, type RequestContext } from '../../src/handlers/handler.ts';
 import { makeRegistry } from '../../src/handlers/registry.ts';
+import { ClientWarnings } from '../../src/network/client-warnings.ts';
 import { Connection, type ConnectionOptions } from '../../src/network/connection.ts';
 import { ApiVersions, Fetch, Heartbeat, Metadata, Produce } from '../../src/protocol/messages/index.ts';
 import type { Api } from '../../src/protocol/schema.ts';
@@ -79,6 +80,7 @@ export function connectionOf(
     registry: makeRegistry(handlers, undefined as never),
     clock,
     logger: listLogger(logged),
+    warnings: new ClientWarnings(clock, listLogger(logged)),
     pool,
     listenerName: 'PLAINTEXT',
     maxRequestBytes: 100 * 2 ** 20,
