@@ -64,8 +64,8 @@ export function planStart(flags: StartFlags, sources: StartSources): StartPlan {
   const put = (entries: Iterable<readonly [string, string]>, from: string) => {
     for (const [key, value] of entries) values.set(key, { value, from });
   };
-  put(parseProperties(sources.file ?? ''), flags.config ?? '');
-  put(environment.values, 'the environment');
+  put(readProperties(sources.file ?? '', flags.config ?? ''), flags.config ?? '');
+  for (const [key, value] of environment.values) values.set(key, { value, from: environment.names.get(key)! });
   put((flags.override ?? []).map(parseOverride), '--override');
   put(listenersOf(flags, values), '--port and --host');
   put(dataOf(flags, values, sources.temporaryDirectory), '--data');
@@ -74,6 +74,14 @@ export function planStart(flags: StartFlags, sources: StartSources): StartPlan {
   const topics = parseTopicSpecs(flags.topic ?? []);
   for (const topic of topics) checkTopicConfigs(topic, config);
   return { config, topics, notices: noticesOf(config), warnings: warningsOf(config, environment.unknown) };
+}
+
+function readProperties(text: string, file: string): Map<string, string> {
+  try {
+    return parseProperties(text);
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(error.problems.map((problem) => `${file}: ${problem}`)) : error;
+  }
 }
 
 function parseOverride(text: string): [string, string] {
@@ -110,7 +118,7 @@ function checked(values: Origins): BrokerConfig {
     else problems.push(`${from}: unknown key ${key}; ${adviceFor(key)}`);
   }
   try {
-    const config = brokerConfig(known);
+    const config = brokerConfig(known, (key) => placeOf(key, values));
     if (problems.length === 0) return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -118,6 +126,10 @@ function checked(values: Origins): BrokerConfig {
   }
   throw new ConfigError(problems);
 }
+
+/** Where a bad value stands. node.id may come from broker.id, its old name. */
+const placeOf = (key: string, values: Origins): string | undefined =>
+  (values.get(key) ?? values.get(key === 'node.id' ? 'broker.id' : ''))?.from;
 
 /** The commonest mistake: a topic's key where the broker's own name of it belongs. */
 function adviceFor(key: string): string {

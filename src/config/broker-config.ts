@@ -145,66 +145,96 @@ export class BrokerConfig {
   }
 }
 
+/** A problem and the key whose value is to be changed. */
+interface Problem {
+  readonly key: string;
+  readonly text: string;
+}
+
 /**
- * Checks static values all at once and makes the configuration. Our own defaults go below them. Throws ConfigError with one line for each
- * problem: unknown keys, bad values, what this broker cannot do.
+ * Checks static values all at once and makes the configuration. Our own defaults go below them.
+ * @param placeOf where the value of a key stands (a file, a variable, an option), for messages
+ * @throws ConfigError with one line for each problem: unknown keys, bad values, what this broker cannot do
  */
-export function brokerConfig(staticValues: Values = NONE): BrokerConfig {
+export function brokerConfig(staticValues: Values = NONE, placeOf: (key: string) => string | undefined = () => undefined): BrokerConfig {
   const values = new Map(OUR_DEFAULTS.map(({ key, value }) => [key, value]));
   const brokerId = staticValues.get('broker.id');
   if (brokerId !== undefined && brokerId.trim() !== '-1') values.set('node.id', brokerId);
   for (const [name, text] of staticValues) values.set(name, text);
-  const problems: string[] = [];
-  for (const [name, text] of values) {
-    const key: ConfigKey | undefined = brokerKey(name);
-    const problem = key ? problemOf(name, key, text) : isKnownBrokerKey(name) ? null : `Unknown key ${name}: correct its name or remove it`;
-    if (problem !== null) problems.push(problem);
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
+  const refuse = (problems: readonly Problem[]) => {
+    if (problems.length === 0) return;
+    throw new ConfigError(
+      problems.map(({ key, text }) => {
+        const place = placeOf(key);
+        return place ? `${place}: ${text}` : text;
+      }),
+    );
+  };
+  refuse(valueProblems(values));
+  const problems: Problem[] = [];
   if (brokerId !== undefined && Number(brokerId) !== -1 && Number(brokerId) !== Number(values.get('node.id'))) {
-    problems.push('broker.id and node.id differ: remove broker.id, the old name of node.id');
+    problems.push({ key: 'broker.id', text: 'broker.id and node.id differ: remove broker.id, the old name of node.id' });
   }
   values.set('broker.id', values.get('node.id')!.trim()); // as Kafka, which answers both
   const config = new BrokerConfig(values);
-  problems.push(...refusals(config), ...listenerProblems(config));
-  if (problems.length > 0) throw new ConfigError(problems);
+  refuse([...problems, ...refusals(config), ...listenerProblems(config)]);
   return config;
 }
 
-/** Valid values that cannot be honoured, or that make no sense together. What is not implemented is refused, not passed over. */
-function refusals(config: BrokerConfig): string[] {
-  const problems: string[] = [];
-  const refuse = (when: boolean, problem: string) => when && problems.push(problem);
-  refuse(
-    config.string('authorizer.class.name') !== '',
-    'authorizer.class.name: ACLs are not implemented yet; remove it to run without authorization',
-  );
-  refuse(
-    config.bool('remote.log.storage.system.enable'),
-    'remote.log.storage.system.enable: tiered storage is not implemented; set it to false',
-  );
-  const roles = config.list('process.roles');
-  refuse(roles !== null && !roles.includes('broker'), 'process.roles: there is no controller process here; add broker, or remove it');
-  const directories = config.list('log.dirs') ?? config.list('log.dir');
-  refuse(directories.length > 1, `log.dirs: one directory is supported, not ${directories.length}; keep one`);
-  refuse(
-    config.int('group.min.session.timeout.ms') > config.int('group.max.session.timeout.ms'),
-    'group.min.session.timeout.ms is above group.max.session.timeout.ms; lower it',
-  );
-  for (const name of ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'] as const) {
-    refuse(Number(config.text(name) ?? 1) === 0, `${name} must be unlimited (-1) or, greater than or equal to 1`);
+function valueProblems(values: Values): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, value] of values) {
+    const key: ConfigKey | undefined = brokerKey(name);
+    const text = key ? problemOf(name, key, value) : isKnownBrokerKey(name) ? null : `Unknown key ${name}: correct its name or remove it`;
+    if (text !== null) problems.push({ key: name, text });
   }
   return problems;
 }
 
-function listenerProblems(config: BrokerConfig): string[] {
+/** Valid values that cannot be honoured, or that make no sense together. What is not implemented is refused, not passed over. */
+function refusals(config: BrokerConfig): Problem[] {
+  const problems: Problem[] = [];
+  const refuse = (when: boolean, key: BrokerKey, why: string) => when && problems.push({ key, text: `${key}${why}` });
+  refuse(
+    config.string('authorizer.class.name') !== '',
+    'authorizer.class.name',
+    ': ACLs are not implemented yet; remove it to run without authorization',
+  );
+  refuse(
+    config.bool('remote.log.storage.system.enable'),
+    'remote.log.storage.system.enable',
+    ': tiered storage is not implemented; set it to false',
+  );
+  const roles = config.list('process.roles');
+  refuse(roles !== null && !roles.includes('broker'), 'process.roles', ': there is no controller process here; add broker, or remove it');
+  const several = config.list('log.dirs');
+  const directories = several ?? config.list('log.dir');
+  refuse(directories.length > 1, several ? 'log.dirs' : 'log.dir', `: one directory is supported, not ${directories.length}; keep one`);
+  refuse(
+    config.int('group.min.session.timeout.ms') > config.int('group.max.session.timeout.ms'),
+    'group.min.session.timeout.ms',
+    ' is above group.max.session.timeout.ms; lower it',
+  );
+  for (const name of ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'] as const) {
+    refuse(Number(config.text(name) ?? 1) === 0, name, ' must be unlimited (-1) or, greater than or equal to 1');
+  }
+  return problems;
+}
+
+function listenerProblems(config: BrokerConfig): Problem[] {
   try {
     const names = new Set(config.listeners.listeners.map(({ name }) => name));
     const unknown = config.advertisedListeners.filter(({ name }) => !names.has(name));
-    if (names.size === 0) return ['listeners: add one that is not in controller.listener.names, as in PLAINTEXT://localhost:9092'];
-    return unknown.map(({ name }) => `advertised.listeners: ${name} is not among the names in listeners; add it there or remove it here`);
+    if (names.size === 0) {
+      return [{ key: 'listeners', text: 'listeners: add one that is not in controller.listener.names, as in PLAINTEXT://localhost:9092' }];
+    }
+    return unknown.map(({ name }) => ({
+      key: 'advertised.listeners',
+      text: `advertised.listeners: ${name} is not among the names in listeners; add it there or remove it here`,
+    }));
   } catch (error) {
-    if (error instanceof ConfigError) return [...error.problems];
+    // Each problem that parseListeners finds begins with its key.
+    if (error instanceof ConfigError) return error.problems.map((text) => ({ key: text.slice(0, text.indexOf(':')), text }));
     throw error;
   }
 }

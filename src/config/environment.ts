@@ -6,18 +6,26 @@ const NOT_CONFIGS =
 
 /**
  * Broker keys from `KAFKA_*` environment names as the Kafka images spell them: `___` is `-`, `__` is `_`, `_` is `.`, so that
- * KAFKA_LOG_RETENTION_MS is log.retention.ms. `unknown` lists the names that are no key of Kafka 3.9 or 4.4: worth a warning.
+ * KAFKA_LOG_RETENTION_MS is log.retention.ms. `names` has the name by key, for messages; `unknown` lists the names that are no key of Kafka 3.9 or 4.4: worth a warning.
  */
-export function fromEnvironment(env: Readonly<Record<string, string | undefined>>): { values: Map<string, string>; unknown: string[] } {
+export function fromEnvironment(env: Readonly<Record<string, string | undefined>>): {
+  values: Map<string, string>;
+  names: Map<string, string>;
+  unknown: string[];
+} {
   const values = new Map<string, string>();
+  const names = new Map<string, string>();
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('KAFKA_') || value === undefined || NOT_CONFIGS.test(name)) continue;
     const key = name.slice('KAFKA_'.length).toLowerCase().replace(/_+/g, separators);
-    if (isKnownBrokerKey(key)) values.set(key, value);
-    else unknown.push(name);
+    if (!isKnownBrokerKey(key)) unknown.push(name);
+    else {
+      values.set(key, value);
+      names.set(key, name);
+    }
   }
-  return { values, unknown };
+  return { values, names, unknown };
 }
 
 function separators(underscores: string): string {

@@ -99,7 +99,7 @@ test('several bad settings are a line each', async () => {
   expect(exitCode).toBe(2);
   expect(err.trimEnd().split('\n')).toEqual([
     'minikafka: --override: unknown key foo; correct its name or remove it',
-    'minikafka: Invalid value 0 for configuration num.partitions: Value must be at least 1',
+    'minikafka: --override: Invalid value 0 for configuration num.partitions: Value must be at least 1',
   ]);
 });
 

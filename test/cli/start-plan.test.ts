@@ -69,7 +69,7 @@ test('--ephemeral takes the temporary directory, whatever the file says, but not
 });
 
 test('several data directories are refused', () => {
-  expect(problems({ data: '/a,/b' })).toEqual(['log.dirs: one directory is supported, not 2; keep one']);
+  expect(problems({ data: '/a,/b' })).toEqual(['--data: log.dirs: one directory is supported, not 2; keep one']);
   expect(problems({ data: ' ' })).toEqual(['--data is empty; write a directory']);
 });
 
@@ -82,7 +82,7 @@ test('--port or --host beside listeners is an error that names the place of the 
   const file = 'listeners=PLAINTEXT://:9092';
   const message = (flag: string, from: string) => [`${flag} and listeners (${from}) both say where to listen; leave one out`];
   expect(problems({ port: 1, config: 'server.properties' }, { file })).toEqual(message('--port', 'server.properties'));
-  expect(problems({ host: 'a' }, { env: { KAFKA_LISTENERS: 'PLAINTEXT://:9092' } })).toEqual(message('--host', 'the environment'));
+  expect(problems({ host: 'a' }, { env: { KAFKA_LISTENERS: 'PLAINTEXT://:9092' } })).toEqual(message('--host', 'KAFKA_LISTENERS'));
   expect(problems({ port: 1, override: [file] })).toEqual(message('--port', '--override'));
   expect(listenersOf(plan({}, { file }))).toEqual(['PLAINTEXT://:9092']);
 });
@@ -142,7 +142,7 @@ test('unknown keys are an error that names each and its place, beside all bad va
   expect(problems({ config: 'my.properties', override: ['log.retention.mss=5'] }, sources)).toEqual([
     'my.properties: unknown key retention.ms; it is a key of topics, whose name for a broker is log.retention.ms',
     '--override: unknown key log.retention.mss; correct its name or remove it',
-    'Invalid value none for configuration num.partitions: Not a number of type INT',
+    'my.properties: Invalid value none for configuration num.partitions: Not a number of type INT',
   ]);
 });
 
@@ -161,4 +161,26 @@ test('topics are checked with their configs before anything is touched', () => {
   expect(problems({ topic: ['a:1:retention.ms=soon'] })).toEqual([
     '--topic a: Invalid value soon for configuration retention.ms: Not a number of type LONG',
   ]);
+});
+
+test('a bad value is told with the place where it stands', () => {
+  const config = 'my.properties';
+  const bad = (key: string) => `Invalid value x for configuration ${key}: Not a number of type INT`;
+  expect(problems({ config }, { file: 'num.partitions=x' })).toEqual([`my.properties: ${bad('num.partitions')}`]);
+  expect(problems({}, { env: { KAFKA_NUM_PARTITIONS: 'x' } })).toEqual([`KAFKA_NUM_PARTITIONS: ${bad('num.partitions')}`]);
+  expect(problems({ override: ['num.partitions=x'] })).toEqual([`--override: ${bad('num.partitions')}`]);
+  // The place of the value that counts, not of one that it hides.
+  const both = { file: 'num.partitions=x', env: { KAFKA_NUM_PARTITIONS: 'x' } };
+  expect(problems({ config }, both)).toEqual([`KAFKA_NUM_PARTITIONS: ${bad('num.partitions')}`]);
+  expect(problems({ config }, { file: 'broker.id=x' })[0]).toMatch(/^my\.properties: Invalid value x/);
+  expect(problems({ config }, { file: 'a=\\u12' })).toEqual([expect.stringMatching(/^my\.properties: .*four hexadecimal digits/)]);
+});
+
+test.each([
+  ['process.roles=controller', 'my.properties: process.roles: there is no controller process here; add broker, or remove it'],
+  ['log.retention.ms=0', 'my.properties: log.retention.ms must be unlimited (-1) or, greater than or equal to 1'],
+  ['listeners=9092', "my.properties: listeners: '9092' is not NAME://host:port, as in PLAINTEXT://localhost:9092"],
+  ['log.dir=/a,/b', 'my.properties: log.dir: one directory is supported, not 2; keep one'],
+])('so is one that this broker cannot do: %s', (file, message) => {
+  expect(problems({ config: 'my.properties' }, { file })).toEqual([message]);
 });

@@ -28,14 +28,14 @@ function warningsAfter(...received: Buffer[]): string[] {
 
 describe('a client that is turned away is named in a warning that says why', () => {
   // RFC 8446: a record of type handshake (22), of version 3.1 for compatibility; RFC 9112 and 9113: how HTTP begins.
-  test.each([
+  test.each<[string, Buffer, unknown]>([
     [
       'TLS',
       Buffer.from('16030100f8010000f40303', 'hex'),
       'speaks TLS; this listener is plaintext (set security.protocol=PLAINTEXT in the client)',
     ],
     ...['GET / HTTP/1.1\r\n', 'POST /topics HTTP/1.1\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'].map(
-      (text) => [text.trim(), Buffer.from(text), "speaks HTTP; this is a port for Kafka's protocol"] as const,
+      (text) => [text.trim(), Buffer.from(text), "speaks HTTP; this is a port for Kafka's protocol"] as [string, Buffer, string],
     ),
     ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'), `does not speak Kafka's protocol: it begins with "SSH-"`],
     ['Redis', Buffer.from('*1\r\n$4\r\nPING\r\n'), `does not speak Kafka's protocol: it begins with "*1\\r\\n"`],
