@@ -2,16 +2,18 @@
 import { brokerConfig } from './config.ts';
 import { realClock } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
-import type { Files } from './core/files.ts';
-import { type Logger, silentLogger } from './core/logger.ts';
+import { type Files, LockedError } from './core/files.ts';
+import { type Logger, type LogLevel, silentLogger } from './core/logger.ts';
 import { memoryFiles } from './core/memory-files.ts';
 import { tcpTransport } from './core/tcp-transport.ts';
+import { checkStartOptions, checkTopicOptions } from './index/check-options.ts';
+import { whyNotToName } from './metadata/internal-topics.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { Broker } from './server.ts';
 
 export { ConfigError } from './config.ts';
 export type { ErrorName } from './core/error-codes.ts';
-export { KafkaError };
+export { KafkaError, LockedError };
 
 /** A topic with its number of partitions and, if need be, Kafka's topic configs. */
 export interface TopicOptions {
@@ -33,15 +35,15 @@ export interface StartOptions {
   readonly maxBytes?: number;
   /** Kafka's broker configs, such as `{ 'num.partitions': 3 }`. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
-  /** Default: no logs. */
-  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error';
+  /** What is logged at least, as JSON lines on standard output. Default `silent`: nothing. */
+  readonly logLevel?: LogLevel;
 }
 
 export interface RunningBroker extends AsyncDisposable {
   readonly port: number;
   /** `localhost:PORT`: what a client takes. */
   readonly bootstrapServers: string;
-  /** @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_CONFIG, ... */
+  /** @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_CONFIG, ...; TypeError for an option that does not exist */
   createTopic(name: string, options?: number | TopicOptions): Promise<void>;
   /** Closes connections, port, files and timers. Calling it twice does nothing more. */
   close(): Promise<void>;
@@ -51,16 +53,19 @@ const DEFAULT_MAX_BYTES = 1024 ** 3;
 
 /**
  * Starts a broker in this process. It reads no environment and no configuration file, and installs no signal handler; many can run side by side.
- * @throws ConfigError for a bad `config`; Node's errors for a port in use or a folder that cannot be written; Error with one line that says what to do
+ * @throws TypeError for options that do not exist or are of a wrong kind; ConfigError for a bad `config`; LockedError (`code` ELOCKED, and `holder`)
+ * for a `data` folder that another broker uses; Node's errors for a port in use or a folder that cannot be written (`code` EADDRINUSE, EACCES, ...);
+ * KafkaError for a topic that cannot be created
  */
 export async function startBroker(options: StartOptions = {}): Promise<RunningBroker> {
+  checkStartOptions(options);
   const { port = 0, host = 'localhost', topics = {}, config = {} } = options;
   const values = new Map(Object.entries(config).map(([key, value]) => [key, String(value)]));
   if (!values.has('listeners')) values.set('listeners', `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`);
   else if (options.port !== undefined || options.host !== undefined) throw new TypeError('give either config.listeners, or port and host');
   values.set('log.dirs', options.data ?? MEMORY_DIR);
   const broker = await Broker.start({
-    config: brokerConfig(values),
+    config: brokerConfig(values, (key) => (key in config ? 'config' : key === 'listeners' ? 'host' : undefined)),
     clock: realClock,
     transport: tcpTransport,
     logger: await makeLogger(options.logLevel),
@@ -77,7 +82,10 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
   return {
     port: listener!.port,
     bootstrapServers: `${dialled(listener!.host)}:${listener!.port}`,
-    createTopic: (name, topic = {}) => broker.createTopic(name, topicOptions(topic)),
+    createTopic: async (name, topic = {}) => {
+      checkTopicOptions(name, topic);
+      await createTopic(broker, name, topic);
+    },
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),
   };
@@ -103,9 +111,9 @@ async function makeDisk({ data, maxBytes = DEFAULT_MAX_BYTES }: StartOptions): P
 }
 
 async function makeLogger(level: StartOptions['logLevel']): Promise<Logger> {
-  if (!level) return silentLogger;
-  const { pino } = await import('pino');
-  const logger: Logger = pino({ level });
+  if (!level || level === 'silent') return silentLogger;
+  const { jsonLogger } = await import('./core/json-logger.ts');
+  const logger: Logger = jsonLogger(level);
   return logger;
 }
 
@@ -113,9 +121,15 @@ function topicOptions(topic: number | TopicOptions): TopicOptions {
   return typeof topic === 'number' ? { partitions: topic } : topic;
 }
 
+async function createTopic(broker: Broker, name: string, topic: number | TopicOptions): Promise<void> {
+  const whyNot = whyNotToName(name);
+  if (whyNot !== null) throw new KafkaError('INVALID_TOPIC_EXCEPTION', whyNot);
+  await broker.createTopic(name, topicOptions(topic));
+}
+
 async function createUnlessThere(broker: Broker, name: string, topic: number | TopicOptions): Promise<void> {
   try {
-    await broker.createTopic(name, topicOptions(topic));
+    await createTopic(broker, name, topic);
   } catch (error) {
     if (!(error instanceof KafkaError && error.errorName === 'TOPIC_ALREADY_EXISTS')) throw error;
   }

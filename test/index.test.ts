@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { batchBytes } from '../src/conformance/batch-bytes.ts';
 import { tcpTransport } from '../src/core/tcp-transport.ts';
-import { ConfigError, KafkaError, type RunningBroker, type StartOptions, startBroker } from '../src/index.ts';
+import { ConfigError, KafkaError, LockedError, type RunningBroker, type StartOptions, startBroker } from '../src/index.ts';
 import { eventually } from './support/eventually.ts';
 import type { Struct } from './support/interpreter.ts';
 import { fetchBody, firstPartition, produceBody } from './support/memory-broker.ts';
@@ -90,6 +90,56 @@ describe('startBroker', () => {
     await expect(startBroker(options)).rejects.toBeInstanceOf(ConfigError);
   });
 
+  const OPTIONS = 'port, host, topics, data, maxBytes, config, logLevel';
+  test.each<[unknown, string]>([
+    [{ topic: 1, prot: 2 }, `there is no option topic; there are ${OPTIONS}; there is no option prot; there are ${OPTIONS}`],
+    [{ toString: 1 }, `there is no option toString; there are ${OPTIONS}`],
+    [null, `give its options as an object, with any of ${OPTIONS}`],
+    [9092, `give its options as an object, with any of ${OPTIONS}`],
+    [{ port: '9092' }, 'port must be a whole number from 0 to 65535, not "9092"'],
+    [{ port: 65_536 }, 'port must be a whole number from 0 to 65535, not 65536'],
+    [{ port: -1 }, 'port must be a whole number from 0 to 65535, not -1'],
+    [{ host: 5 }, 'host must be the name or address to listen on, not 5'],
+    [{ data: '' }, 'data must be the path of a folder, not ""'],
+    [{ maxBytes: -1 }, `maxBytes must be a whole number from 1 to ${2 ** 53 - 1}, not -1`],
+    [{ maxBytes: Number.NaN }, `maxBytes must be a whole number from 1 to ${2 ** 53 - 1}, not NaN`],
+    [{ logLevel: 'loud' }, 'logLevel must be one of debug, info, warn, error, silent, not "loud"'],
+    [{ config: 'num.partitions=3' }, `config must be an object, as in { 'log.retention.ms': 60000 }, not "num.partitions=3"`],
+    [{ config: { a: null } }, `config must be an object, as in { 'log.retention.ms': 60000 }, not an object with other values`],
+    [{ topics: ['orders'] }, 'topics must be an object of topics with their partitions, as in { orders: 3 }, not an array'],
+    [{ topics: { a: '3' } }, 'topic a must be a number of partitions, or an object with any of partitions, configs'],
+    [{ topics: { a: { partitions: '3' } } }, 'topic a: partitions must be a number, not "3"'],
+    [{ topics: { a: { partition: 3 } } }, 'topic a: there is no option partition; there are partitions, configs'],
+  ])('%j is refused in one line that says what there is', async (options, message) => {
+    const failure = await startBroker(options as StartOptions).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(TypeError);
+    expect((failure as Error).message).toBe(`startBroker: ${message}`);
+  });
+
+  test('createTopic checks its options in the same way', async () => {
+    const broker = await started();
+    await expect(broker.createTopic('a', { partition: 3 } as never)).rejects.toThrow(
+      'createTopic: topic a: there is no option partition; there are partitions, configs',
+    );
+    await expect(broker.createTopic(5 as never)).rejects.toBeInstanceOf(TypeError);
+  });
+
+  test('what is left undefined has its default', async () => {
+    const broker = await started({ port: undefined, topics: undefined, logLevel: 'silent' } as unknown as StartOptions);
+    expect(broker.port).toBeGreaterThan(0);
+  });
+
+  test('internal topics are made by the broker itself, with the configs that it needs', async () => {
+    const advice = '__consumer_offsets is made by the broker itself when it is needed; leave it out, and set offsets.topic.num.partitions';
+    await expect(startBroker({ topics: { __consumer_offsets: 3 } })).rejects.toThrow(advice);
+    await expect((await started()).createTopic('__consumer_offsets')).rejects.toThrow(advice);
+  });
+
+  test('a bad value says that it stands in config', async () => {
+    await expect(startBroker({ config: { 'num.partitions': 'many' } })).rejects.toThrow(/^config: Invalid value many for configuration/);
+    await expect(startBroker({ host: 'a b' })).rejects.toThrow(/^host: listeners: 'PLAINTEXT:\/\/a b:0' is not/);
+  });
+
   test('a port beside config.listeners is a mistake', async () => {
     await expect(startBroker({ port: 0, config: { listeners: 'PLAINTEXT://localhost:0' } })).rejects.toBeInstanceOf(TypeError);
   });
@@ -172,7 +222,9 @@ describe('data on disk', () => {
   test('a folder in use is refused, and its holder named', async () => {
     const data = temporaryFolder();
     const first = await startBroker({ data });
-    await expect(startBroker({ data })).rejects.toMatchObject({ name: 'LockedError', holder: `process ${process.pid}` });
+    const refused = await startBroker({ data }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(LockedError);
+    expect(refused).toMatchObject({ name: 'LockedError', code: 'ELOCKED', holder: `process ${process.pid}` });
     await first.close();
     await (await startBroker({ data })).close();
   });

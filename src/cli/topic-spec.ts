@@ -1,3 +1,4 @@
+import { whyNotToName } from '../metadata/internal-topics.ts';
 import { usageError } from './errors.ts';
 
 /** A topic that a broker creates at start, unless it exists. */
@@ -22,6 +23,8 @@ export function parseTopicSpec(text: string): TopicSpec {
   if (!TOPIC_NAME.test(name)) {
     throw usageError(`--topic ${text}: "${name}" is no topic name; use up to 249 letters, digits, dots, underscores and hyphens`);
   }
+  const whyNot = whyNotToName(name);
+  if (whyNot !== null) throw usageError(`--topic ${text}: ${whyNot}`);
   const partitions = /^\d+$/.test(count.trim()) ? Number(count) : 0;
   if (partitions < 1 || partitions > MAX_PARTITIONS) {
     throw usageError(`--topic ${text}: "${count}" is no number of partitions; ${FORM}`);

@@ -53,6 +53,7 @@ export interface Lock {
 
 export class LockedError extends Error {
   override name = 'LockedError';
+  readonly code = 'ELOCKED';
   /** What the holder said of itself when it took the lock; empty when it could not be read. */
   readonly holder: string;
   constructor(path: string, holder: string) {

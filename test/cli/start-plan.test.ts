@@ -184,3 +184,14 @@ test.each([
 ])('so is one that this broker cannot do: %s', (file, message) => {
   expect(problems({ config: 'my.properties' }, { file })).toEqual([message]);
 });
+
+test.each([
+  ['__consumer_offsets', 'offsets.topic.num.partitions'],
+  ['__transaction_state', 'transaction.state.log.num.partitions'],
+  ['__share_group_state', 'share.coordinator.state.topic.num.partitions'],
+])('%s is not to be named: the broker makes it with the configs that it needs', (name, key) => {
+  expect(problems({ topic: [`${name}:3`] })).toEqual([
+    `--topic ${name}:3: ${name} is made by the broker itself when it is needed; leave it out, and set ${key} for its partitions`,
+  ]);
+  expect(() => plan({ override: [`${key}=3`] })).not.toThrow();
+});
