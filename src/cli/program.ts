@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
 import { addConfigs } from './commands/configs.ts';
+import { addLog } from './commands/log.ts';
 import { addStart } from './commands/start.ts';
 import { addTopics } from './commands/topics.ts';
 import { addWait } from './commands/wait.ts';
@@ -54,6 +55,7 @@ function createProgram(context: Context): Command {
   addTopics(program, context);
   addConfigs(program, context);
   addWait(program, context);
+  addLog(program, context);
   return program;
 }
 

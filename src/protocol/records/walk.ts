@@ -39,12 +39,13 @@ export function recordBytes(batch: BatchView): Uint8Array {
 
 /**
  * Checks that `plain`, the batch's records decompressed, are exactly `count` well-formed records with the offset deltas 0, 1, 2, ...
- * (a produced batch; a compacted one may have gaps), and finds what the log needs to know of them.
+ * and finds what the log needs to know of them. `mayHaveGaps`: compaction leaves gaps between the deltas of a stored batch.
  * @throws KafkaError INVALID_RECORD, or INVALID_TIMESTAMP for a timestamp beyond 2^53
  */
-export function walkRecords(batch: BatchView, plain: Uint8Array): Walked {
+export function walkRecords(batch: BatchView, plain: Uint8Array, mayHaveGaps = false): Walked {
   const reader = new VarintReader(plain);
-  const { count, baseTimestamp } = batch;
+  const { count, baseTimestamp, lastOffsetDelta } = batch;
+  let nextDelta = 0;
   let maxTimestamp = -1;
   let offsetDeltaOfMaxTimestamp = 0;
   let minTimestamp = Number.POSITIVE_INFINITY;
@@ -53,14 +54,16 @@ export function walkRecords(batch: BatchView, plain: Uint8Array): Walked {
     const end = recordEnd(reader);
     const timestamp = timestampOf(baseTimestamp, reader.varlong());
     const offsetDelta = reader.varint();
-    if (offsetDelta !== i) throw malformed(`record ${i} has the offset delta ${offsetDelta}`);
+    const isInOrder = offsetDelta === nextDelta || (mayHaveGaps && offsetDelta > nextDelta && offsetDelta <= lastOffsetDelta);
+    if (!isInOrder) throw malformed(`record ${i} has the offset delta ${offsetDelta}`);
+    nextDelta = offsetDelta + 1;
     if (passField(reader)) hasNullKey = true;
     passField(reader);
     passHeaders(reader);
     if (reader.at !== end) throw malformed(`record ${i} is ${reader.at - end} bytes longer than its length says`);
     if (timestamp > maxTimestamp) {
       maxTimestamp = timestamp;
-      offsetDeltaOfMaxTimestamp = i;
+      offsetDeltaOfMaxTimestamp = offsetDelta;
     }
     if (timestamp < minTimestamp && timestamp !== -1) minTimestamp = timestamp;
   }
