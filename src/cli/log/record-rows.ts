@@ -21,14 +21,13 @@ const CONTROL_TYPES: Readonly<Record<number, string>> = {
 const END_OF_TRANSACTION = 1;
 
 /** Kinds of records in __consumer_offsets that are named, not decoded (KIP-848, KIP-932, KIP-1071), by the type in their key. */
-const GROUP_RECORDS: Readonly<Record<number, string>> = {
+export const GROUP_RECORDS: Readonly<Record<number, string>> = {
   3: 'ConsumerGroupMetadata',
   4: 'ConsumerGroupPartitionMetadata',
   5: 'ConsumerGroupMemberMetadata',
   6: 'ConsumerGroupTargetAssignmentMetadata',
   7: 'ConsumerGroupTargetAssignmentMember',
   8: 'ConsumerGroupCurrentMemberAssignment',
-  9: 'ShareGroupPartitionMetadata',
   10: 'ShareGroupMemberMetadata',
   11: 'ShareGroupMetadata',
   12: 'ShareGroupTargetAssignmentMetadata',
@@ -36,6 +35,12 @@ const GROUP_RECORDS: Readonly<Record<number, string>> = {
   14: 'ShareGroupCurrentMemberAssignment',
   15: 'ShareGroupStatePartitionMetadata',
   16: 'ConsumerGroupRegularExpression',
+  17: 'StreamsGroupMetadata',
+  19: 'StreamsGroupMemberMetadata',
+  20: 'StreamsGroupTargetAssignmentMetadata',
+  21: 'StreamsGroupTargetAssignmentMember',
+  22: 'StreamsGroupCurrentMemberAssignment',
+  23: 'StreamsGroupTopology',
 };
 
 /** Text where the bytes are UTF-8, base64 where they are not. */
