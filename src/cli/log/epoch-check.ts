@@ -38,7 +38,10 @@ export class EpochCheck {
     const said = this.known.epochOf(baseOffset);
     if (said === epoch || (this.growing && epoch > this.known.latest)) return;
     if (said === -1 && entries.length > 0) return; // before its first entry: below the log start offset
-    const what = said === -1 ? `it has no entry for leader epoch ${epoch}` : `it says leader epoch ${said} where the batches have ${epoch}`;
+    const what =
+      said === -1
+        ? 'it has no entries, but the batches have leader epochs'
+        : `it says leader epoch ${said} where the batches have ${epoch}`;
     if (what !== this.said) this.findings.damage(this.path, null, `${what} (offset ${baseOffset})`);
     this.said = what;
   }

@@ -15,6 +15,8 @@ const LAST_KNOWN_CODEC = 4;
 export interface PartitionOffsets {
   /** Offset behind the last batch so far. */
   next: number;
+  /** False behind a batch whose offsets cannot be: what follows it may leave a gap. */
+  certain: boolean;
   /** Compaction leaves gaps. It was seen, or is known from elsewhere. */
   mayHaveGaps: boolean;
   batches: number;
@@ -57,6 +59,7 @@ export class SegmentCheck implements LogVisitor {
         position,
         `the CRC of the batch with offsets ${baseOffset}-${lastOffset} is ${batch.crc}, by its bytes it should be ${computed}`,
       );
+      this.passDamaged(baseOffset, lastOffset);
     } else {
       const what = this.wrongOffsets(baseOffset, lastOffset, count);
       if (what !== null) this.damage(position, what);
@@ -108,7 +111,8 @@ export class SegmentCheck implements LogVisitor {
 
   private wrongOffsets(baseOffset: number, lastOffset: number, count: number): string | null {
     const { offsets, baseOffset: segmentOffset, endOffset } = this.options;
-    const { next } = offsets;
+    const { next, certain } = offsets;
+    offsets.certain = false;
     if (baseOffset < segmentOffset) return `a batch begins at offset ${baseOffset}, before the segment's base offset ${segmentOffset}`;
     if (lastOffset < baseOffset || count < 0 || count > lastOffset - baseOffset + 1) {
       return `a batch with offsets ${baseOffset}-${lastOffset} has ${count} records`;
@@ -118,16 +122,24 @@ export class SegmentCheck implements LogVisitor {
     if (lastOffset >= endOffset)
       return `a batch with offsets ${baseOffset}-${lastOffset} reaches into the next segment, which begins at ${endOffset}`;
     offsets.next = lastOffset + 1;
+    offsets.certain = true;
     if (baseOffset < next) return `a batch with offsets ${baseOffset}-${lastOffset} follows offset ${next - 1}`;
-    if (baseOffset > Math.max(next, segmentOffset) && !offsets.mayHaveGaps) {
+    if (certain && baseOffset > next && !offsets.mayHaveGaps) {
       this.options.findings.note(
         this.options.path,
         null,
-        `offsets ${Math.max(next, segmentOffset)}-${baseOffset - 1} are not in it: normal where the topic is compacted, else they were lost`,
+        `offsets ${next}-${baseOffset - 1} are not in it: normal where the topic is compacted, else they were lost`,
       );
       offsets.mayHaveGaps = true;
     }
     return null;
+  }
+
+  /** The offsets of a batch with a wrong CRC are believed where they are those that should follow. */
+  private passDamaged(baseOffset: number, lastOffset: number): void {
+    const { offsets, endOffset } = this.options;
+    offsets.certain &&= baseOffset === offsets.next && lastOffset >= baseOffset && lastOffset < endOffset;
+    if (offsets.certain) offsets.next = lastOffset + 1;
   }
 
   private checkRecords(batch: BatchView, position: number): void {

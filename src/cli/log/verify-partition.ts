@@ -41,17 +41,23 @@ export async function verifyPartition(log: FoundLog, options: PartitionCheckOpti
   }
   const epochs = new EpochCheck(epochPath, epochContent, findings, mayBeInUse);
   const first = log.baseOffsets[0] ?? 0;
-  const offsets: PartitionOffsets = { next: first, mayHaveGaps: directory?.isCompacted(log.name) ?? false, batches: 0, records: 0 };
+  const offsets: PartitionOffsets = {
+    next: first,
+    certain: true,
+    mayHaveGaps: directory?.isCompacted(log.name) ?? false,
+    batches: 0,
+    records: 0,
+  };
   let wholeBefore = true;
   for (const [i, baseOffset] of log.baseOffsets.entries()) {
-    if (wholeBefore && baseOffset > offsets.next && !offsets.mayHaveGaps) {
+    if (wholeBefore && offsets.certain && baseOffset > offsets.next && !offsets.mayHaveGaps) {
       const path = join(log.folder, segmentFile(baseOffset, 'log'));
       findings.damage(path, null, `offsets ${offsets.next}-${baseOffset - 1} are missing before this segment`);
     }
     offsets.next = Math.max(offsets.next, baseOffset);
     wholeBefore = await verifySegment(log, i, offsets, epochs, options);
   }
-  const logEndOffset = wholeBefore ? offsets.next : null;
+  const logEndOffset = wholeBefore && offsets.certain ? offsets.next : null;
   if (logEndOffset !== null && log.baseOffsets.length > 0) {
     epochs.finish(logEndOffset);
     checkOffsetsOf(directory, log.name, logEndOffset, findings);
