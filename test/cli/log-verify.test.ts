@@ -1,9 +1,10 @@
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { buildBatch } from '../../src/protocol/records/build.ts';
 import { crc32c } from '../../src/protocol/records/crc.ts';
 import { oldMessage } from '../support/old-message.ts';
+import { prng } from '../support/prng.ts';
 import { runCaptured } from './captured.ts';
 import { copyOfKafkaData, jsonLines, KAFKA_DATA } from './kafka-data.ts';
 
@@ -434,7 +435,7 @@ test('what has no log in it is a usage error', async () => {
   const file = join(data.path, 'meta.properties');
   expect(await usage(file)).toBe(`minikafka: ${file} is a file: name its directory, or print it with "minikafka log dump"`);
   const empty = join(data.path, 'empty');
-  mkdirSync(empty);
+  mkdirSync(join(empty, 'vite-5'), { recursive: true });
   expect(await usage(empty)).toBe(`minikafka: ${empty} is no data directory and no folder of a partition: there is no log in it`);
 });
 
@@ -472,4 +473,23 @@ test.each(['log', 'log dump', 'log verify'])('"%s --help" has examples that are 
   const examples = [...out.matchAll(/^ {2}minikafka (.+)$/gm)].map((match) => match[1]!);
   expect(examples.length).toBeGreaterThan(0);
   for (const example of examples) expect(await runCaptured([...example.split(' '), '--help'])).toMatchObject({ exitCode: 0, err: '' });
+});
+
+test('whatever the bytes are, it ends with a judgement', async () => {
+  const random = prng(4);
+  const below = (end: number) => Math.floor(random() * end);
+  using data = copyOfKafkaData();
+  const files = readdirSync(join(data.path, 'orders-0')).map((name) => join(data.path, 'orders-0', name));
+  for (let round = 0; round < 300; round++) {
+    const file = files[below(files.length)]!;
+    const whole = readFileSync(file);
+    const changed = Buffer.from(whole.subarray(0, round % 3 === 0 ? below(whole.byteLength + 1) : undefined));
+    for (let i = below(8); i > 0 && changed.byteLength > 0; i--) changed[below(changed.byteLength)] = below(256);
+    writeFileSync(file, changed);
+    const { exitCode, err } = await verify(join(data.path, 'orders-0'), '--deep');
+    expect({ round, err }).toEqual({ round, err: exitCode === 0 ? '' : expect.stringMatching(/ is damaged in \d+ places?\n$/) });
+    const dumped = await runCaptured(['log', 'dump', file, '--records', '--decode', 'offsets']);
+    expect({ round, exitCode: dumped.exitCode, err: dumped.err }).toEqual({ round, exitCode: 0, err: '' });
+    writeFileSync(file, whole);
+  }
 });

@@ -64,7 +64,10 @@ export function findLogs(files: Files, path: string): FoundLogs {
   const logs: FoundLog[] = [];
   for (const name of names) {
     const folder = join(path, name);
-    if (parseFolderName(name) && files.isDirectory(folder)) logs.push(foundLog(folder, name, listDirectory(files, folder)));
+    if (!parseFolderName(name) || !files.isDirectory(folder)) continue;
+    const log = foundLog(folder, name, listDirectory(files, folder));
+    // Folders of anything may have such names.
+    if (log.baseOffsets.length > 0 || log.names.includes('partition.metadata')) logs.push(log);
   }
   if (logs.length === 0) throw usageError(`${path} is no data directory and no folder of a partition: there is no log in it`);
   return { logs, directory: factsOf(files, path, path) };

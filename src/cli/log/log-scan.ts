@@ -24,8 +24,6 @@ export interface LogVisitor {
   batch(batch: BatchView, position: number): void;
   /** What is not decoded: messages of the old formats. */
   old(message: OldMessage, position: number): void;
-  /** Asked between batches; true: enough seen. */
-  isDone?(): boolean;
   /** Bytes that were passed, now and then. */
   progress?(bytes: number): void;
 }
@@ -61,7 +59,6 @@ export async function scanLog(file: FileHandle, visitor: LogVisitor): Promise<Sc
   };
   const batch = new BatchView(block);
   while (at < fileSize) {
-    if (visitor.isDone?.()) break;
     const left = fileSize - at;
     if (Math.min(left, BATCH_HEADER_BYTES) > loadedTo - at) await load(BATCH_HEADER_BYTES);
     const header = headerAt(batch, block, at - loadedFrom, Math.min(left, loadedTo - at));
