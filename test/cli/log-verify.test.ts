@@ -439,10 +439,19 @@ test('what has no log in it is a usage error', async () => {
   expect(await usage(empty)).toBe(`minikafka: ${empty} is no data directory and no folder of a partition: there is no log in it`);
 });
 
-test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('a file without permission is damage', async () => {
-  const found = await foundAfter((path) => chmodSync(join(path, segment(12, 'log')), 0));
-  expect(found).toEqual([['damage', segment(12, 'log'), null, 'no permission to read it']]);
-});
+test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+  'what cannot be read is damage, and the rest is verified',
+  async () => {
+    const found = await foundAfter((path) => chmodSync(join(path, segment(12, 'log')), 0));
+    expect(found).toEqual([['damage', segment(12, 'log'), null, 'no permission to read it']]);
+    using data = copyOfKafkaData();
+    chmodSync(join(data.path, 'stamped-0'), 0);
+    const { findings, summary } = await verify(data.path);
+    chmodSync(join(data.path, 'stamped-0'), 0o755);
+    expect(findings).toMatchObject([{ type: 'damage', file: join(data.path, 'stamped-0'), what: 'no permission to read it' }]);
+    expect(summary).toMatchObject({ partitions: 3, records: 67 });
+  },
+);
 
 test('an empty active segment, as a roll leaves it, is none', async () => {
   using data = copyOfKafkaData();

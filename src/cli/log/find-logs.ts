@@ -42,6 +42,8 @@ export interface DataDirectoryFacts {
 
 export interface FoundLogs {
   readonly logs: readonly FoundLog[];
+  /** Folders of partitions that cannot be read, and why. */
+  readonly unreadable: readonly { readonly folder: string; readonly what: string }[];
   /** null: the logs lie in no data directory. */
   readonly directory: DataDirectoryFacts | null;
 }
@@ -58,29 +60,44 @@ export function findLogs(files: Files, path: string): FoundLogs {
     const isInData = files.exists(join(parent, META_FILE));
     return {
       logs: [foundLog(path, basename(folder), names)],
+      unreadable: [],
       directory: isInData ? factsOf(files, dirname(path) === '.' ? parent : dirname(path), parent) : null,
     };
   }
   const logs: FoundLog[] = [];
+  const unreadable: { folder: string; what: string }[] = [];
   for (const name of names) {
     const folder = join(path, name);
     if (!parseFolderName(name) || !files.isDirectory(folder)) continue;
-    const log = foundLog(folder, name, listDirectory(files, folder));
+    const inFolder = listOrSay(files, folder);
+    if (typeof inFolder === 'string') {
+      unreadable.push({ folder, what: inFolder });
+      continue;
+    }
+    const log = foundLog(folder, name, inFolder);
     // Folders of anything may have such names.
     if (log.baseOffsets.length > 0 || log.names.includes('partition.metadata')) logs.push(log);
   }
-  if (logs.length === 0) throw usageError(`${path} is no data directory and no folder of a partition: there is no log in it`);
-  return { logs, directory: factsOf(files, path, path) };
+  if (logs.length + unreadable.length === 0)
+    throw usageError(`${path} is no data directory and no folder of a partition: there is no log in it`);
+  return { logs, unreadable, directory: factsOf(files, path, path) };
 }
 
 /** @throws CliError */
 function listDirectory(files: Files, path: string): string[] {
   if (!files.exists(path)) throw usageError(`${path}: there is no such directory`);
   if (!files.isDirectory(path)) throw usageError(`${path} is a file: name its directory, or print it with "minikafka log dump"`);
+  const names = listOrSay(files, path);
+  if (typeof names === 'string') throw new CliError(`${path}: ${names}`);
+  return names;
+}
+
+/** The names in a folder, or why they cannot be read. */
+function listOrSay(files: Files, path: string): string[] | string {
   try {
     return files.list(path);
   } catch (error) {
-    throw new CliError(codeOf(error) === 'EACCES' ? `${path}: no permission to read it` : `${path}: ${messageOf(error)}`);
+    return codeOf(error) === 'EACCES' ? 'no permission to read it' : `cannot be read: ${messageOf(error)}`;
   }
 }
 

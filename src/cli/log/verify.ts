@@ -35,6 +35,7 @@ export async function verify(path: string, flags: VerifyFlags, { files, clock, o
   const startedMs = clock.monotonicMs();
   if (directory?.mayBeInUse) findings.note(directory.path, null, inUse(directory.holder));
   if (directory) checkCheckpoints(files, directory, findings);
+  for (const { folder, what } of found.unreadable) findings.damage(folder, null, what);
   const layouts = await entryLayouts();
   const total = { partitions: logs.length, segments: 0, batches: 0, records: 0 };
   for (const log of logs) {
