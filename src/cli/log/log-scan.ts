@@ -82,7 +82,7 @@ function headerAt(batch: BatchView, block: Buffer, at: number, have: number): He
   if (have < SMALLEST_MESSAGE_BYTES) return { why: `${have} bytes, too few for the header of a batch`, torn: true };
   batch.reset(block, at);
   const { magic, sizeInBytes: size } = batch;
-  if (block.subarray(at, at + Math.min(have, BATCH_HEADER_BYTES)).every((byte) => byte === 0)) {
+  if (size === BATCH_OVERHEAD_BYTES && block.subarray(at, at + Math.min(have, BATCH_HEADER_BYTES)).every((byte) => byte === 0)) {
     return { why: 'zeros where a batch should begin', torn: true };
   }
   if (magic < 0 || magic > 2) return { why: `no batch begins here: its magic would be ${magic}`, torn: false };
