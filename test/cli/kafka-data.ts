@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 /** What Apache Kafka wrote; see the README there. */
 export const KAFKA_DATA = fileURLToPath(new URL('./kafka-data/', import.meta.url));
 
-/** A copy of it (without what is no part of a data directory), removed when the block ends. */
+/** A log that it compacted; see the README there. */
+export const KAFKA_COMPACTED = fileURLToPath(new URL('./kafka-compacted/', import.meta.url));
+
+/** A copy of KAFKA_DATA (without what is no part of a data directory), removed when the block ends. */
 export function copyOfKafkaData(): { readonly path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), 'minikafka-log-'));
   const isData = (source: string) => !/README\.md$|\.gitattributes$|DumpLogSegments.*\.txt$/.test(source);
@@ -26,8 +29,8 @@ export interface DumpedFile {
 }
 
 /** What DumpLogSegments said. */
-export function dumpedByKafka(name = 'DumpLogSegments.txt'): DumpedFile[] {
-  const sections = readFileSync(join(KAFKA_DATA, name), 'utf8')
+export function dumpedByKafka(path = join(KAFKA_DATA, 'DumpLogSegments.txt')): DumpedFile[] {
+  const sections = readFileSync(path, 'utf8')
     .split(/^Dumping /m)
     .slice(1);
   return sections.map((section) => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GROUP_RECORDS } from '../../src/cli/log/record-rows.ts';
 import { oldMessage } from '../support/old-message.ts';
 import { runCaptured } from './captured.ts';
-import { type DumpedFile, dumpedByKafka, type Fields, filesOf, jsonLines, KAFKA_DATA } from './kafka-data.ts';
+import { type DumpedFile, dumpedByKafka, type Fields, filesOf, jsonLines, KAFKA_COMPACTED, KAFKA_DATA } from './kafka-data.ts';
 
 const SEGMENT = join(KAFKA_DATA, 'orders-0/00000000000000000012.log');
 
@@ -159,7 +159,7 @@ describe("what Apache Kafka wrote is shown as Kafka's own tool shows it", () => 
   test('records of __consumer_offsets are decoded when that is asked for', async () => {
     const path = join(KAFKA_DATA, '__consumer_offsets-0/00000000000000000000.log');
     const rows = (await rowsOf<RecordJson>(path, '--decode', 'offsets')).filter(({ type }) => type === 'record');
-    const [expected] = dumpedByKafka('DumpLogSegments-offsets.txt');
+    const [expected] = dumpedByKafka(join(KAFKA_DATA, 'DumpLogSegments-offsets.txt'));
     expect(rows.map(({ offset }) => `${offset}`)).toEqual(expected!.records.map(({ offset }) => offset));
     const seen = { offset: 0, group: 0, other: 0 };
     for (const [i, { decoded }] of rows.entries()) {
@@ -177,6 +177,17 @@ describe("what Apache Kafka wrote is shown as Kafka's own tool shows it", () => 
     }
     expect(seen).toEqual({ offset: 3, group: 2, other: 10 });
   });
+});
+
+test('a log that Apache Kafka compacted is shown as its tool shows it', async () => {
+  const logs = dumpedByKafka(join(KAFKA_COMPACTED, 'DumpLogSegments.txt')).filter(({ file }) => file.endsWith('.log'));
+  expect(logs.length).toBeGreaterThan(0);
+  for (const { file, batches, records } of logs) {
+    const rows = await rowsOf<BatchJson>(join(KAFKA_COMPACTED, file), '--records');
+    expect(rows.filter(({ type }) => type === 'batch')).toMatchObject(batches.map(batchOf));
+    const ourRecords = rows.filter(({ type }) => type === 'record') as unknown as RecordJson[];
+    expect(ourRecords.map((record) => recordOf(record, 'CreateTime'))).toEqual(records);
+  }
 });
 
 test("kinds of records in __consumer_offsets have the names of Kafka's definitions", () => {
