@@ -1,9 +1,8 @@
 import type { BatchView } from '../../protocol/records/batch.ts';
 import { codecOf } from '../../protocol/records/compression.ts';
+import { sequenceAfter } from '../../storage/producer-state.ts';
 import { pairs, timeText } from './line-writer.ts';
 import type { OldMessage, ScanEnd } from './log-scan.ts';
-
-const MAX_SEQUENCE = 2 ** 31 - 1;
 
 /** All that the header of a batch says. */
 export interface BatchRow {
@@ -59,13 +58,7 @@ export function batchRow(file: string, batch: BatchView, position: number): Batc
   };
 }
 
-/** The sequence `by` behind another: 2147483647 is followed by 0. */
-export function sequenceAfter(sequence: number, by: number): number {
-  const sum = sequence + by;
-  return sum > MAX_SEQUENCE ? sum - MAX_SEQUENCE - 1 : sum;
-}
-
-export function compressionName(codecId: number): string {
+function compressionName(codecId: number): string {
   try {
     return codecOf(codecId).name;
   } catch {

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readGroupRecord } from '../../protocol/messages/internal/coordinator-records.ts';
 import type { BatchView } from '../../protocol/records/batch.ts';
 import type { ReadRecord } from '../../protocol/records/walk.ts';
-import { sequenceAfter } from './batch-rows.ts';
+import { sequenceAfter } from '../../storage/producer-state.ts';
 import { pairs, timeText } from './line-writer.ts';
 
 /** What of a key, value or header a line of text shows; --json has it whole. */
