@@ -119,7 +119,8 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     },
   };
   // The lock goes last: whoever gets it next must find the store closed.
-  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger, producers });
+  const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
+  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger, producers, flushCheckMs });
   closers.push(() => closeLogs(logs));
   if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 

@@ -114,7 +114,6 @@ export const OTHER_BROKER_KEYS = {
   'log.cleaner.io.max.bytes.per.second': double('1.7976931348623157E308', { dynamic: true }),
   'log.cleaner.threads': int('1', { dynamic: true, min: 0 }),
   'log.dir.failure.timeout.ms': long('30000', { min: 1 }),
-  'log.flush.scheduler.interval.ms': long('9223372036854775807'),
   'log.flush.start.offset.checkpoint.interval.ms': int('60000', { min: 0 }),
   'log.local.retention.bytes': long('-2', { dynamic: true, min: -2 }),
   'log.local.retention.ms': long('-2', { dynamic: true, min: -2 }),

@@ -12,6 +12,8 @@ export function logConfigOf(topic: TopicConfig): LogConfig {
     segmentJitterMs: topic.segmentJitterMs,
     retentionMs: topic.retentionMs,
     retentionBytes: topic.retentionBytes,
+    flushMessages: topic.flushMessages,
+    flushMs: topic.flushMs,
     fileDeleteDelayMs: topic.fileDeleteDelayMs,
     deletes: topic.cleanupPolicy.includes('delete'),
     compacted: topic.cleanupPolicy.includes('compact'),

@@ -36,52 +36,61 @@ export const CONGESTED_WRITES = 1024;
 export const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 export const MAX_QUEUED_WRITES = 64 * 1024;
 
+/** The log whose writes these are. */
+export interface QueueOwner {
+  /** The writes are finished, in order; calls their `done`. */
+  written(writes: readonly PendingWrite[]): void;
+  /** A write failed: none of `lost` happened, though any part of them may be in the file; calls their `done`. */
+  failed(error: Error, lost: readonly PendingWrite[]): void;
+  /** Whether a write in the file must also be durable before it counts as finished. */
+  mustSync(write: PendingWrite): boolean;
+  /** Makes everything durable that is in the files now; `endOffset` is where that ends. On an error it takes the unsynced out. */
+  sync(endOffset: number, done: Done): void;
+}
+
 /**
  * The order in which batches reach the disk, and how: what arrives in one turn of the loop leaves in one write. Small, idle and fast: at
  * the end of the turn, synchronously (30 us less for each produce). Large, backlogged or slow: through the thread pool, one write in
  * flight, the rest gathering behind it.
+ *
+ * Where the log asks for it the sync is a part of the write: what is in the file waits for it here. One sync is under way at a time; what
+ * is written meanwhile is covered by the next one, all of it at once.
  */
 export class AppendQueue {
   private readonly clock: Clock;
-  private readonly written: (writes: readonly PendingWrite[]) => void;
-  private readonly failed: (error: Error, lost: readonly PendingWrite[]) => void;
+  private readonly owner: QueueOwner;
   private waiting: PendingWrite[] = [];
   private inFlight: PendingWrite[] = [];
+  /** In the file, and not finished before they are durable. */
+  private unsynced: PendingWrite[] = [];
+  private syncing = false;
   private bytes = 0;
   private scheduled = false;
   private slow = false;
   private idlers: (() => void)[] = [];
 
-  /**
-   * @param written the writes are on the disk (not synced), in order; calls their `done`
-   * @param failed a write failed: none of `lost` happened, though any part of them may be in the file; calls their `done`
-   */
-  constructor(
-    clock: Clock,
-    written: (writes: readonly PendingWrite[]) => void,
-    failed: (error: Error, lost: readonly PendingWrite[]) => void,
-  ) {
+  constructor(clock: Clock, owner: QueueOwner) {
     this.clock = clock;
-    this.written = written;
-    this.failed = failed;
+    this.owner = owner;
   }
 
   get queuedBytes(): number {
     return this.bytes;
   }
   get queuedWrites(): number {
-    return this.waiting.length + this.inFlight.length;
+    return this.waiting.length + this.inFlight.length + this.unsynced.length;
   }
-  /** The last write that was started and has not finished. */
-  get lastInFlight(): PendingWrite | undefined {
-    return this.inFlight.at(-1);
+  /** The last write that was started, did not fail, and has not finished. */
+  get lastStarted(): PendingWrite | undefined {
+    return this.inFlight.at(-1) ?? this.unsynced.at(-1);
   }
   get congested(): boolean {
     return this.bytes >= CONGESTED_BYTES || this.queuedWrites >= CONGESTED_WRITES;
   }
   /** The write of the batch at `baseOffset`, if it has not finished. */
   find(baseOffset: number): PendingWrite | undefined {
-    return findByOffset(this.inFlight, baseOffset) ?? findByOffset(this.waiting, baseOffset);
+    const started = findByOffset(this.unsynced, baseOffset) ?? findByOffset(this.inFlight, baseOffset);
+    return started ?? findByOffset(this.waiting, baseOffset);
   }
   hasRoomFor(bytes: number): boolean {
     return this.queuedWrites < MAX_QUEUED_WRITES && (this.queuedWrites === 0 || this.bytes + bytes <= MAX_QUEUED_BYTES);
@@ -98,7 +107,7 @@ export class AppendQueue {
     });
   }
 
-  /** Calls back once nothing waits and nothing is in flight; at once, if so now. */
+  /** Calls back once every write is finished; at once, if so now. */
   whenIdle(idle: () => void): void {
     if (this.queuedWrites === 0) idle();
     else this.idlers.push(idle);
@@ -108,7 +117,15 @@ export class AppendQueue {
   takeWaiting(): readonly PendingWrite[] {
     const taken = this.waiting;
     this.waiting = [];
-    this.recount();
+    this.forget(taken);
+    return taken;
+  }
+
+  /** Takes what is in the file and not durable out of the queue: the caller tells them. */
+  takeUnsynced(): readonly PendingWrite[] {
+    const taken = this.unsynced;
+    this.unsynced = [];
+    this.forget(taken);
     return taken;
   }
 
@@ -166,24 +183,50 @@ export class AppendQueue {
     if (error) {
       const lost = [...run, ...this.waiting];
       this.waiting = [];
-      this.recount();
-      this.failed(error, lost);
+      this.forget(lost);
+      this.owner.failed(error, lost);
+    } else if (this.unsynced.length > 0 || this.owner.mustSync(run.at(-1)!)) {
+      for (const write of run) this.unsynced.push(write);
+      if (!this.syncing) this.syncSome();
     } else {
-      this.recount();
-      this.written(run);
+      this.forget(run);
+      this.owner.written(run);
     }
     if (this.scheduled) return;
     if (this.waiting.length > 0) this.writeSome();
     else this.tellIdle();
   }
 
-  private recount(): void {
-    this.bytes = 0;
-    for (const write of this.waiting) this.bytes += write.batchBytes;
-    for (const write of this.inFlight) this.bytes += write.batchBytes;
+  private syncSome(): void {
+    let count = 0;
+    while (count < this.unsynced.length && !this.owner.mustSync(this.unsynced[count]!)) count++;
+    this.release(count);
+    const { length: covered } = this.unsynced;
+    if (covered === 0) {
+      this.tellIdle();
+      return;
+    }
+    this.syncing = true;
+    this.owner.sync(this.unsynced[covered - 1]!.lastOffset + 1, (error) => {
+      this.syncing = false;
+      if (!error) this.release(Math.min(covered, this.unsynced.length)); // none are left when the log was given up meanwhile
+      this.syncSome();
+    });
+  }
+
+  private release(count: number): void {
+    if (count === 0) return;
+    const synced = this.unsynced.splice(0, count);
+    this.forget(synced);
+    this.owner.written(synced);
+  }
+
+  private forget(writes: readonly PendingWrite[]): void {
+    for (const write of writes) this.bytes -= write.batchBytes;
   }
 
   private tellIdle(): void {
+    if (this.queuedWrites > 0) return;
     const idlers = this.idlers;
     this.idlers = [];
     for (const idle of idlers) idle();

@@ -4,32 +4,66 @@ import type { Done } from './log-types.ts';
 import { syncFolder } from './partition-folder.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
+import type { SyncSlots } from './sync-slots.ts';
 
-/** What of one log is durable, and what must still be done for the rest. */
+/**
+ * A sync failed. What it should have made durable may be gone for good, though the next sync succeeds: the kernel reports a lost page once
+ * and forgets it. So it must not be tried again; the log goes offline, and the next start reads what is really there.
+ */
+export class SyncError extends Error {
+  override name = 'SyncError';
+}
+
+interface FlushRequest {
+  readonly segments: SegmentList;
+  /** Where what becomes durable ends. */
+  readonly endOffset: number;
+  /** Segments that begin behind it are left out. */
+  readonly lastBase: number;
+  /** Indexes too, so that the recovery point moves; else the records alone. */
+  readonly indexes: boolean;
+  readonly done: Done;
+}
+
+/** What of one log is durable, and what must still be done for the rest. It does one thing at a time; what is asked meanwhile is done together. */
 export class Flusher {
-  /** Everything before it is durable: the recovery point. */
+  /** Everything before it is durable, indexes included: the recovery point. */
   flushedTo = 0;
+  /** All records before it are durable. Without their indexes a recovery reads them again, and loses none. */
+  durableTo = 0;
   private readonly files: Files;
+  private readonly slots: SyncSlots;
   private readonly folder: string;
   /** Something changed since the last flush began. */
   private dirty = false;
-  /** So did the folder's small files, or its own name is not known to be durable. */
+  /** The folder, or whose it is, is not known to be durable: without that its records count as a stranger's. */
+  private identityDirty = false;
+  /** The leader epochs, or names of any files, are not known to be durable. */
   private folderDirty = false;
+  /** The newest segment whose .log has a name that is known to be durable. */
+  private namedTo = -1;
   /** The active segment's indexes lack what was appended since they were written out. */
   private unwrittenIndex = false;
   /** Full segments some of whose batches are still on their way. */
   private unsealed: Segment[] = [];
   /** Counts truncations and the log's end: what a flush began before them has nothing more to say. */
   private generation = 0;
+  private requests: FlushRequest[] = [];
+  private running = false;
 
-  constructor(files: Files, folder: string) {
+  constructor(files: Files, slots: SyncSlots, folder: string) {
     this.files = files;
+    this.slots = slots;
     this.folder = folder;
   }
 
   appended(): void {
     this.dirty = true;
     this.unwrittenIndex = true;
+  }
+  folderCreated(): void {
+    this.identityDirty = true;
+    this.folderChanged();
   }
   folderChanged(): void {
     this.dirty = true;
@@ -38,7 +72,9 @@ export class Flusher {
   /** After an unclean end nothing that the last run wrote behind its recovery point, names of files included, is sure to be durable. */
   opened(flushedTo: number, unclean: boolean): void {
     this.flushedTo = flushedTo;
+    this.durableTo = flushedTo;
     this.dirty ||= unclean;
+    this.identityDirty ||= unclean;
     this.folderDirty ||= unclean;
   }
   rolled(full: Segment): void {
@@ -47,6 +83,7 @@ export class Flusher {
   /** `active` is the last segment again, though the log had rolled. */
   unrolled(active: Segment): void {
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset < active.baseOffset);
+    this.namedTo = -1; // a segment that is gone may come again
   }
   /** Segments before `offset` have left the log: nothing of them needs to be durable. */
   trimmed(offset: number): void {
@@ -57,6 +94,7 @@ export class Flusher {
     this.unrolled(active);
     this.unwrittenIndex = true;
     this.flushedTo = Math.min(this.flushedTo, endOffset);
+    this.durableTo = Math.min(this.durableTo, endOffset);
   }
   /** Nothing may touch the files any more: the folder's name may soon be another topic's. */
   abandon(): void {
@@ -76,8 +114,7 @@ export class Flusher {
       done(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    const before = segments.from(this.flushedTo).filter((segment) => segment.baseOffset < active.baseOffset);
-    this.makeDurable(before, active.baseOffset, done);
+    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, indexes: true, done });
   }
 
   /** Completes the active segment's indexes, the last time entry included: the log is about to be closed. */
@@ -88,42 +125,91 @@ export class Flusher {
     this.dirty = true;
   }
 
-  /** Makes everything before `endOffset` durable. */
+  /** Makes everything before `endOffset` durable. Errors: SyncError, or what writing the indexes met. */
   flush(segments: SegmentList, endOffset: number, done: Done): void {
-    if (!this.dirty && !this.folderDirty && this.flushedTo >= endOffset) {
-      done(null);
-      return;
-    }
-    this.dirty = false;
-    this.makeDurable(segments.from(this.flushedTo), endOffset, (error) => {
-      if (error) this.dirty = true;
-      done(error);
+    if (!this.dirty && !this.folderDirty && this.flushedTo >= endOffset && !this.running) done(null);
+    else this.request({ segments, endOffset, lastBase: endOffset, indexes: true, done });
+  }
+
+  /** Makes the records before `endOffset` durable: those may be read and acknowledged that must never be lost. */
+  flushRecords(segments: SegmentList, endOffset: number, done: Done): void {
+    this.request({ segments, endOffset, lastBase: endOffset - 1, indexes: false, done });
+  }
+
+  /** As `flush`, at once: a log is opened, and what is in it must not be read before it is durable. */
+  flushSync(segments: SegmentList, endOffset: number): void {
+    for (const segment of segments.from(this.flushedTo)) segment.flushSync();
+    this.syncNames(true, segments.active.baseOffset);
+    this.advance(endOffset, true);
+  }
+
+  private request(request: FlushRequest): void {
+    this.requests.push(request);
+    if (this.running) return;
+    this.running = true;
+    this.takeSlot();
+  }
+
+  private takeSlot(): void {
+    this.slots.take(() => {
+      const together = this.requests;
+      this.requests = [];
+      this.makeDurable(together, (error) => {
+        this.slots.giveBack(); // and joins the line again: other logs wait too
+        for (const { done } of together) done(error);
+        this.running = this.requests.length > 0;
+        if (this.running) this.takeSlot();
+      });
     });
   }
 
-  /** `segments` are all that hold offsets from flushedTo to `endOffset`. */
-  private makeDurable(segments: readonly Segment[], endOffset: number, done: Done): void {
+  private makeDurable(together: readonly FlushRequest[], done: Done): void {
     const { generation } = this;
-    const steps = segments.map((segment) => (next: Done) => {
+    const [{ segments }] = together as [FlushRequest];
+    const indexes = together.some((request) => request.indexes);
+    const endOffset = Math.max(...together.map((request) => request.endOffset));
+    const lastBase = Math.max(...together.map((request) => request.lastBase));
+    if (indexes) this.dirty = false;
+    const covered = segments.from(indexes ? this.flushedTo : this.durableTo).filter(({ baseOffset }) => baseOffset <= lastBase);
+    const newest = covered.at(-1)?.baseOffset ?? -1;
+    const steps = covered.map((segment) => (next: Done) => {
       if (generation !== this.generation || segment.isDoomed) return next(null);
+      const synced: Done = (error) => next(error && new SyncError(error.message, { cause: error }));
+      if (!indexes) return segment.log.sync(synced);
       segment.offsets.file.spill();
       segment.times.file.spill();
-      segment.flush(next);
+      segment.flush(synced);
     });
     steps.push((next) => {
-      if (generation === this.generation) this.syncNames();
+      if (generation === this.generation) this.syncNames(indexes, newest);
       next(null);
     });
     inTurn(steps, (error) => {
-      if (!error && generation === this.generation) this.flushedTo = Math.max(this.flushedTo, endOffset);
+      if (error) this.dirty = true;
+      else if (generation === this.generation) this.advance(endOffset, indexes);
       done(error);
     });
   }
 
-  /** Files of segments appear when they are first written to, so their names are always made durable; the rest when it changed. */
-  private syncNames(): void {
-    if (this.folderDirty) syncFolder(this.files, this.folder);
-    else this.files.syncDirectory(this.folder);
-    this.folderDirty = false;
+  private advance(endOffset: number, indexes: boolean): void {
+    this.durableTo = Math.max(this.durableTo, endOffset);
+    if (indexes) this.flushedTo = Math.max(this.flushedTo, endOffset);
+  }
+
+  /**
+   * Files of segments appear when they are first written to, so their names are made durable after them. For the records alone it is enough
+   * when a .log is new: leader epochs and indexes are learned from it. `newest`: the last segment whose files are there.
+   */
+  private syncNames(all: boolean, newest: number): void {
+    try {
+      if (this.identityDirty || (all && this.folderDirty)) {
+        syncFolder(this.files, this.folder);
+        this.folderDirty = false;
+      } else if (all || newest > this.namedTo) this.files.syncDirectory(this.folder);
+    } catch (error) {
+      throw new SyncError(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+    this.identityDirty = false;
+    this.namedTo = Math.max(this.namedTo, newest);
   }
 }

@@ -14,6 +14,10 @@ export interface LogConfig {
   /** retention.ms and retention.bytes; negative: no limit. */
   readonly retentionMs: number;
   readonly retentionBytes: number;
+  /** flush.messages: so many records that are not durable make the append that brings their number there wait for a sync. */
+  readonly flushMessages: number;
+  /** flush.ms: nothing stays so long without being durable. Both: Number.MAX_SAFE_INTEGER or more for never. */
+  readonly flushMs: number;
   /** file.delete.delay.ms */
   readonly fileDeleteDelayMs: number;
   /** cleanup.policy contains delete: retention.ms and retention.bytes hold. */
@@ -37,6 +41,8 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   segmentJitterMs: 0,
   retentionMs: 604_800_000,
   retentionBytes: -1,
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   fileDeleteDelayMs: 60_000,
   deletes: true,
   compacted: false,

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
+import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import { inTurn } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
@@ -22,6 +23,7 @@ import {
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './producer-state.ts';
+import { SyncSlots } from './sync-slots.ts';
 
 export interface LogStoreOptions {
   /** Locked, and released by `close`. */
@@ -36,10 +38,14 @@ export interface LogStoreOptions {
   readonly maxPooledBytes?: number;
   /** How long, and how many, idempotent producers are remembered. Default Kafka's. */
   readonly producers?: ProducerLimits;
+  /** log.flush.scheduler.interval.ms. Default: as often as flush.ms needs. */
+  readonly flushCheckMs?: number;
 }
 
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
+/** Of the four threads that Node has for files; the fourth reads. */
+const MAX_SYNCS = 3;
 
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
@@ -68,7 +74,8 @@ export class LogStore {
     this.directory = directory;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
-    this.context = { cache, clock, pool, logger, producers };
+    const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
+    this.context = { cache, clock, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
@@ -166,6 +173,7 @@ export class LogStore {
       return;
     }
     this.closed = true;
+    this.context.flushes.stop();
     let failure: Error | null = null;
     const steps = [...this.logs.values()].map((log) => (next: (error: null) => void) => {
       log.close((error) => {

@@ -1,3 +1,4 @@
+import type { KafkaError } from '../core/errors.ts';
 import type { DeletedSegments } from './deleted-segments.ts';
 import type { Flusher } from './flusher.ts';
 import type { LogConfig } from './log-config.ts';
@@ -29,6 +30,8 @@ export abstract class LogTrimming extends LogReading {
     return this.endOffset;
   }
 
+  /** Nothing of this log can be used any more; returns what its users are told. */
+  protected abstract goOffline(cause: unknown): KafkaError;
   /** Begins a segment at `nextOffset`. */
   protected abstract roll(opened: OpenedLog): Segment;
 
@@ -68,16 +71,26 @@ export abstract class LogTrimming extends LogReading {
     const { files } = this.context.cache;
     if (count === segments.all.length) this.roll(opened);
     segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
-    syncFolder(files, this.folder);
+    this.durably(() => syncFolder(files, this.folder));
     this.truncations++;
     for (let i = 0; i < count; i++) {
       this.deleted.add(segments.dropOldest(), this.config.fileDeleteDelayMs);
       const { baseOffset } = segments.all[0]!;
       this.flusher.trimmed(baseOffset);
       this.beginAt(opened, baseOffset);
-      files.syncDirectory(this.folder); // one by one: were an older one back after a power failure, and this one not, there would be a hole
+      // One by one: were an older one back after a power failure, and this one not, there would be a hole.
+      this.durably(() => files.syncDirectory(this.folder));
     }
     producers.trimmed(segments.all[0]!.baseOffset);
+  }
+
+  /** A sync that fails must not be tried again: see SyncError. */
+  private durably(sync: () => void): void {
+    try {
+      sync();
+    } catch (error) {
+      throw this.goOffline(error);
+    }
   }
 
   private beginAt({ epochs }: OpenedLog, offset: number): void {

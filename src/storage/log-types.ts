@@ -1,9 +1,11 @@
 import type { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
+import type { SyncSlots } from './sync-slots.ts';
 
 /** Called once: null, or what went wrong. */
 export type Done = (error: Error | null) => void;
@@ -15,6 +17,8 @@ export interface LogContext {
   readonly pool: BufferPool;
   readonly logger: Logger;
   readonly producers: ProducerLimits;
+  readonly flushes: FlushScheduler;
+  readonly syncSlots: SyncSlots;
 }
 
 /** Where a log is, and what the last run said of it. */

@@ -5,11 +5,11 @@ import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.t
 import { AppendQueue, type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
 import { DeletedSegments } from './deleted-segments.ts';
-import { Flusher } from './flusher.ts';
+import { Flusher, SyncError } from './flusher.ts';
 import { type LeaderEpochs, leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
 import { codeOf, storageError } from './log-errors.ts';
-import { LogTrimming } from './log-trimming.ts';
+import { LogFlushing } from './log-flushing.ts';
 import type { AppendInfo, AppendOptions, Done, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, syncFolder, writeSmallFile } from './partition-folder.ts';
@@ -24,22 +24,22 @@ export type { TimestampOffset } from './time-lookup.ts';
  * The log of one partition: batches in segments, in Kafka's file formats. It owns offsets and bytes; who may write and what is committed
  * is for others to know.
  *
- * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline because a
- * failed write could not be taken back.
+ * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline: a failed
+ * write could not be taken back, or a sync failed.
  */
-export class PartitionLog extends LogTrimming {
+export class PartitionLog extends LogFlushing {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;
   protected readonly name: string;
   protected readonly context: LogContext;
   private readonly location: LogLocation;
-  private readonly queue: AppendQueue;
+  protected readonly queue: AppendQueue;
   protected readonly flusher: Flusher;
   protected readonly deleted: DeletedSegments;
   protected config: LogConfig;
-  private opened: OpenedLog | undefined;
-  private offline: KafkaError | undefined;
+  protected opened: OpenedLog | undefined;
+  protected offline: KafkaError | undefined;
   /** Begun before the log was opened: noted when it is. */
   private pendingEpoch = -1;
   private nextPosition = 0;
@@ -53,16 +53,17 @@ export class PartitionLog extends LogTrimming {
     this.partition = location.partition;
     this.folder = location.folder;
     this.name = folderName(location);
-    this.flusher = new Flusher(context.cache.files, location.folder);
+    this.flusher = new Flusher(context.cache.files, context.syncSlots, location.folder);
     this.deleted = new DeletedSegments(context, this.name);
-    this.queue = new AppendQueue(
-      context.clock,
-      (writes) => this.written(writes),
-      (error, lost) => this.failed(error, lost),
-    );
+    this.queue = new AppendQueue(context.clock, {
+      written: (writes) => this.written(writes),
+      failed: (error, lost) => this.failed(error, lost),
+      mustSync: (write) => this.mustSync(write),
+      sync: (endOffset, done) => this.syncRecords(endOffset, done),
+    });
   }
 
-  /** Everything before it is durable. */
+  /** Everything before it is durable, indexes included. */
   get recoveryPoint(): number {
     return this.opened ? this.flusher.flushedTo : this.location.recoveryPoint;
   }
@@ -88,6 +89,7 @@ export class PartitionLog extends LogTrimming {
 
   configure(config: LogConfig): void {
     this.config = config;
+    if (this.opened && this.endOffset > this.flusher.durableTo) this.expectFlush();
   }
 
   /** Notes that a leader epoch begins at the end of the log. Opens nothing: a log that is not used yet notes it later. */
@@ -99,8 +101,8 @@ export class PartitionLog extends LogTrimming {
 
   /**
    * Appends one batch: validates it, gives it its offsets, stamps base offset and leader epoch into `records`, and queues the write, all
-   * before it returns. `done` is called once the write has finished (it is not synced), or failed. A batch that an idempotent producer
-   * sends again is not appended: its first write is what is told of.
+   * before it returns. `done` is called once the write has finished (it is synced when flush.messages says so), or failed. A batch that an
+   * idempotent producer sends again is not appended: its first write is what is told of.
    *
    * The bytes belong to the log until then: they must stay where and as they are.
    *
@@ -147,53 +149,19 @@ export class PartitionLog extends LogTrimming {
     this.queue.whenIdle(() => {
       try {
         const opened = this.open();
-        if (offset < this.endOffset) this.storage(() => this.cut(opened, offset));
+        if (offset < this.endOffset) this.cut(opened, offset);
       } catch (error) {
-        return done(this.storageError(error));
+        return done(this.offline ?? this.goOffline(error)); // half of it may have happened, and be durable or not
       }
       done(null);
     });
   }
 
-  /** Makes everything durable that is in the log when it is called. */
-  flush(done: Done): void {
-    if (!this.opened || this.offline) {
-      done(this.offline ?? null);
-      return;
-    }
-    this.queue.whenIdle(() => {
-      const { opened, endOffset } = this;
-      if (!opened || this.offline || !this.hasFolder) done(this.offline ?? null);
-      else this.flusher.flush(opened.segments, endOffset, (error) => done(error && this.storageError(error)));
-    });
-  }
-
-  /** Finishes what is queued, makes everything durable, and releases the files. The log opens again when it is used again. */
-  close(done: Done): void {
-    this.queue.whenIdle(() => {
-      if (!this.opened || this.offline) return done(this.offline ?? null);
-      const { segments, producers } = this.opened;
-      try {
-        if (this.hasFolder) {
-          this.flusher.seal(segments.active);
-          producers.snapshot(this.endOffset, segments);
-        }
-      } catch (error) {
-        return done(this.storageError(error));
-      }
-      this.flush((error) => {
-        for (const segment of segments.all) segment.close();
-        this.deleted.removeNow();
-        done(error);
-      });
-    });
-  }
-
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
-    this.offline = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
-    this.failWaiting(this.offline);
+    this.giveUp(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
     this.flusher.abandon();
+    this.context.flushes.forget(this);
     this.deleted.forget();
     for (const segment of this.opened?.segments.all ?? []) segment.close();
   }
@@ -234,12 +202,14 @@ export class PartitionLog extends LogTrimming {
     this.flusher.appended();
     const { indexIntervalBytes } = this.config;
     for (const write of writes) write.segment.written(write, indexIntervalBytes);
+    this.expectFlush();
     const last = writes.at(-1)!;
     this.endOffset = last.lastOffset + 1;
     last.segment.remember(this.endOffset, last.segment.size);
     this.flusher.sealBefore(this.opened!.segments, last.segment, (error) => {
+      if (error instanceof SyncError) this.goOffline(error);
       // The recovery point stays behind, so a later flush or a recovery does this work.
-      if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'a finished segment could not be made durable');
+      else if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
     });
     for (const write of writes) tell(write, null);
   }
@@ -264,14 +234,23 @@ export class PartitionLog extends LogTrimming {
   private rollBack(lost: readonly PendingWrite[]): void {
     const opened = this.open();
     const { segments, epochs, producers } = opened;
-    this.dropEmptySegments(opened, this.endOffset);
+    const { lastStarted } = this.queue;
+    const endOffset = lastStarted ? lastStarted.lastOffset + 1 : this.endOffset;
+    this.dropEmptySegments(opened, endOffset);
     const { active } = segments;
-    active.log.handle().truncate(active.size);
+    const end = this.endOfStarted(active);
+    active.log.handle().truncate(end);
     active.log.handle().syncSync(); // else a batch that was reported lost could be back after a power failure
-    this.nextOffset = this.endOffset;
-    this.nextPosition = active.size;
-    producers.takeBack(lost, this.endOffset);
-    epochs.truncateEnd(this.endOffset + 1); // an epoch that begins at the end is still true
+    this.nextOffset = endOffset;
+    this.nextPosition = end;
+    producers.takeBack(lost, endOffset);
+    epochs.truncateEnd(endOffset + 1); // an epoch that begins at the end is still true
+  }
+
+  /** Where the next write into the active segment begins when all that waits is gone. */
+  private endOfStarted(active: Segment): number {
+    const { lastStarted } = this.queue;
+    return lastStarted?.segment === active ? lastStarted.position + lastStarted.batchBytes : active.size;
   }
 
   private cut({ segments, epochs, producers }: OpenedLog, offset: number): void {
@@ -326,8 +305,11 @@ export class PartitionLog extends LogTrimming {
       this.nextPosition = segments.active.size;
       const flushedTo = unclean ? Math.min(recoveryPoint, nextOffset) : nextOffset;
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
+      // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
+      if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
       this.assignEpoch(opened.epochs, this.pendingEpoch);
       this.opened = opened;
+      if (nextOffset > this.flusher.durableTo) this.expectFlush();
       return opened;
     } catch (error) {
       throw this.goOffline(error);
@@ -341,6 +323,7 @@ export class PartitionLog extends LogTrimming {
   private createFolder({ epochs }: OpenedLog): void {
     this.location.create();
     this.hasFolder = true;
+    this.flusher.folderCreated();
     this.persistEpochs(leaderEpochText(epochs.list()));
   }
 
@@ -361,10 +344,8 @@ export class PartitionLog extends LogTrimming {
     if (!first) return;
     const { segments, producers } = this.opened!;
     this.dropEmptySegments(this.opened!, first.baseOffset);
-    const { lastInFlight } = this.queue;
-    const { active } = segments;
     this.nextOffset = first.baseOffset;
-    this.nextPosition = lastInFlight?.segment === active ? lastInFlight.position + lastInFlight.batchBytes : active.size;
+    this.nextPosition = this.endOfStarted(segments.active);
     try {
       producers.takeBack(waiting, first.baseOffset);
     } catch (failure) {
@@ -373,12 +354,18 @@ export class PartitionLog extends LogTrimming {
     for (const write of waiting) tell(write, error);
   }
 
-  private goOffline(cause: unknown): KafkaError {
+  protected goOffline(cause: unknown): KafkaError {
+    if (this.offline) return this.offline;
     const why = cause instanceof Error ? cause.message : String(cause);
     this.context.logger.error({ log: this.name, error: why }, 'the log went offline: it cannot be used until the broker is started again');
-    this.offline = new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`);
-    this.failWaiting(this.offline);
-    return this.offline;
+    return this.giveUp(new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`));
+  }
+
+  private giveUp(error: KafkaError): KafkaError {
+    this.offline = error;
+    this.failWaiting(error);
+    for (const write of this.queue.takeUnsynced()) tell(write, error);
+    return error;
   }
 
   /** Runs something that touches the disk; what the disk says becomes KAFKA_STORAGE_ERROR. */

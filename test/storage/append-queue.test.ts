@@ -11,6 +11,9 @@ let finish: ((error: Error | null) => void)[];
 let slowSync: number;
 let outcome: string[];
 let queue: AppendQueue;
+/** Writes from this offset on must be synced. */
+let syncFrom: number;
+let finishSync: ((error: Error | null) => void)[];
 const turn = () => {
   for (const fire of soon.splice(0)) fire();
 };
@@ -22,6 +25,8 @@ beforeEach(() => {
   finish = [];
   slowSync = 0;
   outcome = [];
+  syncFrom = Number.POSITIVE_INFINITY;
+  finishSync = [];
   const clock = {
     now: () => 0,
     monotonicMs: () => nowMs,
@@ -29,7 +34,16 @@ beforeEach(() => {
     soon: (fire: () => void) => void soon.push(fire),
   };
   const tell = (what: string) => (writes: readonly PendingWrite[]) => void outcome.push(`${what} ${writes.length}`);
-  queue = new AppendQueue(clock, tell('written'), (_, lost) => tell('failed')(lost));
+  const owner = {
+    written: tell('written'),
+    failed: (_: Error, lost: readonly PendingWrite[]) => tell('failed')(lost),
+    mustSync: ({ lastOffset }: PendingWrite) => lastOffset >= syncFrom,
+    sync: (endOffset: number, done: (error: Error | null) => void) => {
+      calls.push(`sync to ${endOffset}`);
+      finishSync.push(done);
+    },
+  };
+  queue = new AppendQueue(clock, owner);
 });
 
 function segmentNamed(name: string): Segment {
@@ -49,14 +63,15 @@ const active = segmentNamed('active');
 const next = segmentNamed('next');
 
 let position = 0;
+let offset = 0;
 function push(batchBytes = 100, segment = active): void {
   queue.push({
     segment,
     position,
-    baseOffset: 0,
+    baseOffset: offset,
     batchBytes,
     bytes: Buffer.alloc(0),
-    lastOffset: 0,
+    lastOffset: offset++,
     maxTimestamp: 0,
     producerBefore: null,
     done: () => {},
@@ -65,6 +80,7 @@ function push(batchBytes = 100, segment = active): void {
 }
 beforeEach(() => {
   position = 0;
+  offset = 0;
 });
 
 describe('the write policy', () => {
