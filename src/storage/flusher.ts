@@ -20,6 +20,8 @@ interface FlushRequest {
   readonly endOffset: number;
   /** Segments that begin behind it are left out. */
   readonly lastBase: number;
+  /** Those that got their last index entries now, however long their records may have been durable. */
+  readonly sealed: readonly Segment[];
   /** Indexes too, so that the recovery point moves; else the records alone. */
   readonly indexes: boolean;
   readonly done: Done;
@@ -95,6 +97,7 @@ export class Flusher {
     this.unwrittenIndex = true;
     this.flushedTo = Math.min(this.flushedTo, endOffset);
     this.durableTo = Math.min(this.durableTo, endOffset);
+    this.requests = this.requests.map((request) => ({ ...request, endOffset: Math.min(request.endOffset, endOffset) }));
   }
   /** Nothing may touch the files any more: the folder's name may soon be another topic's. */
   abandon(): void {
@@ -114,7 +117,7 @@ export class Flusher {
       done(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, indexes: true, done });
+    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, sealed: ready, indexes: true, done });
   }
 
   /** Completes the active segment's indexes, the last time entry included: the log is about to be closed. */
@@ -128,12 +131,12 @@ export class Flusher {
   /** Makes everything before `endOffset` durable. Errors: SyncError, or what writing the indexes met. */
   flush(segments: SegmentList, endOffset: number, done: Done): void {
     if (!this.dirty && !this.folderDirty && this.flushedTo >= endOffset && !this.running) done(null);
-    else this.request({ segments, endOffset, lastBase: endOffset, indexes: true, done });
+    else this.request({ segments, endOffset, lastBase: endOffset, sealed: [], indexes: true, done });
   }
 
   /** Makes the records before `endOffset` durable: those may be read and acknowledged that must never be lost. */
   flushRecords(segments: SegmentList, endOffset: number, done: Done): void {
-    this.request({ segments, endOffset, lastBase: endOffset - 1, indexes: false, done });
+    this.request({ segments, endOffset, lastBase: endOffset - 1, sealed: [], indexes: false, done });
   }
 
   /** As `flush`, at once: a log is opened, and what is in it must not be read before it is durable. */
@@ -170,7 +173,9 @@ export class Flusher {
     const endOffset = Math.max(...together.map((request) => request.endOffset));
     const lastBase = Math.max(...together.map((request) => request.lastBase));
     if (indexes) this.dirty = false;
-    const covered = segments.from(indexes ? this.flushedTo : this.durableTo).filter(({ baseOffset }) => baseOffset <= lastBase);
+    const unflushed = segments.from(indexes ? this.flushedTo : this.durableTo).filter(({ baseOffset }) => baseOffset <= lastBase);
+    const sealed = together.flatMap((request) => request.sealed).filter((segment) => !unflushed.includes(segment));
+    const covered = [...sealed, ...unflushed];
     const newest = covered.at(-1)?.baseOffset ?? -1;
     const steps = covered.map((segment) => (next: Done) => {
       if (generation !== this.generation || segment.isDoomed) return next(null);

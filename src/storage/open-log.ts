@@ -16,6 +16,8 @@ export interface OpenedLog {
   readonly epochs: LeaderEpochs;
   readonly producers: LogProducers;
   readonly nextOffset: number;
+  /** Where the first segment begins that was verified, and its indexes built anew; `nextOffset`: none was. */
+  readonly verifiedFrom: number;
   /** Bytes that recovery cut off, and segments that it dropped. */
   readonly cutBytes: number;
   readonly droppedSegments: number;
@@ -68,6 +70,7 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
       epochs,
       producers,
       nextOffset: logStartOffset,
+      verifiedFrom: logStartOffset,
       cutBytes: 0,
       droppedSegments: 0,
     };
@@ -83,20 +86,24 @@ function verify(
   segments: readonly Segment[],
   epochs: LeaderEpochs,
   options: OpenOptions & { allSegments: boolean },
-): Pick<OpenedLog, 'segments' | 'nextOffset' | 'cutBytes' | 'droppedSegments'> {
+): Pick<OpenedLog, 'segments' | 'nextOffset' | 'verifiedFrom' | 'cutBytes' | 'droppedSegments'> {
   const { indexIntervalBytes, recoveryPoint, unclean, allSegments } = options;
   const kept: Segment[] = [];
   let nextOffset = segments[0]!.baseOffset;
+  let verifiedFrom = Number.POSITIVE_INFINITY;
   let cutBytes = 0;
   for (const [i, segment] of segments.entries()) {
     const isLast = i === segments.length - 1;
     const end = isLast ? trustedEnd(segment) : segments[i + 1]!.baseOffset;
-    const trusted = end !== null && !allSegments && hasIndexes(segment) && (!unclean || end <= recoveryPoint);
+    // A full segment gets its last time entry after what was in it was flushed: the recovery point says that this is durable once it is behind.
+    const flushed = end !== null && (!unclean || end < recoveryPoint || (isLast && end === recoveryPoint));
+    const trusted = flushed && !allSegments && hasIndexes(segment);
     kept.push(segment);
     if (trusted) {
       nextOffset = end;
       continue;
     }
+    verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
     const recovered = recoverSegment(segment, nextOffset, epochs, indexIntervalBytes);
     nextOffset = recovered.nextOffset;
     cutBytes += recovered.cutBytes;
@@ -108,9 +115,9 @@ function verify(
       cutBytes += dropped.size;
       dropped.remove();
     }
-    return { segments: new SegmentList(kept), nextOffset, cutBytes, droppedSegments: segments.length - kept.length };
+    return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
   }
-  return { segments: new SegmentList(kept), nextOffset, cutBytes, droppedSegments: 0 };
+  return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
 }
 
 /** Offset behind the last segment's last batch by its headers alone; null when something there is no batch, so that it must be verified. */

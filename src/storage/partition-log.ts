@@ -295,7 +295,7 @@ export class PartitionLog extends LogFlushing {
       const producers = new ProducerState(clock, this.context.producers, this.name);
       const known = { folder, exists, logStartOffset, unclean, recoveryPoint };
       const opened = openSegments(cache, { ...known, indexIntervalBytes, mayHaveGaps, producers, logger, nowMs, persistEpochs });
-      const { segments, nextOffset, cutBytes, droppedSegments } = opened;
+      const { segments, nextOffset, verifiedFrom, cutBytes, droppedSegments } = opened;
       if (cutBytes > 0)
         this.context.logger.warn({ log: this.name, cutBytes, droppedSegments, endOffset: nextOffset }, 'damaged end of the log cut off');
       this.startOffset = Math.min(Math.max(logStartOffset, segments.all[0]!.baseOffset), nextOffset);
@@ -303,7 +303,7 @@ export class PartitionLog extends LogFlushing {
       this.endOffset = nextOffset;
       this.nextOffset = nextOffset;
       this.nextPosition = segments.active.size;
-      const flushedTo = unclean ? Math.min(recoveryPoint, nextOffset) : nextOffset;
+      const flushedTo = Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
       // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
