@@ -176,7 +176,6 @@ export class Flusher {
     const unflushed = segments.from(indexes ? this.flushedTo : this.durableTo).filter(({ baseOffset }) => baseOffset <= lastBase);
     const sealed = together.flatMap((request) => request.sealed).filter((segment) => !unflushed.includes(segment));
     const covered = [...sealed, ...unflushed];
-    const newest = covered.at(-1)?.baseOffset ?? -1;
     const steps = covered.map((segment) => (next: Done) => {
       if (generation !== this.generation || segment.isDoomed) return next(null);
       const synced: Done = (error) => next(error && new SyncError(error.message, { cause: error }));
@@ -186,7 +185,8 @@ export class Flusher {
       segment.flush(synced);
     });
     steps.push((next) => {
-      if (generation === this.generation) this.syncNames(indexes, newest);
+      const newest = covered.findLast((segment) => !segment.isDoomed);
+      if (generation === this.generation) this.syncNames(indexes, newest?.baseOffset ?? -1);
       next(null);
     });
     inTurn(steps, (error) => {

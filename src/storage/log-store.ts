@@ -101,6 +101,7 @@ export class LogStore {
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
       },
+      startTakenBack: () => this.writeCheckpoints(),
       recoveryPoint: this.recoveryPoints.get(name) ?? 0,
       logStartOffset: this.logStarts.get(name) ?? 0,
       unclean: !this.directory.endedCleanly,

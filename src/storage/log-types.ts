@@ -28,6 +28,8 @@ export interface LogLocation extends TopicPartition {
   claim(): boolean;
   /** Creates the folder and says in it whose it is; before the first append. */
   create(): void;
+  /** The log begins before the start that the checkpoint says, which would hide what is appended there after the next crash: writes it anew. */
+  startTakenBack(): void;
   /** From the checkpoints of the last run. */
   readonly recoveryPoint: number;
   readonly logStartOffset: number;

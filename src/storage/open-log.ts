@@ -95,8 +95,9 @@ function verify(
   for (const [i, segment] of segments.entries()) {
     const isLast = i === segments.length - 1;
     const end = isLast ? trustedEnd(segment) : segments[i + 1]!.baseOffset;
-    // A full segment gets its last time entry after what was in it was flushed: the recovery point says that this is durable once it is behind.
-    const flushed = end !== null && (!unclean || end < recoveryPoint || (isLast && end === recoveryPoint));
+    // A full segment gets its last time entry after its records were flushed: the recovery point vouches for it once it is behind. The last
+    // one ends where the recovery point is, or it holds something that was not flushed, whose header may say anything.
+    const flushed = end !== null && (!unclean || (isLast ? end === recoveryPoint : end < recoveryPoint));
     const trusted = flushed && !allSegments && hasIndexes(segment);
     kept.push(segment);
     if (trusted) {

@@ -309,6 +309,7 @@ export class PartitionLog extends LogFlushing {
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
       this.assignEpoch(opened.epochs, this.pendingEpoch);
       this.opened = opened;
+      if (this.startOffset < logStartOffset) this.location.startTakenBack();
       if (nextOffset > this.flusher.durableTo) this.expectFlush();
       return opened;
     } catch (error) {

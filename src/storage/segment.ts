@@ -229,7 +229,9 @@ export class Segment {
     this.offsets.file.close();
     this.times.file.close();
   }
+  /** Its files go. A flush that is under way, or waits, must not make them anew: an empty .log would count as a segment. */
   remove(): void {
+    this.doomed = true;
     this.log.remove();
     this.offsets.file.remove();
     this.times.file.remove();

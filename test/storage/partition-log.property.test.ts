@@ -182,6 +182,7 @@ test('a log holds what was appended, through rolls, deletions, truncations, fail
               expect(log.logStartOffset).toBeLessThanOrEqual(start);
               expect(log.segmentStarts()[0]!.baseOffset).toBe(firstSegment);
               start = log.logStartOffset;
+              checkpointed = Math.min(checkpointed, end);
               break;
             }
             case 'restart':
