@@ -16,7 +16,7 @@ export interface OpenedLog {
   readonly epochs: LeaderEpochs;
   readonly producers: LogProducers;
   readonly nextOffset: number;
-  /** Where the first segment begins that was verified, and its indexes built anew; `nextOffset`: none was. */
+  /** Where the first segment begins whose indexes were built anew and not synced; `nextOffset`: none was. */
   readonly verifiedFrom: number;
   /** Bytes that recovery cut off, and segments that it dropped. */
   readonly cutBytes: number;
@@ -104,8 +104,10 @@ function verify(
       nextOffset = end;
       continue;
     }
-    verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
     const recovered = recoverSegment(segment, nextOffset, epochs, indexIntervalBytes);
+    if (recovered.nextOffset <= recoveryPoint)
+      segment.flushSync(); // the recovery point vouches for the new indexes already
+    else verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
     nextOffset = recovered.nextOffset;
     cutBytes += recovered.cutBytes;
     const hole = !isLast && !options.mayHaveGaps && nextOffset < segments[i + 1]!.baseOffset;

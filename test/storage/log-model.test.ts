@@ -323,7 +323,8 @@ class Run {
     this.runs++;
     if (how === 'kill') files.kill();
     else files.crash(this.below(4) === 0 ? undefined : this.random);
-    if (how === 'torn') this.damage(Math.max(model.durable, recoveryPoint));
+    const checkpointed = /^orders 0 (\d+)$/m.exec(files.read('/data/recovery-point-offset-checkpoint')?.toString() ?? '')?.[1] ?? 0;
+    if (how === 'torn') this.damage(Math.max(model.durable, recoveryPoint, Number(checkpointed)));
     this.afterCrash(least, how !== 'kill');
   }
 
