@@ -155,6 +155,45 @@ describe('the write policy', () => {
   });
 });
 
+describe('writes that must be synced', () => {
+  test('finish after the sync; what is written meanwhile is covered by the next one, in one go', () => {
+    syncFrom = 0;
+    push();
+    turn();
+    for (let i = 0; i < 3; i++) {
+      push();
+      turn();
+    }
+    expect(calls.filter((call) => call.startsWith('sync to'))).toEqual(['sync to 1']);
+    expect([outcome, queue.queuedWrites]).toEqual([[], 4]);
+    finishSync[0]!(null);
+    expect([outcome, calls.at(-1)]).toEqual([['written 1'], 'sync to 4']);
+    finishSync[1]!(null);
+    expect([outcome, queue.queuedWrites, queue.queuedBytes]).toEqual([['written 1', 'written 3'], 0, 0]);
+  });
+
+  test('those that need none wait only behind those that do', () => {
+    syncFrom = 1;
+    push();
+    turn();
+    push();
+    turn();
+    expect([outcome, calls.at(-1)]).toEqual([['written 1'], 'sync to 2']);
+  });
+
+  test('a write that fails behind them does not take them with it', () => {
+    syncFrom = 0;
+    push();
+    turn();
+    push(200_000);
+    turn();
+    finish[0]!(new Error('ENOSPC'));
+    expect([outcome, queue.lastStarted?.lastOffset]).toEqual([['failed 1'], 0]);
+    finishSync[0]!(null);
+    expect(outcome).toEqual(['failed 1', 'written 1']);
+  });
+});
+
 describe('failures', () => {
   test('a failed write takes all that waits behind it with it', () => {
     push(200_000);

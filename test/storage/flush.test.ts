@@ -1,0 +1,83 @@
+import { beforeEach, expect, test } from 'vitest';
+import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
+import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import type { LogStore } from '../../src/storage/log-store.ts';
+import { append, flush, openStore, orders, produced, readAll, testConfig } from '../support/log-fixture.ts';
+
+let files: MemoryFiles;
+let clock: FakeClock;
+let store: LogStore;
+const reopen = () => {
+  clock = fakeClock();
+  store = openStore(files, '/data', clock);
+};
+beforeEach(() => {
+  files = memoryFiles();
+  reopen();
+});
+
+const refused = expect.objectContaining({ errorName: 'KAFKA_STORAGE_ERROR' });
+const keysOf = async (log = orders(store)) => (await readAll(log)).map(({ key }) => key);
+
+test('with flush.messages=1 what is acknowledged, the folder of a first append included, survives a power failure', async () => {
+  await append(orders(store, { flushMessages: 1 }), produced(['a', 'b'])).done;
+  files.crash();
+  reopen();
+  expect(await keysOf()).toEqual(['a', 'b']);
+});
+
+test('without it what is acknowledged survives a killed process, and a power failure may take it', async () => {
+  await append(orders(store), produced(['a'])).done;
+  files.kill();
+  reopen();
+  expect(await keysOf()).toEqual(['a']);
+  files.crash();
+  reopen();
+  expect(await keysOf()).toEqual([]);
+});
+
+test('with flush.messages=3 the third record waits for a sync; the first two do not', async () => {
+  const log = orders(store, { flushMessages: 3 });
+  await append(log, produced(['a', 'b'])).done;
+  files.failNext('sync', 'EIO', { path: '.log' });
+  await expect(append(log, produced(['c'])).done).rejects.toEqual(refused);
+});
+
+test('after a failed sync nothing more is acknowledged or read, and none is tried again', async () => {
+  const log = orders(store, { flushMessages: 1 });
+  await append(log, produced(['a'])).done;
+  files.failNext('sync', 'EIO', { path: '.log' });
+  const both = [append(log, produced(['b'])).done, append(log, produced(['c'])).done];
+  for (const { status } of await Promise.allSettled(both)) expect(status).toBe('rejected');
+  expect(() => log.logEndOffset).toThrow(refused);
+  expect(() => append(log, produced(['d']))).toThrow(refused);
+  await expect(flush(log)).rejects.toEqual(refused);
+});
+
+test('a sync that flush.ms asked for and that fails takes the log offline as well', async () => {
+  const log = orders(store, { flushMs: 100 });
+  await append(log, produced(['a'])).done;
+  files.failNext('sync', 'EIO', { path: '.log' });
+  await clock.advance(100);
+  expect(log.isOffline).toBe(true);
+});
+
+test('flush.ms makes durable what is that old, and leaves no timer where nothing was written', async () => {
+  const log = orders(store, { flushMs: 1000 });
+  await append(log, produced(['a'])).done;
+  await clock.advance(999);
+  expect(log.recoveryPoint).toBe(0);
+  await clock.advance(1);
+  expect([log.recoveryPoint, clock.pending()]).toEqual([1, 0]);
+  files.crash();
+  reopen();
+  expect(await keysOf()).toEqual(['a']);
+});
+
+test('flush.ms that is set later counts for what was written before', async () => {
+  const log = orders(store);
+  await append(log, produced(['a'])).done;
+  log.configure(testConfig({ flushMs: 50 }));
+  await clock.advance(50);
+  expect(log.recoveryPoint).toBe(1);
+});
