@@ -4,7 +4,7 @@ import { run } from './program.ts';
 // `minikafka topics list | head -1`: whoever read has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (process.stdout.listenerCount('error') === 1) process.exit(0); // a command that listens itself has something to finish first
 });
 
 const exitCode = await run(process.argv.slice(2), {

@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
 import { addConfigs } from './commands/configs.ts';
 import { addLog } from './commands/log.ts';
+import { addConsume } from './commands/consume.ts';
+import { addProduce } from './commands/produce.ts';
 import { addStart } from './commands/start.ts';
 import { addTopics } from './commands/topics.ts';
 import { addWait } from './commands/wait.ts';
@@ -56,6 +58,8 @@ function createProgram(context: Context): Command {
   addConfigs(program, context);
   addWait(program, context);
   addLog(program, context);
+  addProduce(program, context);
+  addConsume(program, context);
   return program;
 }
 
