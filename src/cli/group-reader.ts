@@ -5,7 +5,6 @@ import { CliError } from './errors.ts';
 import { brokerErrorOf, openKafkaJs, reasonOf } from './kafkajs.ts';
 import type { ConsumedRecord } from './record-format.ts';
 import type { RecordSink } from './record-sink.ts';
-import { pause } from './topic-leaders.ts';
 
 export interface GroupReaderOptions {
   readonly addresses: readonly Address[];
@@ -48,7 +47,8 @@ export async function readAsGroup(options: GroupReaderOptions): Promise<void> {
     await connect(consumer, topic, fromBeginning, group);
     const joined = consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => member.take(payload) });
     await Promise.race([sink.over, crashed, member.failed]);
-    await Promise.race([joined, crashed, pause(clock, JOIN_PATIENCE_MS)]);
+    const patience = new Promise<void>((resolve) => void clock.after(JOIN_PATIENCE_MS, resolve));
+    await Promise.race([joined, crashed, patience]);
     await member.idle();
   } finally {
     await consumer.disconnect().catch(() => {}); // it leaves the group; what counts is committed

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import type { Clock } from '../core/clock.ts';
 import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
@@ -71,7 +72,17 @@ export async function locateForWriting(broker: BootstrapConnection, name: string
   }
 }
 
-export const pause = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+/** Waits. The clock's timers keep no process alive, and while a broker is away nothing else does. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  const { port1: hold } = new MessageChannel();
+  hold.ref();
+  return new Promise((resolve) => {
+    clock.after(ms, () => {
+      hold.close();
+      resolve();
+    });
+  });
+}
 
 /** What Metadata says against a topic, in words that say what to do. */
 export function explainTopicError(error: unknown, name: string, broker: BootstrapConnection): unknown {

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Admin, Kafka, type KafkaMessage, logLevel, Partitioners, type Producer } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -29,9 +29,12 @@ afterEach(() => {
   for (const child of children) child.kill('SIGKILL');
 });
 
+const defaultServer = (args: readonly string[]) =>
+  args.includes('--bootstrap-server') ? args : [...args, '--bootstrap-server', broker.bootstrap];
+
 /** A command line with what it wrote so far. */
 function started(...args: string[]) {
-  const child = spawn(process.execPath, [CLI, ...args, '--bootstrap-server', broker.bootstrap]);
+  const child = spawn(process.execPath, [CLI, ...defaultServer(args)]);
   children.add(child);
   const ran = { out: Buffer.alloc(0), err: '' };
   child.stdout.on('data', (chunk: Buffer) => {
@@ -233,5 +236,24 @@ test('a reader that has seen enough ends consume quietly', async () => {
     const { child, ended } = started('consume', topic, '--from-beginning', ...group);
     child.stdout.once('data', () => child.stdout.destroy());
     expect(await ended).toMatchObject({ code: 0, err: '' });
+  }
+});
+
+test('consume goes on where it was when the broker is killed and comes back', async () => {
+  const other = await startBrokerProcess({ args: ['--topic', 'restarted:1'] });
+  try {
+    const write = (text: string) =>
+      spawnSync(process.execPath, [CLI, 'produce', 'restarted', '--bootstrap-server', other.bootstrap], { input: text });
+    expect(write('one\n').status).toBe(0);
+    const { child, ran, ended } = started('consume', 'restarted', '--from-beginning', '--bootstrap-server', other.bootstrap);
+    await eventually(() => expect(ran.out.toString()).toBe('one\n'));
+    await other.kill();
+    await other.start();
+    expect(write('two\n').status).toBe(0);
+    await eventually(() => expect(ran.out.toString()).toBe('one\ntwo\n'));
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 0, err: '' });
+  } finally {
+    await other.remove();
   }
 });
