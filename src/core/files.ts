@@ -18,6 +18,8 @@ export interface Files {
   /** Replaces a file so that a crash leaves the old content or the new, never a mixture: temporary file, fsync, rename, fsync of the folder. */
   replace(path: string, content: string | Uint8Array): void;
   rename(from: string, to: string): void;
+  /** Copies a file to a name that is not taken; where the file system can, the two share their blocks. Durable only after a sync of the copy. */
+  copy(from: string, to: string): void;
   /** Removes a file, or a folder with all it holds; no error when it does not exist. */
   remove(path: string): void;
   /** Makes creations, renames and removals in a folder durable. */

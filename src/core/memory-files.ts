@@ -142,6 +142,18 @@ class MemoryDisk implements MemoryFiles {
     parent.entries.delete(name);
   }
 
+  copy(from: string, to: string): void {
+    const content = this.read(from);
+    if (!content) throw failure('ENOENT', 'copyfile', from);
+    if (this.exists(to)) throw failure('EEXIST', 'copyfile', to);
+    const handle = this.open(to, 'rw');
+    try {
+      handle.writeSync([content], 0);
+    } finally {
+      handle.close();
+    }
+  }
+
   remove(path: string): void {
     const [parent, name] = this.parentOf(path, false) ?? [];
     const node = name === undefined ? undefined : parent?.entries.get(name);

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   constants as FS,
   fdatasync,
@@ -57,6 +58,7 @@ export const realFiles: Files = {
     syncDirectory(dirname(path));
   },
   rename: (from, to) => renameSync(from, to),
+  copy: (from, to) => copyFileSync(from, to, FS.COPYFILE_FICLONE | FS.COPYFILE_EXCL),
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   syncDirectory,
   lock: takeLock,

@@ -172,7 +172,7 @@ function newPartition(image: MetadataImage, replicas: readonly number[]): Partit
 }
 
 /** Best effort: what is left after a failure is swept at a later start. */
-async function dropPartitions(store: MetadataStore, topicId: string, count: number): Promise<void> {
+export async function dropPartitions(store: MetadataStore, topicId: string, count: number): Promise<void> {
   const ops: Op[] = Array.from({ length: count }, (_, partition) => ({ del: partitionKey(topicId, partition) }));
   try {
     for (const batch of batches(ops)) await store.txn([], batch);

@@ -38,7 +38,7 @@ export function openDataDirectory(files: Files, path: string, holder: string): D
   const lock: Lock = files.lock(join(path, LOCK_FILE), holder);
   try {
     const meta = readMeta(files, path);
-    const endedCleanly = meta === null || files.exists(join(path, CLEAN_SHUTDOWN_FILE));
+    const endedCleanly = meta === null || isMarkedClean(files, path);
     return { path, files, meta, endedCleanly, release: () => lock.release() };
   } catch (error) {
     lock.release();
@@ -64,14 +64,19 @@ export function claimDirectory({ files, path, meta }: DataDirectory, clusterId: 
 }
 
 /** From now on the directory counts as in use: without `markCleanEnd` the next start verifies the logs. */
-export function markInUse({ files, path }: DataDirectory): void {
+export function markInUse({ files, path }: Pick<DataDirectory, 'files' | 'path'>): void {
   files.remove(join(path, CLEAN_SHUTDOWN_FILE));
   files.syncDirectory(path);
 }
 
 /** All logs are closed and durable. */
-export function markCleanEnd({ files, path }: DataDirectory): void {
+export function markCleanEnd({ files, path }: Pick<DataDirectory, 'files' | 'path'>): void {
   files.replace(join(path, CLEAN_SHUTDOWN_FILE), '{"version":0,"brokerEpoch":-1}');
+}
+
+/** Whether the broker that used this directory last ended cleanly: minikafka, or Apache Kafka. */
+export function isMarkedClean(files: Files, path: string): boolean {
+  return files.exists(join(path, CLEAN_SHUTDOWN_FILE));
 }
 
 function metaText({ clusterId, nodeId, directoryId }: MetaProperties): string {

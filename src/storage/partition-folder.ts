@@ -8,7 +8,7 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-const METADATA_FILE = 'partition.metadata';
+export const METADATA_FILE = 'partition.metadata';
 export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint';
 
 export function folderName({ topic, partition }: TopicPartition): string {

@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import type { Files } from '../core/files.ts';
+import { type CheckpointName, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { type DataDirectory, isMarkedClean, markCleanEnd, markInUse } from './data-directory.ts';
+import type { SourcePartition } from './import-source.ts';
+import { readTopicId } from './partition-folder.ts';
+
+/** A topic whose folders are about to be put into a data directory. */
+export interface PlacedTopic {
+  readonly name: string;
+  readonly topicId: string;
+  /** Names of its partitions' folders. */
+  readonly folders: readonly string[];
+}
+
+/** What is needed to take back folders that are in their place already. */
+interface Journal {
+  readonly topics: readonly PlacedTopic[];
+  /** The data directory had ended cleanly before. */
+  readonly endedCleanly: boolean;
+}
+
+const STAGING = '.import';
+const JOURNAL = 'journal.json';
+
+/**
+ * Puts partition folders into a data directory so that the commit of their topics in the metadata store decides: folders are copied into
+ * `.import`, noted in a journal, moved to their places, and then committed by the caller. What a crash leaves is taken back by `settleImport`
+ * at the next start, unless the topics are committed.
+ */
+export class ImportStaging {
+  private readonly files: Files;
+  private readonly path: string;
+  private readonly staging: string;
+
+  constructor({ files, path }: DataDirectory) {
+    this.files = files;
+    this.path = path;
+    this.staging = join(path, STAGING);
+    files.makeDirectory(this.staging);
+    files.syncDirectory(path);
+  }
+
+  /** Copies a folder, durably. `copied` is told after each file how many bytes that was. */
+  copy(partition: SourcePartition, copied: (bytes: number) => void): void {
+    const { files } = this;
+    const folder = join(this.staging, partition.name);
+    files.makeDirectory(folder);
+    for (const { name, bytes } of partition.files) {
+      const target = join(folder, name);
+      files.copy(join(partition.path, name), target);
+      const handle = files.open(target, 'rw');
+      try {
+        handle.syncSync();
+      } finally {
+        handle.close();
+      }
+      copied(bytes);
+    }
+    files.syncDirectory(folder);
+    files.syncDirectory(this.staging);
+  }
+
+  /** Moves all copied folders to their places. @param endedCleanly whether their own broker did: if not, they must be verified */
+  place(topics: readonly PlacedTopic[], partitions: readonly SourcePartition[], endedCleanly: boolean): void {
+    const { files, path, staging } = this;
+    const journal: Journal = { topics, endedCleanly: isMarkedClean(files, path) };
+    files.replace(join(staging, JOURNAL), JSON.stringify(journal));
+    if (!endedCleanly) markInUse({ files, path });
+    changeCheckpoint(files, path, 'recovery-point-offset-checkpoint', (offsets) => {
+      for (const { name, recoveryPoint } of partitions) if (recoveryPoint > 0) offsets.set(name, recoveryPoint);
+    });
+    changeCheckpoint(files, path, 'log-start-offset-checkpoint', (offsets) => {
+      for (const { name, logStartOffset } of partitions) if (logStartOffset > 0) offsets.set(name, logStartOffset);
+    });
+    for (const { name } of partitions) files.rename(join(staging, name), join(path, name));
+    files.syncDirectory(path);
+  }
+}
+
+/**
+ * Ends an import: keeps its folders when `isCommitted`, else takes them back; nothing happens without one. For a directory that no log is open in.
+ * @returns whether there was an import that had not ended
+ */
+export async function settleImport(
+  { files, path }: Pick<DataDirectory, 'files' | 'path'>,
+  isCommitted: (topic: PlacedTopic) => Promise<boolean>,
+): Promise<boolean> {
+  const staging = join(path, STAGING);
+  if (!files.exists(staging)) return false;
+  const content = files.read(join(staging, JOURNAL));
+  if (content) {
+    const { topics, endedCleanly } = JSON.parse(content.toString('utf8')) as Journal; // written whole, or not at all
+    // All topics are committed together.
+    if (topics[0] && !(await isCommitted(topics[0]))) takeBack(files, path, topics, endedCleanly);
+  }
+  files.remove(staging);
+  files.syncDirectory(path);
+  return true;
+}
+
+function takeBack(files: Files, path: string, topics: readonly PlacedTopic[], endedCleanly: boolean): void {
+  const all = topics.flatMap(({ folders, topicId }) => folders.map((name) => ({ name, topicId })));
+  for (const { name, topicId } of all) {
+    const staged = join(path, STAGING, name);
+    const placed = join(path, name);
+    if (!files.exists(staged) && readTopicId(files, placed) === topicId) files.rename(placed, staged);
+  }
+  files.syncDirectory(path);
+  for (const checkpoint of ['recovery-point-offset-checkpoint', 'log-start-offset-checkpoint'] as const) {
+    changeCheckpoint(files, path, checkpoint, (offsets) => {
+      for (const { name } of all) offsets.delete(name);
+    });
+  }
+  if (endedCleanly) markCleanEnd({ files, path });
+}
+
+function changeCheckpoint(files: Files, path: string, name: CheckpointName, change: (offsets: Map<string, number>) => void): void {
+  const before = readCheckpoint(files, path, name);
+  const after = new Map(before);
+  change(after);
+  if (after.size !== before.size || [...after].some(([folder, offset]) => before.get(folder) !== offset)) {
+    writeCheckpoint(files, path, name, after);
+  }
+}
