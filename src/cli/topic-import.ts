@@ -69,7 +69,7 @@ async function importAll(
   plan: ImportPlan,
   directory: DataDirectory,
   store: MetadataStore,
-  { files, err }: ImportSurroundings,
+  { err }: ImportSurroundings,
 ): Promise<void> {
   const isCommitted = (topic: { name: string; topicId: string }) => isTopicCommitted(store, topic);
   await settleImport(directory, isCommitted);
@@ -99,7 +99,6 @@ async function importAll(
       await settled(settleImport(directory, isCommitted));
     }
   }
-  files.syncDirectory(directory.path);
 }
 
 /** What cannot be settled now is settled at the next start, or import: the first failure is the one to tell. */

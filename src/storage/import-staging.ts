@@ -75,6 +75,7 @@ export class ImportStaging {
     });
     for (const { name } of partitions) files.rename(join(staging, name), join(path, name));
     files.syncDirectory(path);
+    files.syncDirectory(staging);
   }
 }
 
@@ -104,7 +105,9 @@ function takeBack(files: Files, path: string, topics: readonly PlacedTopic[], en
   for (const { name, topicId } of all) {
     const staged = join(path, STAGING, name);
     const placed = join(path, name);
-    if (!files.exists(staged) && readTopicId(files, placed) === topicId) files.rename(placed, staged);
+    if (readTopicId(files, placed) !== topicId) continue;
+    files.remove(staged); // after a power failure a folder may stand in both places
+    files.rename(placed, staged);
   }
   files.syncDirectory(path);
   for (const checkpoint of ['recovery-point-offset-checkpoint', 'log-start-offset-checkpoint'] as const) {

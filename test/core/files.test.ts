@@ -53,6 +53,18 @@ describe.each(disks)('%s files', (_, disk) => {
     file.close();
   });
 
+  test('a file is copied whole to a name that is not taken', () => {
+    const { files, root } = disk();
+    const [from, to] = [join(root, 'from'), join(root, 'to')];
+    files.replace(from, 'content');
+    files.copy(from, to);
+    files.replace(from, 'other');
+    expect(files.read(to)?.toString()).toBe('content');
+    expect(() => files.copy(from, to)).toThrow(/EEXIST/);
+    expect(() => files.copy(join(root, 'nix'), join(root, 'another'))).toThrow(/ENOENT/);
+    expect(files.exists(join(root, 'another'))).toBe(false);
+  });
+
   test('a large file survives writes and reads across its pages', () => {
     const { files, root } = disk();
     const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
