@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { freePort, type RunningBroker, SHARED_CONFIG, startProcess, temporaryDirectory } from './broker-process.ts';
@@ -59,6 +59,24 @@ function fetchJars(version: KafkaVersion): string {
     rmSync(partial, { recursive: true, force: true });
   }
   return folder;
+}
+
+/** Runs a tool that came with a version's broker, whatever its exit code. */
+export function runKafkaTool(
+  version: KafkaVersion,
+  cwd: string,
+  className: string,
+  args: readonly string[],
+): { stdout: string; stderr: string } {
+  const java = ['-Xmx512m', '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${join(here, 'log4j2.properties')}`];
+  const ran = spawnSync('java', [...java, '-cp', `${fetchJars(version)}/*`, className, ...args], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+    timeout: 120_000,
+  });
+  if (ran.error) throw ran.error;
+  return ran;
 }
 
 export async function startApacheKafka(version: KafkaVersion): Promise<RunningBroker> {

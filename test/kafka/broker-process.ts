@@ -28,9 +28,14 @@ export interface RunningBroker {
   readonly directory: string;
   /** Kills the process; keeps its directory, with its log, when `keep` is set. */
   stop(keep: boolean): Promise<void>;
+  /** SIGTERM; resolves when the process has ended, and keeps its directory. @throws Error when it does not end */
+  end(): Promise<void>;
+  /** Starts it again as it was, after stop(true) or end(). */
+  again(): Promise<RunningBroker>;
 }
 
 const READY_WITHIN_MS = 90_000;
+const ENDED_WITHIN_MS = 60_000;
 const children = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
@@ -75,7 +80,14 @@ export async function startProcess(name: string, directory: string, port: number
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return { name, port, directory, stop };
+  const end = async () => {
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), ENDED_WITHIN_MS);
+    await exited;
+    clearTimeout(late);
+    if (child.signalCode === 'SIGKILL') throw new Error(`${name} did not end:\n${readFileSync(logFile, 'utf8').slice(-4000)}`);
+  };
+  return { name, port, directory, stop, end, again: () => startProcess(name, directory, port, command) };
 }
 
 async function answers(port: number): Promise<boolean> {

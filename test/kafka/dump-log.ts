@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { runKafkaTool } from './apache-kafka.ts';
+
+/**
+ * Has Apache Kafka's DumpLogSegments read every .log, .index, .timeindex and .snapshot below a directory, and tells what it finds wrong.
+ * The tool's exit code says nothing, and it goes on after most of what it finds, so its output is held to what a sound file gives,
+ * line by line, and to the number of batches, entries and producers that the file must have. (The tool of 3.9.1, the last one that came with
+ * the broker's jars.)
+ */
+export function dumpProblems(directory: string): string[] {
+  const files = logFilesBelow(directory);
+  if (files.length === 0) return [`there is nothing to dump in ${directory}`];
+  return [...batchesOf(files)].flatMap((some) => {
+    const args = ['--deep-iteration', '--files', some.join(',')];
+    const { stdout, stderr } = runKafkaTool('3.9.1', directory, 'kafka.tools.DumpLogSegments', args);
+    // What it finds wrong with indexes and offsets, and why it gave up, goes to its standard error; nothing else does.
+    const said = stderr.split('\n').filter((line) => line.trim() !== '');
+    return [...said.slice(0, 20), ...problemsIn(stdout, directory, some)];
+  });
+}
+
+/** Relative paths. */
+export function logFilesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(log|index|timeindex|snapshot)$/.test(entry.name) && /^\d{20}\./.test(entry.name))
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+const MAX_ARGUMENT = 100_000; // one argument of a process may have 128 KiB
+
+function* batchesOf(files: readonly string[]): Generator<string[]> {
+  let some: string[] = [];
+  for (const file of files) {
+    if (some.join(',').length + file.length > MAX_ARGUMENT) {
+      yield some;
+      some = [];
+    }
+    some.push(file);
+  }
+  yield some;
+}
+
+interface Kind {
+  /** What a sound file gives, and nothing else. */
+  readonly lines: readonly RegExp[];
+  /** The line that is there once for each thing in the file. */
+  readonly counted: RegExp;
+  readonly count: (path: string) => number;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  log: {
+    lines: [/^Log starting offset: \d+$/, /^baseOffset: \d+ .* magic: 2 compresscodec: \w+ crc: \d+ isvalid: true$/, /^\| offset: \d+ /],
+    counted: /^baseOffset: /,
+    count: batchesIn,
+  },
+  index: { lines: [/^offset: \d+ position: \d+$/, / is empty\.$/], counted: /^offset: /, count: (path) => statSync(path).size / 8 },
+  timeindex: { lines: [/^timestamp: \d+ offset: \d+$/], counted: /^timestamp: /, count: (path) => statSync(path).size / 12 },
+  snapshot: { lines: [/^producerId: \d+ /], counted: /^producerId: /, count: (path) => readFileSync(path).readInt32BE(6) },
+};
+
+function problemsIn(stdout: string, directory: string, files: readonly string[]): string[] {
+  const sections = new Map<string, string[]>();
+  let lines: string[] = [];
+  for (const line of stdout.split('\n')) {
+    const file = /^Dumping (.*)$/.exec(line)?.[1];
+    if (file !== undefined) sections.set(file, (lines = []));
+    else if (line !== '') lines.push(line);
+  }
+  return files.flatMap((file) => {
+    const found = sections.get(file);
+    if (!found) return [`${file} was not dumped`];
+    const { lines: sound, counted, count } = KINDS[file.slice(file.lastIndexOf('.') + 1)]!;
+    const strange = found.filter((line) => !sound.some((pattern) => pattern.test(line))).map((line) => `${file}: ${line}`);
+    const expected = count(join(directory, file));
+    const actual = found.filter((line) => counted.test(line)).length;
+    return actual === expected ? strange.slice(0, 20) : [...strange.slice(0, 20), `${file}: ${actual} dumped, ${expected} in the file`];
+  });
+}
+
+/** By their lengths alone: base offset i64, length i32 of what follows. */
+export function batchesIn(path: string): number {
+  const bytes = readFileSync(path);
+  let count = 0;
+  for (let at = 0; at + 12 <= bytes.byteLength; at += 12 + bytes.readInt32BE(at + 8)) count++;
+  return count;
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '../../src/client/connection.ts';
+import { realClock } from '../../src/core/clock.ts';
+import { tcpTransport } from '../../src/core/tcp-transport.ts';
+import { CreateTopics, DeleteRecords, Fetch, InitProducerId, ListOffsets, Metadata, Produce } from '../../src/protocol/messages/index.ts';
+import { eachBatch } from '../../src/protocol/records/batch.ts';
+import { type ReadRecord, readRecords } from '../../src/protocol/records/walk.ts';
+
+const NO_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
+/** UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER: a topic that is only just there. */
+const NOT_YET = [3, 5, 6];
+const TRIES = 100;
+
+export interface Appended {
+  readonly errorCode: number;
+  readonly baseOffset: number;
+}
+
+/** A client of one broker, Apache Kafka or minikafka, at versions that both have. */
+export class Peer {
+  private readonly connection: Connection;
+
+  private constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  static async open(port: number): Promise<Peer> {
+    return new Peer(await Connection.open(tcpTransport, realClock, { host: 'localhost', port }));
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+
+  async createTopic(name: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+    const { topics } = await this.connection.request(CreateTopics, 5, {
+      topics: [
+        {
+          name,
+          numPartitions: partitions,
+          replicationFactor: 1,
+          assignments: [],
+          configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+        },
+      ],
+      timeoutMs: 20_000,
+    });
+    if (topics[0]!.errorCode !== 0) throw new Error(`${name}: error ${topics[0]!.errorCode} ${topics[0]!.errorMessage}`);
+  }
+
+  /** Topic ids, by name. */
+  async topicIds(): Promise<Map<string, string>> {
+    const { topics } = await this.connection.request(Metadata, 12, { topics: null, allowAutoTopicCreation: false });
+    return new Map(topics.map(({ name, topicId }) => [name ?? '', topicId]));
+  }
+
+  /** One batch, with acks=all. */
+  async produce(topic: string, partition: number, records: Uint8Array): Promise<Appended> {
+    for (let tries = 0; ; tries++) {
+      const { responses } = await this.connection.request(Produce, 8, {
+        acks: -1,
+        timeoutMs: 20_000,
+        topicData: [{ name: topic, partitionData: [{ index: partition, records: Buffer.from(records) }] }],
+      });
+      const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!;
+      if (!NOT_YET.includes(errorCode) || tries === TRIES) return { errorCode, baseOffset };
+      await sleep(100);
+    }
+  }
+
+  async producerId(): Promise<{ producerId: number; producerEpoch: number }> {
+    for (let tries = 0; ; tries++) {
+      const reply = await this.connection.request(InitProducerId, 2, { transactionalId: null, transactionTimeoutMs: 60_000 });
+      if (reply.errorCode === 0) return reply;
+      if (tries === TRIES) throw new Error(`InitProducerId: error ${reply.errorCode}`);
+      await sleep(100);
+    }
+  }
+
+  async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
+    const { topics } = await this.connection.request(DeleteRecords, 2, {
+      topics: [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }],
+      timeoutMs: 20_000,
+    });
+    const { errorCode, lowWatermark } = topics[0]!.partitions[0]!;
+    if (errorCode !== 0 || lowWatermark !== offset) throw new Error(`DeleteRecords: error ${errorCode}, low watermark ${lowWatermark}`);
+  }
+
+  async logStart(topic: string, partition: number): Promise<number> {
+    for (let tries = 0; ; tries++) {
+      const { topics } = await this.connection.request(ListOffsets, 5, {
+        replicaId: -1,
+        isolationLevel: 0,
+        topics: [{ name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp: -2 }] }],
+      });
+      const { errorCode, offset } = topics[0]!.partitions[0]!;
+      if (errorCode === 0) return offset;
+      if (!NOT_YET.includes(errorCode) || tries === TRIES) throw new Error(`ListOffsets: error ${errorCode}`);
+      await sleep(100);
+    }
+  }
+
+  /** Everything of a partition, from its first offset to its end. */
+  async readAll(topic: string, partition: number): Promise<ReadRecord[]> {
+    const start = await this.logStart(topic, partition);
+    const all: ReadRecord[] = [];
+    for (let fetchOffset = start; ; ) {
+      const { responses } = await this.connection.request(Fetch, 11, {
+        replicaId: -1,
+        maxWaitMs: 0,
+        minBytes: 0,
+        maxBytes: 2 ** 24,
+        isolationLevel: 0,
+        sessionId: 0,
+        sessionEpoch: -1,
+        topics: [
+          {
+            topic,
+            topicId: NO_ID,
+            partitions: [{ partition, currentLeaderEpoch: -1, fetchOffset, logStartOffset: -1, partitionMaxBytes: 2 ** 24 }],
+          },
+        ],
+        forgottenTopicsData: [],
+        rackId: '',
+      });
+      const { errorCode, records, highWatermark } = responses[0]!.partitions[0]!;
+      if (errorCode !== 0) throw new Error(`Fetch ${topic}-${partition} from ${fetchOffset}: error ${errorCode}`);
+      for (const batch of eachBatch(records ?? Buffer.alloc(0))) {
+        for (const record of readRecords(batch)) if (record.offset >= start) all.push(record);
+        fetchOffset = batch.lastOffset + 1;
+      }
+      if (fetchOffset >= highWatermark) return all;
+    }
+  }
+}
+
+/** One record as a line, by which two brokers are compared. */
+export function lineOf({ offset, timestamp, key, value, headers }: ReadRecord): string {
+  const bytes = (of: Uint8Array | null) => (of === null ? 'null' : `${of.byteLength}:${createHash('sha1').update(of).digest('hex')}`);
+  return [offset, timestamp, bytes(key), bytes(value), ...headers.map((header) => `${header.key}=${bytes(header.value)}`)].join(' ');
+}
