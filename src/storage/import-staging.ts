@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import type { Files } from '../core/files.ts';
+import { extname, join } from 'node:path';
+import type { FileHandle, Files } from '../core/files.ts';
 import { type CheckpointName, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { type DataDirectory, isMarkedClean, markCleanEnd, markInUse } from './data-directory.ts';
 import type { SourcePartition } from './import-source.ts';
@@ -22,6 +22,8 @@ interface Journal {
 
 const STAGING = '.import';
 const JOURNAL = 'journal.json';
+const ENTRY_BYTES: Readonly<Record<string, number>> = { '.index': 8, '.timeindex': 12 };
+const BLOCK_BYTES = 64 * 1024;
 
 /**
  * Puts partition folders into a data directory so that the commit of their topics in the metadata store decides: folders are copied into
@@ -51,6 +53,8 @@ export class ImportStaging {
       files.copy(join(partition.path, name), target);
       const handle = files.open(target, 'rw');
       try {
+        const entryBytes = ENTRY_BYTES[extname(name)];
+        if (entryBytes) cutUnused(handle, entryBytes);
         handle.syncSync();
       } finally {
         handle.close();
@@ -125,4 +129,19 @@ function changeCheckpoint(files: Files, path: string, name: CheckpointName, chan
   if (after.size !== before.size || [...after].some(([folder, offset]) => before.get(folder) !== offset)) {
     writeCheckpoint(files, path, name, after);
   }
+}
+
+/** Kafka makes the indexes of an active segment 10 MiB long, and cuts them at a clean end only. */
+function cutUnused(index: FileHandle, entryBytes: number): void {
+  const size = index.size();
+  const block = Buffer.alloc(BLOCK_BYTES);
+  let used = 0;
+  for (let end = size; end > 0 && used === 0; end -= BLOCK_BYTES) {
+    const from = Math.max(0, end - BLOCK_BYTES);
+    const bytes = block.subarray(0, end - from);
+    index.readSync(bytes, from);
+    const last = bytes.findLastIndex((byte) => byte !== 0);
+    if (last >= 0) used = Math.ceil((from + last + 1) / entryBytes) * entryBytes;
+  }
+  if (used < size) index.truncate(used);
 }

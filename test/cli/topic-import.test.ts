@@ -91,6 +91,17 @@ test('leftovers in a folder stay behind', async () => {
   ]);
 });
 
+test('room that Kafka has made in an index beforehand is not taken along', async () => {
+  const [index, times] = ['/kafka/orders-0/00000000000000000000.index', '/kafka/orders-0/00000000000000000000.timeindex'];
+  const before = at.files.read(times)!;
+  expect(before.byteLength).toBeGreaterThan(0);
+  at.files.replace(index, Buffer.alloc(100_000));
+  at.files.replace(times, Buffer.concat([before, Buffer.alloc(120_000)]));
+  await imported();
+  expect(at.files.read('/data/orders-0/00000000000000000000.index')?.byteLength).toBe(0);
+  expect(at.files.read('/data/orders-0/00000000000000000000.timeindex')).toEqual(before);
+});
+
 test('configs are given to every topic, and a topic that was compacted stays so', async () => {
   at.files.replace('/kafka/cleaner-offset-checkpoint', '0\n1\nusers 0 8\n');
   const { err } = await imported({ config: ['retention.ms=-1'] });

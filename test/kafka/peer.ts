@@ -3,7 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../src/client/connection.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
-import { CreateTopics, DeleteRecords, Fetch, InitProducerId, ListOffsets, Metadata, Produce } from '../../src/protocol/messages/index.ts';
+import {
+  CreateTopics,
+  DeleteRecords,
+  Fetch,
+  FindCoordinator,
+  InitProducerId,
+  ListOffsets,
+  Metadata,
+  OffsetCommit,
+  Produce,
+} from '../../src/protocol/messages/index.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
 import { type ReadRecord, readRecords } from '../../src/protocol/records/walk.ts';
 
@@ -85,6 +95,23 @@ export class Peer {
     });
     const { errorCode, lowWatermark } = topics[0]!.partitions[0]!;
     if (errorCode !== 0 || lowWatermark !== offset) throw new Error(`DeleteRecords: error ${errorCode}, low watermark ${lowWatermark}`);
+  }
+
+  /** Commits an offset of partition 0, as a group without members. */
+  async commit(groupId: string, topic: string, committedOffset: number): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      await this.connection.request(FindCoordinator, 1, { key: groupId, keyType: 0 });
+      const { topics } = await this.connection.request(OffsetCommit, 5, {
+        groupId,
+        generationIdOrMemberEpoch: -1,
+        memberId: '',
+        topics: [{ name: topic, topicId: NO_ID, partitions: [{ partitionIndex: 0, committedOffset, committedMetadata: null }] }],
+      });
+      const { errorCode } = topics[0]!.partitions[0]!;
+      if (errorCode === 0) return;
+      if (tries === TRIES) throw new Error(`OffsetCommit: error ${errorCode}`);
+      await sleep(100);
+    }
   }
 
   async logStart(topic: string, partition: number): Promise<number> {
