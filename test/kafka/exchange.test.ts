@@ -53,6 +53,8 @@ async function expectServed(broker: RunningBroker, topics: Iterable<string>): Pr
       const { batches, from } = sent.get(name)!;
       const read = await peer.readAll(topic!, Number(partition));
       expect(read.map(lineOf), name).toEqual(linesOf(batches, from));
+      const codec = CODECS.indexOf(topic!.replace(/^\w+-/, '') as (typeof CODECS)[number]);
+      if (codec >= 0) expect(peer.codecs, name).toContain(codec);
     }
   });
 }

@@ -29,6 +29,8 @@ export interface Appended {
 
 /** A client of one broker, Apache Kafka or minikafka, at versions that both have. */
 export class Peer {
+  /** Codecs of the batches that the last readAll saw, by id. */
+  readonly codecs = new Set<number>();
   private readonly connection: Connection;
 
   private constructor(connection: Connection) {
@@ -132,6 +134,7 @@ export class Peer {
   async readAll(topic: string, partition: number): Promise<ReadRecord[]> {
     const start = await this.logStart(topic, partition);
     const all: ReadRecord[] = [];
+    this.codecs.clear();
     for (let fetchOffset = start; ; ) {
       const { responses } = await this.connection.request(Fetch, 11, {
         replicaId: -1,
@@ -154,6 +157,7 @@ export class Peer {
       const { errorCode, records, highWatermark } = responses[0]!.partitions[0]!;
       if (errorCode !== 0) throw new Error(`Fetch ${topic}-${partition} from ${fetchOffset}: error ${errorCode}`);
       for (const batch of eachBatch(records ?? Buffer.alloc(0))) {
+        this.codecs.add(batch.codecId);
         for (const record of readRecords(batch)) if (record.offset >= start) all.push(record);
         fetchOffset = batch.lastOffset + 1;
       }
