@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { brokerConfig, createConfigs } from '../config.ts';
-import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import { ensureCluster } from '../metadata/cluster.ts';
@@ -11,7 +10,6 @@ import { checkImport, commitImport, type ImportedTopic, importGroups, isTopicCom
 import type { MetadataStore } from '../metadata/store.ts';
 import { claimDirectory, type DataDirectory, markCleanEnd, openDataDirectory } from '../storage/data-directory.ts';
 import { ImportStaging, settleImport } from '../storage/import-staging.ts';
-import { parseConfig } from './config-flag.ts';
 import { CliError, codeOf, messageOf, usageError } from './errors.ts';
 import type { Context } from './output.ts';
 import { explainStartFailure } from './start-failure.ts';
@@ -28,7 +26,6 @@ export interface ImportFlags {
 
 export interface ImportSurroundings extends Pick<Context, 'out' | 'err'> {
   readonly files: Files;
-  readonly clock: Clock;
   /** Called once the data directory is locked. */
   readonly openStore: (dataDirectory: string) => Promise<MetadataStore>;
 }
@@ -57,7 +54,7 @@ export async function importTopics(from: string, flags: ImportFlags, around: Imp
       await store.close();
     }
   } catch (error) {
-    throw error instanceof KafkaError ? new CliError(error.message) : explainStartFailure(error, dataDirectory);
+    throw error instanceof KafkaError ? new CliError(error.message) : explainStartFailure(ofTarget(error), dataDirectory);
   } finally {
     directory.release();
   }
@@ -118,13 +115,20 @@ function refuseExisting(image: MetadataImage, topic: PlannedTopic, { files, path
 }
 
 function checkedConfigs(texts: readonly string[]): ReadonlyMap<string, string> {
-  const entries = texts.map(parseConfig).map(([name, value]) => ({ name, value }));
+  const entries = texts.map(parseConfig);
   try {
     return createConfigs(entries, brokerConfig(new Map()));
   } catch (error) {
     if (error instanceof KafkaError) throw usageError(`--config: ${error.message}`);
     throw error;
   }
+}
+
+function parseConfig(text: string): { name: string; value: string } {
+  const equals = text.indexOf('=');
+  const name = text.slice(0, equals).trim();
+  if (equals < 0 || name === '') throw usageError(`--config ${text}: write key=value`);
+  return { name, value: text.slice(equals + 1).trim() };
 }
 
 /** Retention would take from a compacted topic what compaction keeps for ever. */
@@ -142,6 +146,12 @@ function readable<T>(source: string, read: () => T): T {
     const denied = code === 'EACCES' || code === 'EPERM';
     throw new CliError(`${typeof path === 'string' ? path : source} cannot be read${denied ? ' by this user' : `: ${messageOf(error)}`}`);
   }
+}
+
+/** Node names the source of a copy where the disk of its target is full. */
+function ofTarget(error: unknown): unknown {
+  const target: unknown = error instanceof Error ? Reflect.get(error, 'dest') : undefined;
+  return typeof target === 'string' ? Object.assign(Object(error), { path: target }) : error;
 }
 
 function explained<T>(dataDirectory: string, act: () => T): T {

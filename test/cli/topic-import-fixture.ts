@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { type ImportFlags, importTopics } from '../../src/cli/topic-import.ts';
-import { fakeClock } from '../../src/core/fake-clock.ts';
 import type { FileHandle, Files } from '../../src/core/files.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import type { MetadataStore } from '../../src/metadata/store.ts';
@@ -51,7 +50,7 @@ export async function importInto(
     hasColors: false,
     columns: undefined,
   });
-  const around = { out: output('out'), err: output('err'), files, clock: fakeClock(), openStore: open };
+  const around = { out: output('out'), err: output('err'), files, openStore: open };
   await importTopics(from, { data: '/data', ...flags }, around);
   return written;
 }

@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Context } from '../output.ts';
 import type { AlterTopicFlags } from '../topic-alter.ts';
 import type { ClientFlags, CreateFlags, DeleteFlags } from '../topic-commands.ts';
-import type { ImportFlags } from '../topic-import.ts';
 import { examples, parseCount, surroundings, withClientOptions } from './client-options.ts';
 import { collect } from './collect.ts';
+import { addTopicImport } from './topic-import.ts';
 
-const DEFAULT_DATA = './minikafka-data'; // as start has it
 const MAX_PARTITIONS = 2 ** 31 - 1; // int32 on the wire
 const MAX_REPLICATION_FACTOR = 2 ** 15 - 1; // int16 on the wire
 
@@ -15,7 +13,7 @@ export function addTopics(program: Command, context: Context): void {
   const topics = program
     .command('topics')
     .summary('create, list, describe, alter, delete and import topics')
-    .description('Create, list, describe, alter and delete topics of a running broker, minikafka or Apache Kafka; import them from the disk of one.')
+    .description('Create, list, describe, alter and delete topics of a running broker: minikafka, or Apache Kafka.')
     .addHelpText('after', examples('topics create test --partitions 2', 'topics list', 'topics describe test', 'topics delete test'));
 
   withClientOptions(topics.command('create').argument('<name>', 'name of the topic'))
@@ -74,37 +72,7 @@ export function addTopics(program: Command, context: Context): void {
     .addHelpText('after', examples('topics delete test', 'topics delete test --if-exists'))
     .action(async (name: string, flags: DeleteFlags) => (await commands()).remove(name, flags, await surroundings(context)));
 
-  topics
-    .command('import')
-    .argument('<directory>', 'where the partition folders are: a directory of log.dirs, of Apache Kafka or of minikafka')
-    .summary('copy topics from the disk of Apache Kafka')
-    .description(
-      'Copy partition folders that Apache Kafka wrote into the data of a minikafka that is not running. ' +
-        'Stop Apache Kafka first. Topics keep their names, ids and offsets; groups and topic configs do not come along.',
-    )
-    .option('--data <directory>', 'the data of minikafka, created if it is not there', DEFAULT_DATA)
-    .option('--topic <name>', 'import this topic only (repeatable; default: all)', collect)
-    .option('--config <key=value>', 'one setting for all imported topics (repeatable)', collect)
-    .option('--json', 'write JSON')
-    .addHelpText(
-      'after',
-      examples(
-        'topics import /var/lib/kafka/data --data ./minikafka-data',
-        'topics import ./kafka-logs --topic orders --config retention.ms=-1',
-      ),
-    )
-    .action((directory: string, flags: ImportFlags) => importFrom(directory, flags, context));
-}
-
-async function importFrom(directory: string, flags: ImportFlags, { out, err }: Context): Promise<void> {
-  const [{ importTopics }, { realFiles: files }, { realClock: clock }, { openSqliteStore }] = await Promise.all([
-    import('../topic-import.ts'),
-    import('../../core/real-files.ts'),
-    import('../../core/clock.ts'),
-    import('../../metadata/sqlite-store.ts'),
-  ]);
-  const openStore = async (data: string) => openSqliteStore(join(data, 'metadata.db'), { clock });
-  await importTopics(directory, flags, { out, err, files, clock, openStore });
+  addTopicImport(topics, context);
 }
 
 // Loaded when a command runs: help and errors need none of it.
