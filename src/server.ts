@@ -15,7 +15,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { ensureCluster } from './metadata/cluster.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
-import { isTopicCommitted } from './metadata/imported-topics.ts';
+import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
 import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
@@ -120,7 +120,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       return config.int('producer.id.expiration.ms');
     },
   };
-  await settleImport(directory, (topic) => isTopicCommitted(store, topic)); // one that was killed
+  await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
   const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger, producers, flushCheckMs });

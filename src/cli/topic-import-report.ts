@@ -33,7 +33,7 @@ export class CopyProgress {
   }
 
   /** Takes the line away, for others to write theirs. */
-  pause(): void {
+  end(): void {
     if (this.shown) this.err.text('\r\x1b[K');
     this.shown = '';
   }

@@ -6,7 +6,7 @@ import type { Files } from '../core/files.ts';
 import { ensureCluster } from '../metadata/cluster.ts';
 import { MetadataImage } from '../metadata/image.ts';
 import { applyRange } from '../metadata/image-changes.ts';
-import { checkImport, commitImport, type ImportedTopic, importGroups, isTopicCommitted } from '../metadata/imported-topics.ts';
+import { checkImport, commitImport, type ImportedTopic, importLedger } from '../metadata/imported-topics.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import { claimDirectory, type DataDirectory, markCleanEnd, openDataDirectory } from '../storage/data-directory.ts';
 import { ImportStaging, settleImport } from '../storage/import-staging.ts';
@@ -34,8 +34,8 @@ export interface ImportSurroundings extends Pick<Context, 'out' | 'err'> {
 type Import = PlannedTopic & Pick<ImportedTopic, 'configs'>;
 
 /**
- * Copies the partition folders of another broker into a data directory that no broker uses now, and registers their topics. Topics are taken
- * in whole groups of up to 50: a failure or a crash leaves the directory without any of the group's.
+ * Copies the partition folders of another broker into a data directory that no broker uses now, and registers their topics:
+ * all of them, or, after a failure or a crash, none.
  * @throws what main prints: one line that says what to do
  */
 export async function importTopics(from: string, flags: ImportFlags, around: ImportSurroundings): Promise<void> {
@@ -68,8 +68,8 @@ async function importAll(
   store: MetadataStore,
   { err }: ImportSurroundings,
 ): Promise<void> {
-  const isCommitted = (topic: { name: string; topicId: string }) => isTopicCommitted(store, topic);
-  await settleImport(directory, isCommitted);
+  const ledger = importLedger(store);
+  await settleImport(directory, ledger); // one that was killed
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
   const { nodeId } = claimDirectory(directory, clusterId, directory.meta?.nodeId ?? brokerConfig(new Map()).int('node.id'));
   if (!directory.meta) markCleanEnd(directory); // nothing is in it that could need recovery
@@ -78,23 +78,17 @@ async function importAll(
   for (const topic of topics) refuseExisting(image, topic, directory);
 
   const progress = new CopyProgress(topics, err);
-  for (const group of importGroups(topics)) {
-    try {
-      const staging = new ImportStaging(directory);
-      for (const { partitions } of group) for (const partition of partitions) staging.copy(partition, (bytes) => progress.copied(bytes));
-      const partitions = group.flatMap((topic) => topic.partitions);
-      const placed = group.map((topic) => ({ ...topic, folders: topic.partitions.map(({ name }) => name) }));
-      staging.place(
-        placed.map(({ name, topicId, folders }) => ({ name, topicId, folders })),
-        partitions,
-        plan.endedCleanly,
-      );
-      const toCommit = group.map((topic) => ({ ...topic, latestEpochs: topic.partitions.map(({ latestEpoch }) => latestEpoch) }));
-      await commitImport(store, nodeId, toCommit);
-    } finally {
-      progress.pause();
-      await settled(settleImport(directory, isCommitted));
-    }
+  const partitions = topics.flatMap((topic) => topic.partitions);
+  try {
+    const staging = new ImportStaging(directory);
+    for (const partition of partitions) staging.copy(partition, (bytes) => progress.copied(bytes));
+    const placed = topics.map(({ name, topicId, partitions }) => ({ name, topicId, folders: partitions.map((each) => each.name) }));
+    staging.place(placed, partitions, plan.endedCleanly);
+    const toCommit = topics.map((topic) => ({ ...topic, latestEpochs: topic.partitions.map(({ latestEpoch }) => latestEpoch) }));
+    await commitImport(store, nodeId, toCommit);
+  } finally {
+    progress.end();
+    await settled(settleImport(directory, ledger));
   }
 }
 

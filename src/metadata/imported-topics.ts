@@ -4,7 +4,7 @@ import type { MetadataImage } from './image.ts';
 import { configKey, partitionKey, topicKey } from './keys.ts';
 import { MAX_OPS, MAX_TXN_BYTES, type MetadataStore, type Op } from './store.ts';
 import { checkTopicIsNew, checkTopicName, topicAlreadyExists } from './topic-rules.ts';
-import { dropPartitions } from './topics.ts';
+import { deleteTopic, dropPartitions } from './topics.ts';
 import { encodeValue, type PartitionValue, parseTopic } from './values.ts';
 import { batches, read, write } from './writes.ts';
 
@@ -32,15 +32,10 @@ export function checkImport(image: MetadataImage, { name, topicId }: Pick<Import
   if (other) throw new KafkaError('TOPIC_ALREADY_EXISTS', `Topic '${other.name}' has the id ${topicId} of '${name}'.`);
 }
 
-/** Topics in groups that `commitImport` takes. */
-export function* importGroups<T extends Pick<ImportedTopic, 'configs'>>(topics: readonly T[]): Generator<T[]> {
-  const bytes = Math.max(0, ...topics.map(({ configs }) => encodeConfigs(configs).byteLength)) + BYTES_BESIDE_CONFIGS;
-  yield* batches(topics, Math.min(MAX_OPS / 2, Math.floor(MAX_TXN_BYTES / bytes)));
-}
-
 /**
- * Registers a group of topics as led by nobody, with one replica, of broker `nodeId`: it elects itself at its next start, with the next leader
- * epoch, which is above all in the logs. As with new topics the partition keys go first; one transaction with all topic keys commits.
+ * Registers topics as led by nobody, with one replica, of broker `nodeId`: it elects itself at its next start, with the next leader epoch,
+ * which is above all in the logs. As with new topics the partition keys go first; then the topic keys, in as few transactions as they fit in.
+ * The first topic is in the last one: it commits all.
  * @throws KafkaError TOPIC_ALREADY_EXISTS, KAFKA_STORAGE_ERROR; REQUEST_TIMED_OUT when it may or may not be committed
  */
 export async function commitImport(store: MetadataStore, nodeId: number, topics: readonly ImportedTopic[]): Promise<void> {
@@ -49,15 +44,11 @@ export async function commitImport(store: MetadataStore, nodeId: number, topics:
       latestEpochs.map((epoch, partition) => ({ put: partitionKey(topicId, partition), value: encodeValue(leaderless(nodeId, epoch)) })),
     );
     for (const batch of batches(partitions)) await write(store, [], batch);
-    const ops = topics.flatMap((topic): Op[] => {
-      const { name, topicId, latestEpochs, configs } = topic;
-      const key = configKey({ type: 'topic', name });
-      const value = encodeValue({ topicId, partitions: latestEpochs.length });
-      return [{ put: topicKey(name), value }, configs.size > 0 ? { put: key, value: encodeConfigs(configs) } : { del: key }];
-    });
-    const areNew = topics.map(({ name }) => ({ key: topicKey(name), rev: 0 }));
-    const { ok } = await write(store, areNew, ops);
-    if (!ok) throw topicAlreadyExists(topics[0]!.name);
+    for (const group of [...groups(topics)].reverse()) {
+      const areNew = group.map(({ name }) => ({ key: topicKey(name), rev: 0 }));
+      const { ok } = await write(store, areNew, group.flatMap(topicOps));
+      if (!ok) throw topicAlreadyExists(group[0]!.name);
+    }
   } catch (error) {
     const inDoubt = error instanceof KafkaError && error.errorName === 'REQUEST_TIMED_OUT';
     if (!inDoubt) for (const { topicId, latestEpochs } of topics) await dropPartitions(store, topicId, latestEpochs.length);
@@ -65,8 +56,33 @@ export async function commitImport(store: MetadataStore, nodeId: number, topics:
   }
 }
 
+/** Topics whose keys and configs fit into one transaction. */
+function groups(topics: readonly ImportedTopic[]): Generator<ImportedTopic[]> {
+  const bytes = Math.max(0, ...topics.map(({ configs }) => encodeConfigs(configs).byteLength)) + BYTES_BESIDE_CONFIGS;
+  return batches(topics, Math.min(MAX_OPS / 2, Math.floor(MAX_TXN_BYTES / bytes)));
+}
+
+function topicOps({ name, topicId, latestEpochs, configs }: ImportedTopic): Op[] {
+  const key = configKey({ type: 'topic', name });
+  const value = encodeValue({ topicId, partitions: latestEpochs.length });
+  return [{ put: topicKey(name), value }, configs.size > 0 ? { put: key, value: encodeConfigs(configs) } : { del: key }];
+}
+
+/** What ending an import asks of the store; see settleImport. */
+export function importLedger(store: MetadataStore): {
+  isCommitted(topic: { name: string; topicId: string }): Promise<boolean>;
+  forget(topic: { name: string; topicId: string }): Promise<void>;
+} {
+  return {
+    isCommitted: (topic) => isTopicCommitted(store, topic),
+    forget: async ({ name, topicId }) => {
+      await deleteTopic(store, { name, topicId });
+    },
+  };
+}
+
 /** Whether the store has this topic under this id. @throws KafkaError KAFKA_STORAGE_ERROR */
-export async function isTopicCommitted(store: MetadataStore, { name, topicId }: { name: string; topicId: string }): Promise<boolean> {
+async function isTopicCommitted(store: MetadataStore, { name, topicId }: { name: string; topicId: string }): Promise<boolean> {
   const { kv } = await read(store, topicKey(name));
   return kv !== undefined && parseTopic(kv.key, kv.value).topicId === topicId;
 }

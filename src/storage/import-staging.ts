@@ -13,6 +13,13 @@ export interface PlacedTopic {
   readonly folders: readonly string[];
 }
 
+/** The metadata store, as far as an import needs it. */
+export interface ImportLedger {
+  isCommitted(topic: PlacedTopic): Promise<boolean>;
+  /** Takes a topic out again. */
+  forget(topic: PlacedTopic): Promise<void>;
+}
+
 /** What is needed to take back folders that are in their place already. */
 interface Journal {
   readonly topics: readonly PlacedTopic[];
@@ -26,9 +33,9 @@ const ENTRY_BYTES: Readonly<Record<string, number>> = { '.index': 8, '.timeindex
 const BLOCK_BYTES = 64 * 1024;
 
 /**
- * Puts partition folders into a data directory so that the commit of their topics in the metadata store decides: folders are copied into
- * `.import`, noted in a journal, moved to their places, and then committed by the caller. What a crash leaves is taken back by `settleImport`
- * at the next start, unless the topics are committed.
+ * Puts partition folders into a data directory so that the commit of the first of their topics in the metadata store decides: folders are
+ * copied into `.import`, noted in a journal, moved to their places, and then committed by the caller, the first topic last. What a crash leaves
+ * is taken back by `settleImport` at the next start, unless the first topic is committed.
  */
 export class ImportStaging {
   private readonly files: Files;
@@ -84,24 +91,22 @@ export class ImportStaging {
 }
 
 /**
- * Ends an import: keeps its folders when `isCommitted`, else takes them back; nothing happens without one. For a directory that no log is open in.
- * @returns whether there was an import that had not ended
+ * Ends an import: keeps it when its first topic is committed, else takes all of it back. Nothing happens where none was begun. For a directory
+ * that no log is open in.
  */
-export async function settleImport(
-  { files, path }: Pick<DataDirectory, 'files' | 'path'>,
-  isCommitted: (topic: PlacedTopic) => Promise<boolean>,
-): Promise<boolean> {
+export async function settleImport({ files, path }: Pick<DataDirectory, 'files' | 'path'>, ledger: ImportLedger): Promise<void> {
   const staging = join(path, STAGING);
-  if (!files.exists(staging)) return false;
+  if (!files.exists(staging)) return;
   const content = files.read(join(staging, JOURNAL));
   if (content) {
     const { topics, endedCleanly } = JSON.parse(content.toString('utf8')) as Journal; // written whole, or not at all
-    // All topics are committed together.
-    if (topics[0] && !(await isCommitted(topics[0]))) takeBack(files, path, topics, endedCleanly);
+    if (!(await ledger.isCommitted(topics[0]!))) {
+      for (const topic of topics) if (await ledger.isCommitted(topic)) await ledger.forget(topic);
+      takeBack(files, path, topics, endedCleanly);
+    }
   }
   files.remove(staging);
   files.syncDirectory(path);
-  return true;
 }
 
 function takeBack(files: Files, path: string, topics: readonly PlacedTopic[], endedCleanly: boolean): void {

@@ -324,16 +324,44 @@ describe('broken off at any change', () => {
   });
 });
 
-test('more topics than a transaction holds are imported in groups', async () => {
+describe('more topics than a transaction holds', () => {
   const names = Array.from({ length: 120 }, (_, i) => `t${String(i).padStart(3, '0')}`);
-  for (const [i, name] of names.entries()) {
-    at.files.makeDirectory(`/kafka/${name}-0`);
-    at.files.replace(`/kafka/${name}-0/partition.metadata`, `version: 0\ntopic_id: ${String(i).padStart(22, 'x')}\n`);
-  }
-  expect((await imported()).out.split('\n')).toHaveLength(2 + 120 + 1);
-  const { broker, topics } = await served();
-  expect(topics.map(({ name }) => name).sort()).toEqual(['orders', ...names, 'users'].sort());
-  await broker.close();
+  beforeEach(() => {
+    for (const [i, name] of names.entries()) {
+      at.files.makeDirectory(`/kafka/${name}-0`);
+      at.files.replace(`/kafka/${name}-0/partition.metadata`, `version: 0\ntopic_id: ${String(i).padStart(22, 'x')}\n`);
+    }
+  });
+  const all = ['orders', ...names, 'users'].sort();
+
+  test('are imported', async () => {
+    expect((await imported()).out.split('\n')).toHaveLength(2 + 120 + 1);
+    const { broker, topics } = await served();
+    expect(topics.map(({ name }) => name)).toEqual(all);
+    await broker.close();
+  });
+
+  test('or, broken off between two transactions, none of them is', async () => {
+    const counting = breaking(at, Number.POSITIVE_INFINITY, false);
+    await importInto(counting, { data: '/counted' });
+    for (let k = counting.count() - 8; k <= counting.count(); k++) {
+      for (const forGood of [true, false]) {
+        const { files, openStore } = { files: at.files, openStore: (await stage()).openStore };
+        const failed = await importInto(breaking({ files, openStore }, k, forGood), { data: '/data' }).then(
+          () => false,
+          () => true,
+        );
+        if (forGood) files.kill();
+        const { broker, topics } = await served({ files, openStore });
+        expect([[], all], `${k}`).toContainEqual(topics.map(({ name }) => name));
+        if (topics.length === 0) expect(failed, `${k}`).toBe(true);
+        const folders = Object.keys(contentOf(files, '/data')).filter((path) => /^[^/]+-\d\/$/.test(path));
+        expect(folders.length, `${k}`).toBe(topics.length === 0 ? 0 : all.length + 1);
+        await broker.close();
+        files.remove('/data');
+      }
+    }
+  });
 });
 
 test('on a terminal the copy shows how far it is, and a table what came', async () => {
