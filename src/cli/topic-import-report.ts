@@ -56,7 +56,8 @@ export function reportImport(
       bytes: bytesOf(topic),
       configs: Object.fromEntries(topic.configs),
     }));
-    out.line(JSON.stringify({ directory, endedCleanly: plan.endedCleanly, topics: imported, skipped: plan.skipped }));
+    const value = { directory, endedCleanly: plan.endedCleanly, topics: imported, skipped: plan.skipped };
+    out.line(out.isTerminal ? JSON.stringify(value, null, 2) : JSON.stringify(value));
     return;
   }
   const size = (topic: PlannedTopic) => (out.isTerminal ? sizeText(bytesOf(topic)) : bytesOf(topic));

@@ -86,7 +86,6 @@ export class ImportStaging {
     });
     for (const { name } of partitions) files.rename(join(staging, name), join(path, name));
     files.syncDirectory(path);
-    files.syncDirectory(staging);
   }
 }
 

@@ -262,12 +262,13 @@ describe('broken off at any change', () => {
   }
   const snapshot = async (at: ImportStage) => ({ disk: contentOf(at.files, '/data'), metadata: await metadataOf(at.openStore) });
 
-  test('by a failure, the directory is as it was', async () => {
+  test.each(['clean', 'unclean'])('by a failure, with a %s source, the directory is as it was', async (source) => {
     const total = await changes();
     expect(total).toBeGreaterThan(40);
     let refused = 0;
     for (let k = 1; k <= total; k++) {
       const at = await used();
+      if (source === 'unclean') at.files.remove('/kafka/.kafka_cleanshutdown');
       const before = await snapshot(at);
       const failed = await importInto(breaking(at, k, false), { topic: ['orders'] }).then(
         () => false,

@@ -43,10 +43,7 @@ describe.skipIf(withoutKafka)('DumpLogSegments finds nothing wrong', () => {
     const random = prng(seed);
     const tear = (limit: number) => Math.floor(random() * limit);
     for (let round = 0; round < ROUNDS; round++) {
-      await underLoad(broker, seed + round, async () => {
-        await sleep(500 + tear(500));
-        await broker.stop(true); // kill -9, with produce requests under way
-      });
+      await killUnderLoad(broker, seed + round, 60 + tear(60));
       for (let partition = 0; partition < PARTITIONS; partition++) tearEnd(join(data, `mixed-${partition}`), tear);
       broker = await broker.again();
       await withPeer(broker, async (peer) => {
@@ -166,8 +163,10 @@ async function withPeer<T>({ port }: RunningBroker, act: (peer: Peer) => Promise
   }
 }
 
-/** Several producers, each with its codec and each other one idempotent, until `act` has ended and they with their connections. */
-async function underLoad(broker: RunningBroker, seed: number, act: () => Promise<void>): Promise<void> {
+/** Several producers, each with its codec and each other one idempotent. After so many batches comes kill -9, with requests under way. */
+async function killUnderLoad(broker: RunningBroker, seed: number, batches: number): Promise<void> {
+  let appended = 0;
+  let killed: Promise<void> | undefined;
   const producers = CODECS.map(async (_codec, attributes) => {
     const peer = await Peer.open(broker.port);
     try {
@@ -179,18 +178,20 @@ async function underLoad(broker: RunningBroker, seed: number, act: () => Promise
           const partition = isIdempotent ? attributes % PARTITIONS : Math.floor(records[0]!.timestamp! % PARTITIONS);
           const stamped = records.map((record) => ({ ...record, timestamp: record.timestamp! + 200_000_000_000 }));
           const bytes = buildBatch({ ...(isIdempotent ? numbered(stamped) : { records: stamped }), attributes });
-          await peer.produce('mixed', partition, bytes);
+          const { errorCode } = await peer.produce('mixed', partition, bytes);
+          if (errorCode !== 0) throw new Error(`Produce: error ${errorCode}`);
           await peer.produce(attributes === 1 ? 'recoded' : 'short', 0, buildBatch({ records: stamped, attributes }));
+          if (++appended >= batches) killed ??= broker.stop(true);
         }
       }
-    } catch {
-      // the broker was killed
+    } catch (error) {
+      if (!killed) throw error;
     } finally {
       await peer.close();
     }
   });
-  await act();
   await Promise.all(producers);
+  await killed;
 }
 
 /** Cuts into the last batch of a log, or adds half of one behind it, or leaves it. */
