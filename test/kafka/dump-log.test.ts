@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { realFiles } from '../../src/core/real-files.ts';
 import { buildBatch } from '../../src/protocol/records/build.ts';
 import { append, closeStore, openStore, orders } from '../support/log-fixture.ts';
@@ -34,6 +34,7 @@ describe.skipIf(withoutKafka)('DumpLogSegments finds nothing wrong', () => {
     const seed = Date.now() % 1_000_000;
     console.log(`seed ${seed}`);
     let broker = await startMinikafka(CONFIG);
+    onTestFinished(() => broker.stop(true)); // its data stays after a failure
     const data = join(broker.directory, 'data');
     await withPeer(broker, async (peer) => {
       await peer.createTopic('mixed', PARTITIONS);
