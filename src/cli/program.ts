@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
 import { addConfigs } from './commands/configs.ts';
-import { addLog } from './commands/log.ts';
 import { addConsume } from './commands/consume.ts';
+import { addLog } from './commands/log.ts';
 import { addProduce } from './commands/produce.ts';
 import { addStart } from './commands/start.ts';
 import { addTopics } from './commands/topics.ts';

@@ -10,6 +10,7 @@ import { checkImport, commitImport, type ImportedTopic, importLedger } from '../
 import type { MetadataStore } from '../metadata/store.ts';
 import { claimDirectory, type DataDirectory, markCleanEnd, openDataDirectory } from '../storage/data-directory.ts';
 import { ImportStaging, settleImport } from '../storage/import-staging.ts';
+import { parsePair } from './broker-session.ts';
 import { CliError, codeOf, messageOf, usageError } from './errors.ts';
 import type { Context } from './output.ts';
 import { explainStartFailure } from './start-failure.ts';
@@ -109,20 +110,13 @@ function refuseExisting(image: MetadataImage, topic: PlannedTopic, { files, path
 }
 
 function checkedConfigs(texts: readonly string[]): ReadonlyMap<string, string> {
-  const entries = texts.map(parseConfig);
+  const entries = texts.map((text) => parsePair(text, '--config')).map(([name, value]) => ({ name, value }));
   try {
     return createConfigs(entries, brokerConfig(new Map()));
   } catch (error) {
     if (error instanceof KafkaError) throw usageError(`--config: ${error.message}`);
     throw error;
   }
-}
-
-function parseConfig(text: string): { name: string; value: string } {
-  const equals = text.indexOf('=');
-  const name = text.slice(0, equals).trim();
-  if (equals < 0 || name === '') throw usageError(`--config ${text}: write key=value`);
-  return { name, value: text.slice(equals + 1).trim() };
 }
 
 /** Retention would take from a compacted topic what compaction keeps for ever. */
