@@ -165,6 +165,13 @@ export class BatchView {
     this.view.setUint32(this.at + CRC_AT, this.computeCrc());
   }
 
+  /** Sets the codec of the records that the batch now has, its length with them (all that is behind the header), and the CRC. */
+  setPayload(codecId: number, payloadBytes: number): void {
+    this.view.setInt32(this.at + LENGTH_AT, BATCH_HEADER_BYTES - BATCH_OVERHEAD_BYTES + payloadBytes);
+    this.view.setInt16(this.at + ATTRIBUTES_AT, (this.attributes & ~CODEC_MASK) | codecId);
+    this.view.setUint32(this.at + CRC_AT, this.computeCrc());
+  }
+
   private int64(field: number): number {
     return this.view.getInt32(this.at + field) * TWO_32 + this.view.getUint32(this.at + field + 4);
   }

@@ -16,7 +16,15 @@ export const CODEC_SNAPPY = 2;
 export const CODEC_LZ4 = 3;
 export const CODEC_ZSTD = 4;
 
-const none: Codec = { id: CODEC_NONE, name: 'none', compress: asBuffer, decompress: asBuffer };
+const none: Codec = {
+  id: CODEC_NONE,
+  name: 'none',
+  compress: (bytes) => asBuffer(bytes),
+  decompress: asBuffer,
+  compressAsync: async (bytes) => asBuffer(bytes),
+  decompressAsync: async (bytes) => asBuffer(bytes),
+  guessPlainBytes: ({ byteLength }) => byteLength,
+};
 
 /** By id. The libraries behind snappy, lz4 and zstd are loaded at their first use. */
 const CODECS: readonly Codec[] = [none, gzip, snappy, lz4, zstd];

@@ -1,7 +1,7 @@
 import { KafkaError } from '../../core/errors.ts';
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from './batch.ts';
 import { CODEC_ZSTD } from './compression.ts';
-import { forEachRecord, recordBytes, type Walked, walkRecords } from './walk.ts';
+import { forEachRecord, type ReadRecord, recordBytes, type Walked, walkRecords } from './walk.ts';
 
 /** One record that is to blame for a refused batch. KIP-467: `batchIndex` is the record's index in its batch. */
 export interface RecordError {
@@ -76,8 +76,8 @@ export function requireOneBatch(records: Uint8Array | null, produceVersion: numb
  * it unset), the timestamp type set, and the CRC with them when either changed. Base offset and leader epoch are left to the log.
  * `requireOneBatch` comes first. Checks are made in Apache Kafka's order.
  *
- * A compressed batch is decompressed here, at once. The three steps (header, `recordBytes`, `checkRecords`) are apart so that the middle
- * one can move to the thread pool for large batches.
+ * A compressed batch is decompressed here, at once. Whoever does not want that takes the steps one by one: `checkHeader`, the records'
+ * bytes, a walk over them, `checkRecords`, `checkFitsSegment`.
  *
  * Deviations from Apache Kafka: offset deltas must be 0, 1, 2, ... (Kafka stores an uncompressed batch that breaks this, unreadable as it
  * is); a damaged compressed stream is INVALID_RECORD, not UNKNOWN_SERVER_ERROR.
@@ -87,17 +87,23 @@ export function requireOneBatch(records: Uint8Array | null, produceVersion: numb
 export function validateProduced(records: Uint8Array, rules: RecordRules, nowMs: number): ValidBatch {
   const batch = new BatchView(records);
   checkHeader(batch, rules);
-  const valid = checkRecords(batch, walkRecords(batch, recordBytes(batch)), rules, nowMs);
-  if (valid.batchBytes > rules.segmentBytes) {
-    throw new KafkaError(
-      'RECORD_LIST_TOO_LARGE',
-      `Message batch size is ${valid.batchBytes} bytes in append to partition ${rules.topicPartition}, which exceeds the maximum configured segment size of ${rules.segmentBytes}.`,
-    );
-  }
+  const plain = recordBytes(batch);
+  const valid = checkRecords(batch, plain, walkRecords(batch, plain), rules, nowMs);
+  checkFitsSegment(valid.batchBytes, rules);
   return valid;
 }
 
-function checkHeader(batch: BatchView, { topicPartition, maxMessageBytes }: RecordRules): void {
+/** The last check, of the batch as it is appended. @throws KafkaError RECORD_LIST_TOO_LARGE */
+export function checkFitsSegment(batchBytes: number, { topicPartition, segmentBytes }: RecordRules): void {
+  if (batchBytes <= segmentBytes) return;
+  throw new KafkaError(
+    'RECORD_LIST_TOO_LARGE',
+    `Message batch size is ${batchBytes} bytes in append to partition ${topicPartition}, which exceeds the maximum configured segment size of ${segmentBytes}.`,
+  );
+}
+
+/** What can be told from the header, the CRC included. @throws KafkaError */
+export function checkHeader(batch: BatchView, { topicPartition, maxMessageBytes }: RecordRules): void {
   const { baseOffset, sizeInBytes, count, lastOffsetDelta, producerId, baseSequence } = batch;
   if (baseOffset !== 0) {
     throw new KafkaError(
@@ -124,14 +130,19 @@ function checkHeader(batch: BatchView, { topicPartition, maxMessageBytes }: Reco
   }
 }
 
-function checkRecords(batch: BatchView, walked: Walked, rules: RecordRules, nowMs: number): ValidBatch {
+/**
+ * Judges what a walk over the records found, and makes the header the broker's; once for a batch.
+ * @param plain the records' bytes, decompressed
+ * @throws KafkaError, RecordValidationError when single records are to blame
+ */
+export function checkRecords(batch: BatchView, plain: Uint8Array, walked: Walked, rules: RecordRules, nowMs: number): ValidBatch {
   const { sizeInBytes: batchBytes, count, lastOffsetDelta } = batch;
   const logAppendTime = rules.timestampType === 'LogAppendTime';
   const earliest = nowMs - rules.timestampBeforeMaxMs;
   const latest = nowMs + rules.timestampAfterMaxMs;
   const outOfRange = !logAppendTime && (walked.maxTimestamp > latest || walked.minTimestamp < earliest);
   const wrongType = logAppendTime && batch.isLogAppendTime;
-  if ((rules.compacted && walked.hasNullKey) || outOfRange || wrongType) throw blameRecords(batch, rules, earliest, latest);
+  if ((rules.compacted && walked.hasNullKey) || outOfRange || wrongType) throw blameRecords(batch, plain, rules, earliest, latest);
 
   if (logAppendTime) {
     batch.setMaxTimestamp(nowMs, true);
@@ -143,7 +154,13 @@ function checkRecords(batch: BatchView, walked: Walked, rules: RecordRules, nowM
 }
 
 /** The walk said that something is wrong with some records; this one, off the hot path, says with which. */
-function blameRecords(batch: BatchView, rules: RecordRules, earliest: number, latest: number): RecordValidationError {
+function blameRecords(
+  batch: BatchView,
+  plain: Uint8Array,
+  rules: RecordRules,
+  earliest: number,
+  latest: number,
+): RecordValidationError {
   const { topicPartition, compacted, timestampType } = rules;
   const errors: RecordError[] = [];
   let total = 0;
@@ -155,7 +172,7 @@ function blameRecords(batch: BatchView, rules: RecordRules, earliest: number, la
   };
   const wrongType = timestampType === 'LogAppendTime' && batch.isLogAppendTime;
   if (timestampType === 'CreateTime' && batch.isLogAppendTime) batch.setMaxTimestamp(batch.maxTimestamp, false); // judge the records' own times
-  forEachRecord(batch, ({ offset, timestamp, key }) => {
+  const judge = ({ offset, timestamp, key }: ReadRecord) => {
     const outOfRange = timestampType === 'CreateTime' && timestamp !== -1 && (timestamp < earliest || timestamp > latest);
     if (compacted && key === null) {
       add(`Compacted topic cannot accept message without key in topic partition ${topicPartition}.`);
@@ -169,7 +186,8 @@ function blameRecords(batch: BatchView, rules: RecordRules, earliest: number, la
       add(`Invalid timestamp type in message ${offset}. Producer should not set timestamp type to LogAppendTime.`);
     }
     batchIndex++;
-  });
+  };
+  forEachRecord(batch, judge, plain);
   if (badTimestamp) {
     return new RecordValidationError('INVALID_TIMESTAMP', 'One or more records have been rejected due to invalid timestamp', errors);
   }

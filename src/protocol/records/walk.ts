@@ -37,38 +37,72 @@ export function recordBytes(batch: BatchView): Uint8Array {
   return codecId === CODEC_NONE ? batch.payload() : codecOf(codecId).decompress(batch.payload(), MAX_DECOMPRESSED_BYTES);
 }
 
+/** Walks over all records in one go. See `RecordWalk`. */
+export function walkRecords(batch: BatchView, plain: Uint8Array, mayHaveGaps = false): Walked {
+  const walk = new RecordWalk(batch, plain, mayHaveGaps);
+  walk.go(Number.POSITIVE_INFINITY);
+  return walk;
+}
+
 /**
  * Checks that `plain`, the batch's records decompressed, are exactly `count` well-formed records with the offset deltas 0, 1, 2, ...
- * and finds what the log needs to know of them. `mayHaveGaps`: compaction leaves gaps between the deltas of a stored batch.
- * @throws KafkaError INVALID_RECORD, or INVALID_TIMESTAMP for a timestamp beyond 2^53
+ * and finds what the log needs to know of them. `mayHaveGaps`: compaction leaves gaps between the deltas of a stored batch. It can be done
+ * in parts: a batch may have millions of records.
  */
-export function walkRecords(batch: BatchView, plain: Uint8Array, mayHaveGaps = false): Walked {
-  const reader = new VarintReader(plain);
-  const { count, baseTimestamp, lastOffsetDelta } = batch;
-  let nextDelta = 0;
-  let maxTimestamp = -1;
-  let offsetDeltaOfMaxTimestamp = 0;
-  let minTimestamp = Number.POSITIVE_INFINITY;
-  let hasNullKey = false;
-  for (let i = 0; i < count; i++) {
-    const end = recordEnd(reader);
-    const timestamp = timestampOf(baseTimestamp, reader.varlong());
-    const offsetDelta = reader.varint();
-    const isInOrder = offsetDelta === nextDelta || (mayHaveGaps && offsetDelta > nextDelta && offsetDelta <= lastOffsetDelta);
-    if (!isInOrder) throw malformed(`record ${i} has the offset delta ${offsetDelta}`);
-    nextDelta = offsetDelta + 1;
-    if (passField(reader)) hasNullKey = true;
-    passField(reader);
-    passHeaders(reader);
-    if (reader.at !== end) throw malformed(`record ${i} is ${reader.at - end} bytes longer than its length says`);
-    if (timestamp > maxTimestamp) {
-      maxTimestamp = timestamp;
-      offsetDeltaOfMaxTimestamp = offsetDelta;
-    }
-    if (timestamp < minTimestamp && timestamp !== -1) minTimestamp = timestamp;
+export class RecordWalk implements Walked {
+  maxTimestamp = -1;
+  offsetDeltaOfMaxTimestamp = 0;
+  minTimestamp = Number.POSITIVE_INFINITY;
+  hasNullKey = false;
+  private readonly reader: VarintReader;
+  private readonly count: number;
+  private readonly baseTimestamp: number;
+  private readonly lastOffsetDelta: number;
+  private readonly mayHaveGaps: boolean;
+  private walked = 0;
+  private nextDelta = 0;
+
+  constructor(batch: BatchView, plain: Uint8Array, mayHaveGaps = false) {
+    this.reader = new VarintReader(plain);
+    this.count = batch.count;
+    this.baseTimestamp = batch.baseTimestamp;
+    this.lastOffsetDelta = batch.lastOffsetDelta;
+    this.mayHaveGaps = mayHaveGaps;
   }
-  if (reader.at !== reader.end) throw malformed(`${reader.end - reader.at} bytes follow its ${count} records`);
-  return { maxTimestamp, offsetDeltaOfMaxTimestamp, minTimestamp, hasNullKey };
+
+  /**
+   * Walks on, over so many records at most; false when all is done. What it found holds only then.
+   * @throws KafkaError INVALID_RECORD, or INVALID_TIMESTAMP for a timestamp beyond 2^53
+   */
+  go(records: number): boolean {
+    const { reader, count, baseTimestamp, lastOffsetDelta, mayHaveGaps } = this;
+    let { maxTimestamp, minTimestamp, nextDelta } = this;
+    const until = Math.min(count, this.walked + records);
+    for (let i = this.walked; i < until; i++) {
+      const end = recordEnd(reader);
+      const timestamp = timestampOf(baseTimestamp, reader.varlong());
+      const offsetDelta = reader.varint();
+      const isInOrder = offsetDelta === nextDelta || (mayHaveGaps && offsetDelta > nextDelta && offsetDelta <= lastOffsetDelta);
+      if (!isInOrder) throw malformed(`record ${i} has the offset delta ${offsetDelta}`);
+      nextDelta = offsetDelta + 1;
+      if (passField(reader)) this.hasNullKey = true;
+      passField(reader);
+      passHeaders(reader);
+      if (reader.at !== end) throw malformed(`record ${i} is ${reader.at - end} bytes longer than its length says`);
+      if (timestamp > maxTimestamp) {
+        maxTimestamp = timestamp;
+        this.offsetDeltaOfMaxTimestamp = offsetDelta;
+      }
+      if (timestamp < minTimestamp && timestamp !== -1) minTimestamp = timestamp;
+    }
+    this.walked = until;
+    this.nextDelta = nextDelta;
+    this.maxTimestamp = maxTimestamp;
+    this.minTimestamp = minTimestamp;
+    if (until < count) return true;
+    if (reader.at !== reader.end) throw malformed(`${reader.end - reader.at} bytes follow its ${count} records`);
+    return false;
+  }
 }
 
 /**

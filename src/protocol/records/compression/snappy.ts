@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
-import { asBuffer, type Codec, damaged, decoded, lazily, tooLarge } from './codec.ts';
+import { asBuffer, type Codec, damaged, decoded, decodedAsync, lazily, tooLarge } from './codec.ts';
 
 /** What the npm package snappy offers of raw blocks. */
 export interface SnappyLibrary {
   compressSync(bytes: Uint8Array): Buffer;
   uncompressSync(bytes: Uint8Array): string | Buffer;
+  compress(bytes: Uint8Array): Promise<Buffer>;
+  uncompress(bytes: Uint8Array): Promise<string | Buffer>;
 }
 
 /** The head of xerial's framing: magic, version 1, compatible with version 1. Blocks follow: int32 length, raw block. */
@@ -25,22 +27,49 @@ export function snappyCodec(load: () => SnappyLibrary): Codec {
       const parts: Buffer[] = [XERIAL_HEAD];
       for (let at = 0; at < bytes.byteLength; at += XERIAL_BLOCK_BYTES) {
         const block = library().compressSync(bytes.subarray(at, at + XERIAL_BLOCK_BYTES));
-        const length = Buffer.allocUnsafe(4);
-        length.writeInt32BE(block.byteLength);
-        parts.push(length, block);
+        parts.push(lengthOf(block), block);
       }
       return Buffer.concat(parts);
     },
     decompress(bytes, maxBytes) {
-      const blocks = blocksIn(asBuffer(bytes));
-      let total = 0;
-      for (const block of blocks) total += declaredBytes(block);
-      if (total > maxBytes) throw tooLarge('snappy', maxBytes);
+      const { blocks, total } = boundedBlocks(bytes, maxBytes);
       const { uncompressSync } = library();
       const plain = blocks.map((block) => decoded('snappy', () => uncompressSync(block) as Buffer));
       return plain.length === 1 ? plain[0]! : Buffer.concat(plain, total);
     },
+    // One block at a time, so that the pool is left to others in between; measured, it costs a third more than all at once.
+    async compressAsync(bytes) {
+      const { compress } = library();
+      const parts: Buffer[] = [XERIAL_HEAD];
+      for (let at = 0; at < bytes.byteLength; at += XERIAL_BLOCK_BYTES) {
+        const block = await compress(bytes.subarray(at, at + XERIAL_BLOCK_BYTES));
+        parts.push(lengthOf(block), block);
+      }
+      return Buffer.concat(parts);
+    },
+    async decompressAsync(bytes, maxBytes) {
+      const { blocks, total } = boundedBlocks(bytes, maxBytes);
+      const { uncompress } = library();
+      const plain: Buffer[] = [];
+      for (const block of blocks) plain.push((await decodedAsync('snappy', () => uncompress(block))) as Buffer);
+      return plain.length === 1 ? plain[0]! : Buffer.concat(plain, total);
+    },
+    guessPlainBytes: (bytes) => boundedBlocks(bytes, Number.POSITIVE_INFINITY).total,
   };
+}
+
+function lengthOf(block: Buffer): Buffer {
+  const length = Buffer.allocUnsafe(4);
+  length.writeInt32BE(block.byteLength);
+  return length;
+}
+
+function boundedBlocks(bytes: Uint8Array, maxBytes: number): { blocks: Buffer[]; total: number } {
+  const blocks = blocksIn(asBuffer(bytes));
+  let total = 0;
+  for (const block of blocks) total += declaredBytes(block);
+  if (total > maxBytes) throw tooLarge('snappy', maxBytes);
+  return { blocks, total };
 }
 
 function blocksIn(bytes: Buffer): Buffer[] {
