@@ -136,7 +136,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
-  const replicas = new ReplicaManager({ nodeId, logs, metadata, purgatory, config: currentConfig, logger });
+  const replicas = new ReplicaManager({ nodeId, clock, logs, metadata, purgatory, config: currentConfig, logger });
   closers.push(() => replicas.close());
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;

@@ -11,9 +11,7 @@ export function replicatedLog(partition: Partition, clock: Clock): CoordinatorLo
       const timestamp = clock.now();
       const batch = buildBatch({ records: records.map(({ key, value }) => ({ key, value, timestamp })) });
       // With one replica a finished write is a committed one.
-      partition.append(batch, 'coordinator', (error) =>
-        done(error && (error instanceof KafkaError ? error : new KafkaError('KAFKA_STORAGE_ERROR'))),
-      );
+      partition.append(batch, (error) => done(error && (error instanceof KafkaError ? error : new KafkaError('KAFKA_STORAGE_ERROR'))));
     },
     replay: (each) => partition.replay(each),
   };

@@ -36,7 +36,8 @@ const FIRST_BY_TOPIC_ID = 13;
  * v9 flexible · v10 leader hints (KIP-951) · v13 topic ids (KIP-516). v0-2 (message sets) are not served yet; they are advertised all
  * the same, as Apache Kafka 4 does, because librdkafka before 2.11.1 drops compression where v0 is missing (KAFKA-18659).
  * Behaviour:
- * - Validation and append are synchronous, so batches of one connection land in the order in which they came.
+ * - Validation and append are synchronous, so batches of one connection land in the order in which they came. One that takes long to
+ *   decompress or to compress anew (compression.type) is prepared off the event loop; it holds its place in its partition.
  * - acks=0 is never answered; a failure closes the connection, which is how the client learns.
  * - acks=1 is answered when the write is finished; acks=-1 when the high watermark has passed the batch, or with REQUEST_TIMED_OUT.
  * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
@@ -49,23 +50,29 @@ export const produce = handler(
   Produce,
   [3, 13],
   ({ replicas, purgatory }: Needs<'replicas' | 'purgatory'>) => {
-    /** Appends to one partition. The reply is filled in at once, or when `settled` is called. */
+    /** Appends to one partition. The reply is filled in when `settled` is called. */
     const append = (partition: Partition, records: Buffer, request: Request, reply: PartitionReply, settled: () => void) => {
-      const appended = partition.append(records, 'client', (error) => {
-        if (error) {
+      partition.produce(records, (error, appended) => {
+        if (!appended) {
           fail(reply, error);
+          // As Kafka: a batch that was looked at and refused is answered with where the log begins.
+          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = partition.logStartOffset;
           settled();
-        } else if (request.acks === -1) {
-          const committed = () => partition.highWatermark > appended.lastOffset;
-          purgatory.watch([partition.key], request.timeoutMs, committed, (inTime) => {
-            if (!inTime) fail(reply, new KafkaError('REQUEST_TIMED_OUT'));
-            settled();
-          });
-        } else settled();
+          return;
+        }
+        reply.baseOffset = appended.baseOffset;
+        reply.logAppendTimeMs = appended.logAppendTime;
+        reply.logStartOffset = partition.logStartOffset;
+        if (request.acks !== -1) {
+          settled();
+          return;
+        }
+        const committed = () => partition.highWatermark > appended.lastOffset;
+        purgatory.watch([partition.key], request.timeoutMs, committed, (inTime) => {
+          if (!inTime) fail(reply, new KafkaError('REQUEST_TIMED_OUT'));
+          settled();
+        });
       });
-      reply.baseOffset = appended.baseOffset;
-      reply.logAppendTimeMs = appended.logAppendTime;
-      reply.logStartOffset = partition.logStartOffset;
     };
 
     const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
@@ -76,15 +83,7 @@ export const produce = handler(
         requireOneBatch(data.records, context.version);
         if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
         if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
-        const partition = replicas.leader(named, data.index);
-        try {
-          append(partition, data.records!, request, reply, settled);
-        } catch (error) {
-          fail(reply, error);
-          // As Kafka: a batch that was looked at and refused is answered with where the log begins.
-          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = partition.logStartOffset;
-          settled();
-        }
+        append(replicas.leader(named, data.index), data.records!, request, reply, settled);
       } catch (error) {
         fail(reply, error);
         settled();

@@ -1,4 +1,6 @@
 import type { TopicConfig } from '../config.ts';
+import { CODEC_GZIP, CODEC_LZ4, CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from '../protocol/records/compression.ts';
+import type { TargetCompression } from '../protocol/records/recompress.ts';
 import type { LogConfig } from '../storage/log-config.ts';
 
 /** What a topic's effective configuration asks of its logs. */
@@ -20,5 +22,23 @@ export function logConfigOf(topic: TopicConfig): LogConfig {
     timestampType: topic.messageTimestampType === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
     timestampBeforeMaxMs: topic.messageTimestampBeforeMaxMs,
     timestampAfterMaxMs: topic.messageTimestampAfterMaxMs,
+    compression: compressionOf(topic),
   };
+}
+
+function compressionOf(topic: TopicConfig): TargetCompression | null {
+  switch (topic.compressionType) {
+    case 'uncompressed':
+      return { codecId: CODEC_NONE, level: undefined };
+    case 'gzip':
+      return { codecId: CODEC_GZIP, level: topic.compressionGzipLevel };
+    case 'snappy':
+      return { codecId: CODEC_SNAPPY, level: undefined };
+    case 'lz4':
+      return { codecId: CODEC_LZ4, level: undefined }; // the library knows one level
+    case 'zstd':
+      return { codecId: CODEC_ZSTD, level: topic.compressionZstdLevel };
+    default:
+      return null;
+  }
 }

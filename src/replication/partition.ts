@@ -1,10 +1,19 @@
+import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Purgatory, WaitKey } from '../core/purgatory.ts';
 import { eachBatch } from '../protocol/records/batch.ts';
+import type { ValidBatch } from '../protocol/records/validate.ts';
 import { forEachRecord } from '../protocol/records/walk.ts';
+import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
+import { rulesOf } from '../storage/batch-check.ts';
+import type { Requirements } from '../storage/batch-preparation.ts';
 import type { LogConfig } from '../storage/log-config.ts';
 import type { ReadDone } from '../storage/log-reader.ts';
+import type { Done } from '../storage/log-types.ts';
+import { folderName } from '../storage/partition-folder.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
+import type { PreparationSlots } from '../storage/preparation-slots.ts';
+import { type Produced, ProduceLine } from '../storage/produce-line.ts';
 import type { TimestampOffset } from '../storage/time-lookup.ts';
 
 export interface PartitionIdentity {
@@ -13,8 +22,12 @@ export interface PartitionIdentity {
   readonly index: number;
 }
 
-/** How a leader takes a batch: from a producer, with its acks, or from a coordinator of this broker. */
-export type AppendOrigin = 'client' | 'coordinator';
+/** What a partition shares with the others of its broker. */
+export interface PartitionServices {
+  readonly clock: Clock;
+  readonly purgatory: Purgatory;
+  readonly slots: PreparationSlots;
+}
 
 /**
  * A partition that this broker leads. It knows what is committed; the bytes are its log's.
@@ -30,16 +43,26 @@ export class Partition {
   readonly key: WaitKey;
   private readonly log: PartitionLog;
   private readonly purgatory: Purgatory;
+  private readonly line: ProduceLine;
+  private requirements: Requirements;
   private epoch: number;
 
-  constructor(identity: PartitionIdentity, leaderEpoch: number, log: PartitionLog, purgatory: Purgatory) {
+  /** @param config as `log` has it */
+  constructor(identity: PartitionIdentity, leaderEpoch: number, log: PartitionLog, config: LogConfig, services: PartitionServices) {
     this.topic = identity.topic;
     this.topicId = identity.topicId;
     this.index = identity.index;
     this.key = `partition:${identity.topicId}/${identity.index}`;
     this.epoch = leaderEpoch;
     this.log = log;
-    this.purgatory = purgatory;
+    this.purgatory = services.purgatory;
+    this.requirements = this.requirementsOf(config);
+    this.line = new ProduceLine({
+      clock: services.clock,
+      slots: services.slots,
+      requirements: () => this.requirements,
+      append: (records, valid, done) => this.appendTo(records, 'client', valid, done),
+    });
     log.startEpoch(leaderEpoch);
   }
 
@@ -59,13 +82,20 @@ export class Partition {
   get sizeBytes(): number {
     return this.log.sizeBytes;
   }
-  /** Producers should pause: the disk is behind. */
+  /** Producers should pause: the disk is behind, or much waits for a batch that is prepared. */
   get congested(): boolean {
-    return this.log.congested;
+    const { line, log } = this;
+    return log.congested || line.queuedBytes >= CONGESTED_BYTES || line.queuedBatches >= CONGESTED_WRITES;
   }
 
   configure(config: LogConfig): void {
     this.log.configure(config);
+    this.requirements = this.requirementsOf(config);
+  }
+
+  /** Nothing more that clients produce is appended: what is under way fails with `error`. */
+  close(error: KafkaError): void {
+    this.line.close(error);
   }
 
   /** Leads in a new epoch from here on. */
@@ -86,14 +116,34 @@ export class Partition {
   }
 
   /**
-   * Appends one batch; offsets are given before this returns, `done` is called when the write is finished. The bytes stay untouched until then.
+   * Appends one batch that a client produced and `requireOneBatch` has passed, behind all that came before it: at once, or when it is
+   * prepared (see ProduceLine). `produced` is called once, maybe before this returns: when the write is finished, or the batch is refused.
+   * The bytes stay untouched until then.
+   */
+  produce(records: Uint8Array, produced: Produced): void {
+    this.line.take(records, produced);
+  }
+
+  /**
+   * Appends one batch that this broker built; offsets are given before this returns, `done` is called when the write is finished. The bytes
+   * stay untouched until then.
    * @throws KafkaError when the batch is refused
    */
-  append(records: Uint8Array, origin: AppendOrigin, done: (error: Error | null) => void): AppendInfo {
-    return this.log.append(records, { leaderEpoch: this.epoch, origin }, (error) => {
+  append(records: Uint8Array, done: Done): AppendInfo {
+    return this.appendTo(records, 'coordinator', undefined, done);
+  }
+
+  private appendTo(records: Uint8Array, origin: 'client' | 'coordinator', valid: ValidBatch | undefined, done: Done): AppendInfo {
+    const { log, epoch: leaderEpoch } = this;
+    return log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
       if (!error) this.purgatory.wake(this.key);
       done(error);
     });
+  }
+
+  private requirementsOf(config: LogConfig): Requirements {
+    const rules = rulesOf(config, folderName({ topic: this.topic, partition: this.index }));
+    return { rules, compression: config.compression, repeats: (batch) => this.log.repeats(batch) };
   }
 
   /** Whole committed batches from `offset` on. Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR. */

@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '../config.ts';
+import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Purgatory } from '../core/purgatory.ts';
@@ -7,11 +8,13 @@ import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { LogStore } from '../storage/log-store.ts';
 import { folderName } from '../storage/partition-folder.ts';
+import { PreparationSlots } from '../storage/preparation-slots.ts';
 import { logConfigOf } from './log-config.ts';
-import { Partition } from './partition.ts';
+import { Partition, type PartitionServices } from './partition.ts';
 
 export interface ReplicaManagerOptions {
   readonly nodeId: number;
+  readonly clock: Clock;
   readonly logs: LogStore;
   readonly metadata: MetadataFeed;
   readonly purgatory: Purgatory;
@@ -22,17 +25,22 @@ export interface ReplicaManagerOptions {
 /** All partitions of this broker. It follows the metadata image: what the image does not show is not served. */
 export class ReplicaManager {
   private readonly options: ReplicaManagerOptions;
+  private readonly services: PartitionServices;
   /** Topic id -> partitions by number, those that were used since the start. */
   private readonly partitions = new Map<string, Partition[]>();
   private readonly stopListening: () => void;
 
   constructor(options: ReplicaManagerOptions) {
     this.options = options;
+    this.services = { clock: options.clock, purgatory: options.purgatory, slots: new PreparationSlots() };
     this.stopListening = options.metadata.onChange((image, changes) => this.follow(image, changes));
   }
 
+  /** What clients produced and is not appended yet fails: it must not reach a log that is being closed. */
   close(): void {
     this.stopListening();
+    const error = new KafkaError('NOT_LEADER_OR_FOLLOWER', 'The broker is closing');
+    for (const partitions of this.partitions.values()) for (const partition of partitions) partition?.close(error);
   }
 
   /** @throws KafkaError UNKNOWN_TOPIC_ID */
@@ -98,10 +106,11 @@ export class ReplicaManager {
   }
 
   private open(topic: TopicImage, index: number): Partition {
-    const { logs, purgatory } = this.options;
     const { name, topicId } = topic;
-    const log = logs.log({ topic: name, partition: index }, topicId, this.configOf(name));
-    const partition = new Partition({ topic: name, topicId, index }, topic.partitions[index]!.leaderEpoch, log, purgatory);
+    const config = this.configOf(name);
+    const log = this.options.logs.log({ topic: name, partition: index }, topicId, config);
+    const identity = { topic: name, topicId, index };
+    const partition = new Partition(identity, topic.partitions[index]!.leaderEpoch, log, config, this.services);
     const all = this.partitions.get(topicId);
     if (all) all[index] = partition;
     else {
@@ -127,7 +136,11 @@ export class ReplicaManager {
   private remove({ name, topicId, partitions }: TopicImage): void {
     const used = this.partitions.get(topicId) ?? [];
     this.partitions.delete(topicId);
-    for (const partition of used) if (partition) this.options.purgatory.wake(partition.key);
+    for (const partition of used) {
+      if (!partition) continue;
+      this.options.purgatory.wake(partition.key);
+      partition.close(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
+    }
     for (const { partition } of partitions) {
       try {
         this.options.logs.delete({ topic: name, partition });

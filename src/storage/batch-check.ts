@@ -1,6 +1,6 @@
 import { KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
-import { type ValidBatch, validateProduced } from '../protocol/records/validate.ts';
+import { type RecordRules, type ValidBatch, validateProduced } from '../protocol/records/validate.ts';
 import type { LogConfig } from './log-config.ts';
 
 /**
@@ -15,9 +15,13 @@ export function checkBatch(
   nowMs: number,
 ): ValidBatch {
   if (origin === 'coordinator') return checkFits(records, config);
+  return validateProduced(records, rulesOf(config, topicPartition), nowMs);
+}
+
+/** What a log's configuration asks of the records that clients produce. */
+export function rulesOf(config: LogConfig, topicPartition: string): RecordRules {
   const { maxMessageBytes, segmentBytes, compacted, timestampType, timestampBeforeMaxMs, timestampAfterMaxMs } = config;
-  const rules = { topicPartition, maxMessageBytes, segmentBytes, compacted, timestampType, timestampBeforeMaxMs, timestampAfterMaxMs };
-  return validateProduced(records, rules, nowMs);
+  return { topicPartition, maxMessageBytes, segmentBytes, compacted, timestampType, timestampBeforeMaxMs, timestampAfterMaxMs };
 }
 
 function checkFits(records: Uint8Array, { maxMessageBytes, segmentBytes }: LogConfig): ValidBatch {

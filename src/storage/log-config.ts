@@ -1,3 +1,5 @@
+import type { TargetCompression } from '../protocol/records/recompress.ts';
+
 /** What a topic's configuration says to its logs: Kafka's topic keys, parsed. Replaceable while the log is in use. */
 export interface LogConfig {
   /** segment.bytes */
@@ -29,6 +31,8 @@ export interface LogConfig {
   /** message.timestamp.before.max.ms and .after.max.ms; Infinity or any number beyond 2^53 for Kafka's Long.MAX_VALUE. */
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
+  /** compression.type and the level that goes with it; null: `producer`, batches are kept as they come. */
+  readonly compression: TargetCompression | null;
 }
 
 /** Kafka 4.4.0's defaults. */
@@ -49,4 +53,5 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAfterMaxMs: 3_600_000,
+  compression: null,
 };

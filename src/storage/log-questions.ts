@@ -1,3 +1,4 @@
+import type { BatchView } from '../protocol/records/batch.ts';
 import type { OpenedLog } from './open-log.ts';
 import { findByTimestamp, findMaxTimestamp, type TimestampOffset } from './time-lookup.ts';
 
@@ -40,6 +41,11 @@ export abstract class LogQuestions {
   maxTimestamp(): TimestampOffset | null {
     const { segments } = this.open();
     return this.storage(() => findMaxTimestamp(segments.all, this.logStartOffset, this.logEndOffset));
+  }
+
+  /** Whether an idempotent producer sends this batch again. @throws KafkaError as `ProducerState.check` */
+  repeats(batch: BatchView): boolean {
+    return this.open().producers.check(batch) !== null;
   }
 
   /** The leader epoch that `offset` was written in, -1: unknown. */

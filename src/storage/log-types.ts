@@ -1,6 +1,7 @@
 import type { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ValidBatch } from '../protocol/records/validate.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
@@ -43,6 +44,8 @@ export interface AppendOptions {
   readonly origin?: 'client' | 'coordinator';
   /** Checks what this version of Produce may carry; leave it out when `requireOneBatch` was called before. */
   readonly produceVersion?: number;
+  /** What validation found, when it was done before: the batch is then taken as it is. */
+  readonly valid?: ValidBatch;
 }
 
 /** For a batch that an idempotent producer repeats: what became of it the first time. */

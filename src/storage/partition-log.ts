@@ -113,7 +113,7 @@ export class PartitionLog extends LogFlushing {
     const opened = this.open();
     const { origin = 'client', leaderEpoch, produceVersion } = options;
     if (produceVersion !== undefined) requireOneBatch(records, produceVersion);
-    const valid = checkBatch(records, origin, this.config, this.name, this.context.clock.now());
+    const valid = options.valid ?? checkBatch(records, origin, this.config, this.name, this.context.clock.now());
     const { batchBytes, lastOffsetDelta, maxTimestamp, logAppendTime, count } = valid;
     const batch = new BatchView(records);
     const earlier = opened.producers.check(batch);

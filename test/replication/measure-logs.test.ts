@@ -27,7 +27,15 @@ function fixture() {
   const metadata = { current, onChange: () => () => {} } as unknown as MetadataFeed;
   const config = brokerConfig(new Map());
   const purgatory = new Purgatory(fakeClock());
-  const replicas = new ReplicaManager({ nodeId: 1, logs, metadata, purgatory, config: () => config, logger: silentLogger });
+  const replicas = new ReplicaManager({
+    nodeId: 1,
+    clock: fakeClock(),
+    logs,
+    metadata,
+    purgatory,
+    config: () => config,
+    logger: silentLogger,
+  });
   return { replicas, opened };
 }
 

@@ -11,7 +11,7 @@ export interface TargetCompression {
 
 /** A batch as it is appended in another's place. */
 export interface Recompressed {
-  readonly records: Buffer;
+  readonly records: Uint8Array;
   readonly valid: ValidBatch;
 }
 

@@ -154,13 +154,7 @@ export function checkRecords(batch: BatchView, plain: Uint8Array, walked: Walked
 }
 
 /** The walk said that something is wrong with some records; this one, off the hot path, says with which. */
-function blameRecords(
-  batch: BatchView,
-  plain: Uint8Array,
-  rules: RecordRules,
-  earliest: number,
-  latest: number,
-): RecordValidationError {
+function blameRecords(batch: BatchView, plain: Uint8Array, rules: RecordRules, earliest: number, latest: number): RecordValidationError {
   const { topicPartition, compacted, timestampType } = rules;
   const errors: RecordError[] = [];
   let total = 0;

@@ -1,0 +1,165 @@
+import type { Clock } from '../core/clock.ts';
+import { KafkaError } from '../core/errors.ts';
+import { BatchView } from '../protocol/records/batch.ts';
+import type { Recompressed } from '../protocol/records/recompress.ts';
+import type { ValidBatch } from '../protocol/records/validate.ts';
+import { MAX_QUEUED_BYTES, MAX_QUEUED_WRITES } from './append-queue.ts';
+import { isPlain, prepareLater, prepareNow, type Requirements } from './batch-preparation.ts';
+import type { AppendInfo, Done } from './log-types.ts';
+import type { PreparationSlots } from './preparation-slots.ts';
+
+/** Called once: what was appended, when its write is finished; or what is wrong. */
+export type Produced = (error: Error | null, appended: AppendInfo | null) => void;
+
+export interface LineOptions {
+  readonly clock: Clock;
+  readonly slots: PreparationSlots;
+  /** As the partition's log is configured now. */
+  readonly requirements: () => Requirements;
+  /** Appends at the end of the log. `valid`: the batch was validated. @throws KafkaError when the batch is refused */
+  readonly append: (records: Uint8Array, valid: ValidBatch | undefined, done: Done) => AppendInfo;
+}
+
+interface Waiting {
+  readonly records: Uint8Array;
+  readonly produced: Produced;
+}
+
+/** Waiting batches that become free are appended for so long before others get their turn. */
+const TURN_MS = 10;
+
+/**
+ * The batches that clients produce to one partition, in the order in which they came. Most are validated and appended at once. One that is
+ * large when decompressed, or must be compressed anew, is prepared off the event loop; while it is, it holds its place and those behind it
+ * wait, whoever sent them. Those to other partitions pass.
+ *
+ * What waits is bounded as the log's own queue is; before that, by what each connection may have under way.
+ */
+export class ProduceLine {
+  private readonly options: LineOptions;
+  private readonly waiting: Waiting[] = [];
+  /** Of the waiting ones, and of the one in work. */
+  private bytes = 0;
+  /** A batch is in work, or waiting ones are to go on soon. */
+  private busy = false;
+  private closed: KafkaError | null = null;
+
+  constructor(options: LineOptions) {
+    this.options = options;
+  }
+
+  get queuedBytes(): number {
+    return this.bytes;
+  }
+  get queuedBatches(): number {
+    return this.waiting.length + (this.busy ? 1 : 0);
+  }
+
+  /**
+   * Takes one batch that `requireOneBatch` has passed. The bytes stay untouched until `produced` is called; it may be called before this
+   * returns. What is refused is told to it, too; nothing is thrown.
+   */
+  take(records: Uint8Array, produced: Produced): void {
+    if (this.closed) produced(this.closed, null);
+    else if (this.busy || this.waiting.length > 0) this.wait({ records, produced });
+    else this.begin(records, produced);
+  }
+
+  /** Nothing more is appended: what waits, and what comes, fails with `error`; the batch in work does when its preparation is over. */
+  close(error: KafkaError): void {
+    this.closed ??= error;
+    const waiting = this.waiting.splice(0);
+    for (const { records, produced } of waiting) {
+      this.bytes -= records.byteLength;
+      produced(this.closed, null);
+    }
+  }
+
+  private wait(batch: Waiting): void {
+    const { byteLength } = batch.records;
+    if (this.bytes + byteLength > MAX_QUEUED_BYTES || this.waiting.length >= MAX_QUEUED_WRITES) {
+      batch.produced(new KafkaError('KAFKA_STORAGE_ERROR', 'Too much waits for a large batch before it to be prepared'), null);
+      return;
+    }
+    this.bytes += byteLength;
+    this.waiting.push(batch);
+  }
+
+  /** Appends the batch, or starts to prepare it. */
+  private begin(records: Uint8Array, produced: Produced): void {
+    try {
+      const wanted = this.options.requirements();
+      const batch = new BatchView(records);
+      if (isPlain(batch, wanted)) {
+        this.append(records, undefined, produced);
+        return;
+      }
+      const prepared = prepareNow(batch, wanted, this.options.clock.now());
+      if (prepared) this.append(prepared.records, prepared.valid, produced);
+      else this.beginLater(batch, wanted, produced);
+    } catch (error) {
+      produced(errorOf(error), null);
+    }
+  }
+
+  private beginLater(batch: BatchView, wanted: Requirements, produced: Produced): void {
+    const { clock, slots } = this.options;
+    const { byteLength } = batch.bytes;
+    this.busy = true;
+    this.bytes += byteLength;
+    const over = (error: Error | null, prepared: Recompressed | null) => {
+      this.bytes -= byteLength;
+      this.finish(error, prepared, produced);
+      this.goOn();
+    };
+    slots.take((giveBack) => {
+      const preparing = this.closed ? Promise.reject(this.closed) : prepareLater(batch, wanted, clock);
+      preparing.then(
+        (prepared) => {
+          giveBack();
+          over(null, prepared);
+        },
+        (error) => {
+          giveBack();
+          over(errorOf(error), null);
+        },
+      );
+    });
+  }
+
+  private finish(error: Error | null, prepared: Recompressed | null, produced: Produced): void {
+    const failure = this.closed ?? error;
+    if (failure || !prepared) {
+      produced(failure, null);
+      return;
+    }
+    try {
+      this.append(prepared.records, prepared.valid, produced);
+    } catch (refusal) {
+      produced(errorOf(refusal), null);
+    }
+  }
+
+  /** A batch has left its place: those behind it, up to the next that has to be prepared. */
+  private goOn(): void {
+    const { clock } = this.options;
+    const sinceMs = clock.monotonicMs();
+    this.busy = false;
+    while (!this.busy) {
+      const next = this.waiting.shift();
+      if (!next) return;
+      this.bytes -= next.records.byteLength;
+      this.begin(next.records, next.produced);
+      if (!this.busy && this.waiting.length > 0 && clock.monotonicMs() - sinceMs >= TURN_MS) {
+        this.busy = true;
+        clock.soon(() => this.goOn());
+      }
+    }
+  }
+
+  private append(records: Uint8Array, valid: ValidBatch | undefined, produced: Produced): void {
+    const appended: AppendInfo = this.options.append(records, valid, (error) => produced(error, error ? null : appended));
+  }
+}
+
+const errorOf = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
