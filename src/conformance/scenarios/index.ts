@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
+import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { fetchScenarios } from './fetch.ts';
@@ -19,6 +20,7 @@ import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
   ...produceScenarios,
+  ...compressionScenarios,
   ...fetchScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
