@@ -1,6 +1,8 @@
+import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { lz4FrameOf, lz4Parts } from '../../../src/protocol/records/compression/lz4-frame.ts';
 import { nodeZstd, zstdCodec } from '../../../src/protocol/records/compression/zstd.ts';
 import { wasmZstd } from '../../../src/protocol/records/compression/zstd-wasm.ts';
 import { ZstdWorker } from '../../../src/protocol/records/compression/zstd-worker.ts';
@@ -120,4 +122,39 @@ test('a zstd thread that cannot start fails what was asked of it, and each later
   const task = { compress: true, bytes: text, parameter: 3 };
   for (const _ of [1, 2]) await expect(worker.run(task)).rejects.toThrow('The zstd thread ended');
   expect(text.subarray(0, 4).toString()).toBe('line');
+});
+
+describe('lz4 frames are decompressed in parts', () => {
+  const { compressFrameSync } = createRequire(import.meta.url)('lz4-napi') as {
+    compressFrameSync(bytes: Buffer, options: { contentChecksum: boolean; blockChecksums: boolean }): Buffer;
+  };
+  const bytes = Buffer.alloc(9_000_000, noise);
+  const lz4 = codecOf(3);
+
+  test.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('with contentChecksum %s, blockChecksums %s', async (contentChecksum, blockChecksums) => {
+    const frame = compressFrameSync(bytes, { contentChecksum, blockChecksums });
+    expect((await lz4.decompressAsync(frame, bytes.byteLength)).equals(bytes)).toBe(true);
+    await expect(lz4.decompressAsync(frame, bytes.byteLength - 1)).rejects.toEqual(refused('MESSAGE_TOO_LARGE'));
+    await expect(lz4.decompressAsync(frame.subarray(0, -1), bytes.byteLength)).rejects.toEqual(refused('INVALID_RECORD'));
+  });
+
+  // xxHash-32 of a head, as other libraries wrote it: of python-lz4 (64 KiB blocks) and lz4_flex (4 MiB).
+  test.each(['04224d18 604082', '04224d18 607073'])('a frame that begins with %s is read as one whose blocks begin with it', (head) => {
+    const frame = Buffer.from(`${head} 03000080 616263 03000080 646566 00000000`.replaceAll(' ', ''), 'hex');
+    const parts = lz4Parts(frame, 3);
+    expect(parts.map((part) => lz4FrameOf(frame, part).toString('hex'))).toEqual(
+      ['616263', '646566'].map((block) => `${head}03000080${block}00000000`.replaceAll(' ', '')),
+    );
+  });
+
+  test('a block that its checksum does not fit is damage', async () => {
+    const frame = compressFrameSync(bytes, { contentChecksum: false, blockChecksums: true });
+    frame[1_000_000]! ^= 1;
+    await expect(lz4.decompressAsync(frame, bytes.byteLength)).rejects.toEqual(refused('INVALID_RECORD'));
+  });
 });
