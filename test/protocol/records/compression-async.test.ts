@@ -154,7 +154,8 @@ describe('lz4 frames are decompressed in parts', () => {
 
   test('a block that its checksum does not fit is damage', async () => {
     const frame = compressFrameSync(bytes, { contentChecksum: false, blockChecksums: true });
-    frame[1_000_000]! ^= 1;
-    await expect(lz4.decompressAsync(frame, bytes.byteLength)).rejects.toEqual(refused('INVALID_RECORD'));
+    frame[300_000]! ^= 1;
+    const read = lz4.decompressAsync(frame, bytes.byteLength).then(({ byteLength }) => byteLength);
+    await expect(read).rejects.toEqual(refused('INVALID_RECORD'));
   });
 });
