@@ -56,13 +56,13 @@ export const produce = handler(
         if (!appended) {
           fail(reply, error);
           // As Kafka: a batch that was looked at and refused is answered with where the log begins.
-          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = partition.logStartOffset;
+          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = logStartOf(partition);
           settled();
           return;
         }
         reply.baseOffset = appended.baseOffset;
         reply.logAppendTimeMs = appended.logAppendTime;
-        reply.logStartOffset = partition.logStartOffset;
+        reply.logStartOffset = logStartOf(partition);
         if (request.acks !== -1) {
           settled();
           return;
@@ -117,6 +117,15 @@ export const produce = handler(
   },
   { advertised: [0, 13] },
 );
+
+/** -1 when the log has gone offline since: whoever asks is in a callback, where nothing may be thrown. */
+function logStartOf(partition: Partition): number {
+  try {
+    return partition.logStartOffset;
+  } catch {
+    return -1;
+  }
+}
 
 /** One is enough to have the whole request refused, whatever the other partitions get. */
 function hasTransactionalBatch(request: Request): boolean {
