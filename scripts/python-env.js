@@ -1,5 +1,5 @@
-// Makes a Python environment with one version of kafka-python under .cache/ and prints the path of its interpreter.
-//   node scripts/python-env.js 2.0.2
+// Makes a Python environment with the named packages under .cache/ and prints the path of its interpreter.
+//   node scripts/python-env.js kafka-python==3.0.12 lz4==4.4.5
 // Exit code 3: no Python here that can make one. PYTHON names another interpreter than python3.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { root } from './stale.js';
 
 const NO_PYTHON = 3;
-const [version] = process.argv.slice(2);
-if (!/^\d+(\.\d+)+$/.test(version ?? '')) {
-  process.stderr.write('usage: node scripts/python-env.js VERSION-OF-KAFKA-PYTHON\n');
+const packages = process.argv.slice(2);
+if (packages.length === 0 || !packages.every((each) => /^[\w-]+==\d+(\.\d+)+$/.test(each))) {
+  process.stderr.write('usage: node scripts/python-env.js PACKAGE==VERSION..\n');
   process.exit(2);
 }
 
 const python = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3');
-const folder = join(root, '.cache', `venv-kafka-python-${version}`);
+const folder = join(root, '.cache', `venv-${packages.join('-').replaceAll('==', '-')}`);
 const interpreter = process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
 const ready = join(folder, '.ready');
 
@@ -27,9 +27,9 @@ if (!existsSync(ready)) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(root, '.cache'), { recursive: true });
   execFileSync(python, ['-m', 'venv', folder], { stdio: ['ignore', 2, 2] });
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `kafka-python==${version}`];
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary=:all:', ...packages];
   execFileSync(interpreter, pip, { stdio: ['ignore', 2, 2] });
   // Written last: an environment whose making broke off is made anew.
-  writeFileSync(ready, `${version}\n`);
+  writeFileSync(ready, `${packages.join(' ')}\n`);
 }
 process.stdout.write(`${interpreter}\n`);

@@ -16,20 +16,33 @@ const NO_PYTHON = 3;
 /** The one that tutorials, and programs of many years, still install. */
 const OLD_VERSION = '2.0.2';
 
+/** librdkafka, and the newest kafka-python with a library for each codec that Python lacks. */
+const RECORD_CLIENTS = ['confluent-kafka==2.16.1', 'python-snappy==0.7.3', 'lz4==4.4.5', 'zstandard==0.25.0'];
+
+function newestKafkaPython(): string {
+  return /^kafka-python==(\S+)/m.exec(readFileSync(REQUIREMENTS, 'utf8'))![1]!;
+}
+
 /**
  * Environments of the newest kafka-python (that of the lab) and of 2.0.2, made when they are missing.
  * Without a Python: none, said loudly; in CI an error.
  */
 export function pythonEnvs(): PythonEnv[] {
-  const newest = /^kafka-python==(\S+)/m.exec(readFileSync(REQUIREMENTS, 'utf8'))![1]!;
-  const envs = [newest, OLD_VERSION].map(pythonEnv);
-  return envs.filter((env) => env !== null);
+  return [newestKafkaPython(), OLD_VERSION].flatMap((version) => {
+    const interpreter = pythonWith([`kafka-python==${version}`]);
+    return interpreter === null ? [] : [{ version, interpreter }];
+  });
 }
 
-function pythonEnv(version: string): PythonEnv | null {
-  const made = spawnSync(process.execPath, [ENV_SCRIPT, version], { encoding: 'utf8' });
-  if (made.status === 0) return { version, interpreter: made.stdout.trim() };
-  if (made.status !== NO_PYTHON || process.env.CI) throw new Error(`no environment for kafka-python ${version}: ${made.stderr}`);
-  console.error(`\nSKIPPED: everything with kafka-python ${version}, for ${made.stderr.trim()}\n`);
+/** The Python that has confluent-kafka, kafka-python and all codecs; null, said loudly, when there is none; in CI an error. */
+export function pythonWithAllCodecs(): string | null {
+  return pythonWith([`kafka-python==${newestKafkaPython()}`, ...RECORD_CLIENTS]);
+}
+
+function pythonWith(packages: readonly string[]): string | null {
+  const made = spawnSync(process.execPath, [ENV_SCRIPT, ...packages], { encoding: 'utf8' });
+  if (made.status === 0) return made.stdout.trim();
+  if (made.status !== NO_PYTHON || process.env.CI) throw new Error(`no environment for ${packages.join(' ')}: ${made.stderr}`);
+  console.error(`\nSKIPPED: everything with ${packages.join(' ')}, for ${made.stderr.trim()}\n`);
   return null;
 }

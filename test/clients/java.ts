@@ -1,0 +1,57 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Program, startProgram } from '../support/program.ts';
+
+/** Kafka's own tools and client, each run in a JVM of its own. */
+export interface Java {
+  start(mainClass: string, args: readonly string[]): Program;
+}
+
+const VERSION = '4.3.1';
+const here = join(import.meta.dirname, 'java');
+const cache = process.env.MINIKAFKA_CACHE ?? resolve(import.meta.dirname, '../../.cache');
+const LOGGING = resolve(import.meta.dirname, '../kafka/log4j2.properties');
+const COMPILE_DEADLINE_MS = 60_000;
+const FETCH_DEADLINE_MS = 300_000;
+
+/**
+ * Java with the jars of Kafka's tools, fetched once by Maven, and the programs of `java/`, compiled now. MINIKAFKA_KAFKA_HOME: a folder that has
+ * the jars already, in `libs-tools`.
+ * Without a JDK or Maven: null, said loudly; in CI an error.
+ */
+export function javaWithKafka(): Java | null {
+  const home = process.env.MINIKAFKA_KAFKA_HOME;
+  const jars = home ? join(home, 'libs-tools') : join(cache, 'kafka-tools', VERSION);
+  const wanted = existsSync(jars) ? ['java', 'javac'] : ['java', 'javac', 'mvn'];
+  const missing = wanted.filter((program) => spawnSync(program, ['-version'], { stdio: 'ignore' }).status !== 0);
+  if (missing.length > 0) {
+    const what = `${missing.join(' and ')} not installed`;
+    if (process.env.CI) throw new Error(what);
+    console.error(`\nSKIPPED: everything with Kafka's Java client and tools, for ${what}\n`);
+    return null;
+  }
+  if (!existsSync(jars)) fetchJars(jars);
+  const classes = mkdtempSync(join(tmpdir(), 'minikafka-java-'));
+  process.on('exit', () => rmSync(classes, { recursive: true, force: true }));
+  const sources = ['Records.java', 'Load.java'].map((file) => join(here, file));
+  execFileSync('javac', ['-d', classes, '-cp', `${jars}/*`, ...sources], { stdio: ['ignore', 2, 2], timeout: COMPILE_DEADLINE_MS });
+  // Short runs on a busy machine: the second compiler would cost more than it saves.
+  const options = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', `-Dlog4j2.configurationFile=${LOGGING}`];
+  return { start: (mainClass, args) => startProgram('java', [...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args]) };
+}
+
+/** A fetch that broke off leaves nothing that looks complete. */
+function fetchJars(folder: string): void {
+  mkdirSync(join(folder, '..'), { recursive: true });
+  const partial = mkdtempSync(`${folder}-partial-`);
+  const maven = ['-q', '-B', '-f', join(here, 'pom.xml'), `-Dkafka.version=${VERSION}`, 'dependency:copy-dependencies'];
+  try {
+    const where = ['-DincludeScope=runtime', `-DoutputDirectory=${partial}`];
+    execFileSync('mvn', [...maven, ...where], { stdio: ['ignore', 2, 2], timeout: FETCH_DEADLINE_MS });
+    renameSync(partial, folder);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+}
