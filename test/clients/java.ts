@@ -7,6 +7,8 @@ import { type Program, startProgram } from '../support/program.ts';
 /** Kafka's own tools and client, each run in a JVM of its own. */
 export interface Java {
   start(mainClass: string, args: readonly string[]): Program;
+  /** The whole command line that start() runs. */
+  command(mainClass: string, args: readonly string[]): string[];
 }
 
 const VERSION = '4.3.1';
@@ -39,7 +41,8 @@ export function javaWithKafka(): Java | null {
   execFileSync('javac', ['-d', classes, '-cp', `${jars}/*`, ...sources], { stdio: ['ignore', 2, 2], timeout: COMPILE_DEADLINE_MS });
   // Short runs on a busy machine: the second compiler would cost more than it saves.
   const options = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', `-Dlog4j2.configurationFile=${LOGGING}`];
-  return { start: (mainClass, args) => startProgram('java', [...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args]) };
+  const command = (mainClass: string, args: readonly string[]) => ['java', ...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args];
+  return { command, start: (mainClass, args) => startProgram(command(mainClass, args)[0]!, command(mainClass, args).slice(1)) };
 }
 
 /** A fetch that broke off leaves nothing that looks complete. */

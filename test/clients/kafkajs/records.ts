@@ -6,7 +6,7 @@ import { CODEC_NAMES, type CodecName, type RecordClient } from '../record-client
 import type { FlatRecord } from '../record-file.ts';
 
 const { CompressionCodecs, CompressionTypes } = kafkajs;
-const TYPES = {
+export const KAFKAJS_TYPES = {
   none: CompressionTypes.None,
   gzip: CompressionTypes.GZIP,
   snappy: CompressionTypes.Snappy,
@@ -18,7 +18,7 @@ const DEADLINE_MS = 60_000;
 
 /** kafkajs has gzip alone and takes the others from its user: here ours, which the broker uses too. */
 export function registerCodecs(): void {
-  for (const type of [TYPES.snappy, TYPES.lz4, TYPES.zstd] as const) {
+  for (const type of [KAFKAJS_TYPES.snappy, KAFKAJS_TYPES.lz4, KAFKAJS_TYPES.zstd] as const) {
     CompressionCodecs[type] = () => ({
       compress: async ({ buffer }: { buffer: Buffer }) => codecOf(type).compress(buffer),
       decompress: async (buffer: Buffer) => codecOf(type).decompress(buffer, MAX_DECOMPRESSED_BYTES),
@@ -37,7 +37,7 @@ export const kafkaJsRecords: RecordClient = {
     for (const { topic, codec, idempotent = false } of topics) {
       const producer = await kafkaJs(bootstrap).producer({ idempotent, maxInFlightRequests: 1 });
       for (const some of requests(records)) {
-        const sent = await producer.send({ topic, acks: -1, compression: TYPES[codec], messages: some.map(message) });
+        const sent = await producer.send({ topic, acks: -1, compression: KAFKAJS_TYPES[codec], messages: some.map(message) });
         for (const { partition, baseOffset } of sent) {
           const expected = some.find((record) => record.partition === partition)!.offset;
           if (Number(baseOffset) !== expected) throw new Error(`${topic}-${partition}: offset ${baseOffset} instead of ${expected}`);
