@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { afterAll } from 'vitest';
 import { type Program, startProgram } from '../support/program.ts';
 
 /** Kafka's own tools and client, each run in a JVM of its own. */
@@ -19,7 +20,7 @@ const COMPILE_DEADLINE_MS = 60_000;
 const FETCH_DEADLINE_MS = 300_000;
 
 /**
- * Java with the jars of Kafka's tools, fetched once by Maven, and the programs of `java/`, compiled now. MINIKAFKA_KAFKA_HOME: a folder that has
+ * Java with the jars of Kafka's tools, fetched once by Maven, and the programs of `java/`, compiled for this file of tests. MINIKAFKA_KAFKA_HOME: a folder that has
  * the jars already, in `libs-tools`.
  * Without a JDK or Maven: null, said loudly; in CI an error.
  */
@@ -36,7 +37,7 @@ export function javaWithKafka(): Java | null {
   }
   if (!existsSync(jars)) fetchJars(jars);
   const classes = mkdtempSync(join(tmpdir(), 'minikafka-java-'));
-  process.on('exit', () => rmSync(classes, { recursive: true, force: true }));
+  afterAll(() => rmSync(classes, { recursive: true, force: true }));
   const sources = ['Records.java', 'Load.java'].map((file) => join(here, file));
   execFileSync('javac', ['-d', classes, '-cp', `${jars}/*`, ...sources], { stdio: ['ignore', 2, 2], timeout: COMPILE_DEADLINE_MS });
   // Short runs on a busy machine: the second compiler would cost more than it saves.

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { prng } from '../support/prng.ts';
@@ -20,6 +20,7 @@ const TOPIC_CONFIG = { 'segment.index.bytes': '480', 'segment.bytes': '1048576' 
 /** Recovery points are written often, so that each recovery begins in the midst of a log. */
 const broker = brokerUnderTest({ args: ['--override', 'log.flush.offset.checkpoint.interval.ms=500'] });
 const python = pythonWithAllCodecs();
+const java = javaWithKafka();
 
 /** What was read of a partition: the numbers of its records, by offset. */
 type ReadPartition = number[];
@@ -89,7 +90,6 @@ async function startLoads(interpreter: string, folder: string): Promise<Load[]> 
   await (await kafkaJs(broker.bootstrap).admin()).createTopics({ topics, waitForLeaders: true });
   const loads = [await kafkaJsLoad(broker.bootstrap, all, -1), await kafkaJsLoad(broker.bootstrap, one, 1)];
   loads.push(librdkafkaLoad(interpreter, broker.bootstrap, librdkafka, join(folder, 'librdkafka')));
-  const java = javaWithKafka();
   if (java !== null) loads.push(javaLoad(java, broker.bootstrap, ofJava, join(folder, 'java')));
   return loads;
 }
@@ -120,7 +120,9 @@ test.skipIf(foreignBroker || python === null)(
     console.log(`KILL_SEED=${seed} KILL_ROUNDS=${ROUNDS}`);
     const random = prng(seed);
     const folder = mkdtempSync(join(tmpdir(), 'minikafka-kill-'));
+    onTestFailed(() => console.error(`KILL_SEED=${seed}; the acknowledgements are kept in ${folder}`));
     const loads = await startLoads(python!, folder);
+    onTestFinished(() => loads.forEach((load) => load.abandon()));
     const topics = loads.map(({ topic }) => topic);
     const reader = new Reader(python!, topics);
     for (let round = 1; round <= ROUNDS; round++) {

@@ -25,6 +25,8 @@ export interface Load {
   sentAgain(partition: number, n: number): boolean;
   /** Sends nothing new and waits until all is acknowledged. @throws Error when it could not deliver everything */
   stop(): Promise<void>;
+  /** Ends it at once, whatever it still has to do. */
+  abandon(): void;
 }
 
 export const LOAD_PARTITIONS = CODEC_NAMES.length;
@@ -56,6 +58,7 @@ function programLoad(name: string, topic: string, acks: string, command: string,
       return seen;
     },
     sentAgain: () => false,
+    abandon: () => program.signal('SIGKILL'),
     async stop() {
       program.signal('SIGTERM');
       const { code } = await program.ended(STOP_DEADLINE_MS);
@@ -80,6 +83,7 @@ export async function kafkaJsLoad(bootstrap: string, topic: string, acks: 1 | -1
   const again = Array.from({ length: LOAD_PARTITIONS }, () => new Set<number>());
   const acknowledged: Acknowledged[] = [];
   let stopped = false;
+  let abandoned = false;
   const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { retries: 0 } });
   const lane = async (partition: number, producer: Producer) => {
     for (let next = 0; !stopped; ) {
@@ -87,6 +91,7 @@ export async function kafkaJsLoad(bootstrap: string, topic: string, acks: 1 | -1
       const numbers = Array.from({ length: count }, (_, i) => next + i);
       const baseOffset = await sendUntilAcknowledged(producer, { topic, partition, acks, numbers }, () => {
         for (const n of numbers) again[partition]!.add(n);
+        return !abandoned;
       });
       for (const n of numbers) acknowledged.push({ partition, n, offset: baseOffset + n - next });
       next += count;
@@ -96,12 +101,17 @@ export async function kafkaJsLoad(bootstrap: string, topic: string, acks: 1 | -1
   const producers = CODEC_NAMES.map(() => kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner }));
   await Promise.all(producers.map((producer) => producer.connect()));
   const lanes = Promise.all(producers.map((producer, partition) => lane(partition, producer)));
+  lanes.catch(() => {}); // stop() tells
   return {
     name: `kafkajs, acks=${acks}`,
     topic,
     idempotent: false,
     acknowledged: () => acknowledged,
     sentAgain: (partition, n) => again[partition]!.has(n),
+    abandon() {
+      stopped = true;
+      abandoned = true;
+    },
     async stop() {
       stopped = true;
       await lanes;
@@ -118,7 +128,11 @@ interface Sent {
 }
 
 /** The offset of the first of them. */
-async function sendUntilAcknowledged(producer: Producer, { topic, partition, acks, numbers }: Sent, retrying: () => void): Promise<number> {
+async function sendUntilAcknowledged(
+  producer: Producer,
+  { topic, partition, acks, numbers }: Sent,
+  mayRetry: () => boolean,
+): Promise<number> {
   const messages = numbers.map((n) => ({ partition, value: `${n} ${PADDING.slice(0, (n * 7919) % 2000)}` }));
   const compression: number = KAFKAJS_TYPES[CODEC_NAMES[partition]!];
   for (const deadline = performance.now() + STOP_DEADLINE_MS; ; ) {
@@ -126,8 +140,7 @@ async function sendUntilAcknowledged(producer: Producer, { topic, partition, ack
       const [answer] = await producer.send({ topic, acks, compression, messages });
       return Number(answer!.baseOffset);
     } catch (error) {
-      if (performance.now() > deadline) throw error;
-      retrying();
+      if (performance.now() > deadline || !mayRetry()) throw error;
       await sleep(50);
     }
   }
