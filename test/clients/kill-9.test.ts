@@ -122,7 +122,9 @@ test.skipIf(foreignBroker || python === null)(
     const folder = mkdtempSync(join(tmpdir(), 'minikafka-kill-'));
     onTestFailed(() => console.error(`KILL_SEED=${seed}; the acknowledgements are kept in ${folder}`));
     const loads = await startLoads(python!, folder);
-    onTestFinished(() => loads.forEach((load) => load.abandon()));
+    onTestFinished(() => {
+      for (const load of loads) load.abandon();
+    });
     const topics = loads.map(({ topic }) => topic);
     const reader = new Reader(python!, topics);
     for (let round = 1; round <= ROUNDS; round++) {
