@@ -11,6 +11,8 @@ const broker = brokerUnderTest();
 const clients = recordClients();
 const RECORDS = 10_000;
 const PARTITIONS = 2;
+/** Ten topics with each client. */
+const TIMEOUT_MS = 200_000;
 const seed = Date.now() % 1_000_000;
 console.log(`seed ${seed}`);
 
@@ -55,33 +57,41 @@ async function committed(group: string, topic: string): Promise<number[]> {
 }
 
 describe.each(clients)('$name', (client) => {
-  test(`sends ${RECORDS} records with each of ${client.codecs.join(', ')}, idempotently and not, and reads them byte for byte`, async () => {
-    const toFill = client.codecs.flatMap((codec) =>
-      [false, true].map((idempotent) => ({ topic: unique(`${codec}-${idempotent ? 'idempotent' : 'plain'}`), codec, idempotent })),
-    );
-    const topics = toFill.map(({ topic }) => topic);
-    await createTopics(topics);
-    await client.produce(broker.bootstrap, toFill, sentBy(client));
-    const read = await client.read(broker.bootstrap, topics, RECORDS);
-    expect([...read.keys()]).toEqual(topics);
-    expect(wrongIn(sentBy(client), read)).toEqual([]);
-    filled.set(client.name, toFill);
-    if (foreignBroker) return;
-    // What does not get smaller is sent as it is by some.
-    for (const { topic, codec } of toFill) expect([...codecsOnDisk(topic)]).toContain(codec);
-    for (const { topic, codec } of toFill) expect(['none', codec]).toEqual(expect.arrayContaining([...codecsOnDisk(topic)]));
-  });
+  test(
+    `sends ${RECORDS} records with each of ${client.codecs.join(', ')}, idempotently and not, and reads them byte for byte`,
+    async () => {
+      const toFill = client.codecs.flatMap((codec) =>
+        [false, true].map((idempotent) => ({ topic: unique(`${codec}-${idempotent ? 'idempotent' : 'plain'}`), codec, idempotent })),
+      );
+      const topics = toFill.map(({ topic }) => topic);
+      await createTopics(topics);
+      await client.produce(broker.bootstrap, toFill, sentBy(client));
+      const read = await client.read(broker.bootstrap, topics, RECORDS);
+      expect([...read.keys()]).toEqual(topics);
+      expect(wrongIn(sentBy(client), read)).toEqual([]);
+      filled.set(client.name, toFill);
+      if (foreignBroker) return;
+      // What does not get smaller is sent as it is by some.
+      for (const { topic, codec } of toFill) expect([...codecsOnDisk(topic)]).toContain(codec);
+      for (const { topic, codec } of toFill) expect(['none', codec]).toEqual(expect.arrayContaining([...codecsOnDisk(topic)]));
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe.each(clients.map((client, n) => ({ client, other: clients.at(n - 1)! })))('$client.name', ({ client, other }) => {
-  test(`reads in a group, which commits all of it, what ${other.name} has sent`, async () => {
-    const readable = filled.get(other.name)!.filter(({ codec, idempotent }) => idempotent && client.readsOfOthers.includes(codec));
-    const topics = readable.map(({ topic }) => topic);
-    const group = unique('group');
-    const read = await client.read(broker.bootstrap, topics, RECORDS, group);
-    expect([...read.keys()]).toEqual(topics);
-    expect(wrongIn(sentBy(other), read)).toEqual([]);
-    const ends = Array.from({ length: PARTITIONS }, (_, partition) => records.filter((record) => record.partition === partition).length);
-    for (const topic of topics) expect(await committed(group, topic)).toEqual(ends);
-  });
+  test(
+    `reads in a group, which commits all of it, what ${other.name} has sent`,
+    async () => {
+      const readable = filled.get(other.name)!.filter(({ codec, idempotent }) => idempotent && client.readsOfOthers.includes(codec));
+      const topics = readable.map(({ topic }) => topic);
+      const group = unique('group');
+      const read = await client.read(broker.bootstrap, topics, RECORDS, group);
+      expect([...read.keys()]).toEqual(topics);
+      expect(wrongIn(sentBy(other), read)).toEqual([]);
+      const ends = Array.from({ length: PARTITIONS }, (_, partition) => records.filter((record) => record.partition === partition).length);
+      for (const topic of topics) expect(await committed(group, topic)).toEqual(ends);
+    },
+    TIMEOUT_MS,
+  );
 });
