@@ -16,5 +16,5 @@ function newest(path) {
 export function stale() {
   if (!existsSync(stamp)) return true;
   const built = statSync(stamp).mtimeMs;
-  return ['src', 'tsconfig.json', 'package.json'].some((name) => newest(join(root, name)) > built);
+  return ['src', 'scripts/build.js', 'tsconfig.json', 'package.json'].some((name) => newest(join(root, name)) > built);
 }

@@ -11,7 +11,7 @@ import { whyNotToName } from './metadata/internal-topics.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { Broker } from './server.ts';
 
-export { ConfigError } from './config.ts';
+export { ConfigError } from './config/config-error.ts'; // not config.ts, whose types the package would have to carry too
 export type { ErrorName } from './core/error-codes.ts';
 export { KafkaError, LockedError };
 
