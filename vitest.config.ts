@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], exclude: ['test/clients/**', 'test/kafka/**'], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/clients/**', 'test/fuzz/**', 'test/kafka/**', 'test/package/**'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
 });

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ERROR_CODES, type ErrorName } from './error-codes.ts';
 
 /**
@@ -19,4 +20,14 @@ export class KafkaError extends Error {
 /** The wire code of an error: a KafkaError's own, UNKNOWN_SERVER_ERROR (-1) for everything else. */
 export function errorCodeOf(error: unknown): number {
   return error instanceof KafkaError ? error.code : ERROR_CODES.UNKNOWN_SERVER_ERROR.code;
+}
+
+/** `instanceof Error` that also holds for Node's own errors where this code runs in a context of its own, with an `Error` of its own: Jest's tests do. */
+export function isError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error);
+}
+
+/** What Node calls a failure: ENOENT, ERR_BUFFER_TOO_LARGE; empty when it is not Node's. */
+export function nodeCodeOf(error: unknown): string {
+  return isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

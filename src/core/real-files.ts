@@ -21,6 +21,7 @@ import {
   writevSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { nodeCodeOf } from './errors.ts';
 import { type FileHandle, type Files, type Lock, LockedError } from './files.ts';
 import { isSqliteBusy, openSqlite, type SqliteDatabase } from './sqlite.ts';
 
@@ -29,7 +30,7 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
+    const code = nodeCodeOf(error);
     if (code === 'EEXIST' && statSync(path).isDirectory()) return;
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     makeDirectory(dirname(path));
@@ -214,7 +215,7 @@ function unlessMissing<T>(act: () => T, otherwise: T): T {
   try {
     return act();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return otherwise;
+    if (['ENOENT', 'ENOTDIR'].includes(nodeCodeOf(error))) return otherwise;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { isError } from './errors.ts';
 
 export type SqliteValue = null | number | bigint | string | Uint8Array;
 export type SqliteRow = Record<string, SqliteValue>;
@@ -56,7 +57,7 @@ export function isSqliteBusy(error: unknown): boolean {
 
 /** SQLite's extended result code of a failed statement; 0 when the error is not SQLite's. */
 export function sqliteErrorCode(error: unknown): number {
-  if (!(error instanceof Error)) return 0;
+  if (!isError(error)) return 0;
   const code: unknown = Reflect.get(error, 'errcode') ?? Reflect.get(error, 'sqliteExtendedCode');
   return typeof code === 'number' ? code : 0;
 }
@@ -120,5 +121,5 @@ function withoutExperimentalWarning<T>(load: () => T): T {
 }
 
 function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+  return String(isError(error) ? error.message : error).split('\n')[0] ?? '';
 }

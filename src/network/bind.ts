@@ -1,3 +1,4 @@
+import { nodeCodeOf } from '../core/errors.ts';
 import type { Address, Listening, Transport, Wire } from '../core/transport.ts';
 
 /** Times that a port given by the system for one address family may turn out to be taken in the other. */
@@ -24,7 +25,7 @@ export async function bind(transport: Transport, { host, port }: Address, accept
       );
     } catch (error) {
       await one?.close();
-      if (port !== 0 || codeOf(error) !== 'EADDRINUSE' || tries === MAX_TRIES) throw error;
+      if (port !== 0 || nodeCodeOf(error) !== 'EADDRINUSE' || tries === MAX_TRIES) throw error;
     }
   }
 }
@@ -45,8 +46,8 @@ async function listenOrSkip(
   try {
     return await transport.listen(address, accept);
   } catch (error) {
-    if (address.host === '::' && NO_SUCH_FAMILY.has(codeOf(error))) return transport.listen({ ...address, host: '0.0.0.0' }, accept);
-    if (mayLack && NO_SUCH_FAMILY.has(codeOf(error))) return null;
+    if (address.host === '::' && NO_SUCH_FAMILY.has(nodeCodeOf(error))) return transport.listen({ ...address, host: '0.0.0.0' }, accept);
+    if (mayLack && NO_SUCH_FAMILY.has(nodeCodeOf(error))) return null;
     throw error;
   }
 }
@@ -58,8 +59,4 @@ function named(host: string, listening: readonly Listening[]): Listening {
       await Promise.all(listening.map((each) => each.close()));
     },
   };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

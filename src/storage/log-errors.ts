@@ -1,4 +1,4 @@
-import { KafkaError } from '../core/errors.ts';
+import { isError, KafkaError, nodeCodeOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 
 export function outOfRange(topicPartition: string, offset: number, startOffset: number, endOffset: number): KafkaError {
@@ -9,14 +9,11 @@ export function outOfRange(topicPartition: string, offset: number, startOffset: 
 /** What the disk says is logged, and becomes KAFKA_STORAGE_ERROR. A KafkaError stays what it is. */
 export function storageError(error: unknown, topicPartition: string, logger: Logger): KafkaError {
   if (error instanceof KafkaError) return error;
-  logger.error(
-    { log: topicPartition, error: error instanceof Error ? error.message : String(error) },
-    'the log could not be read or written',
-  );
+  logger.error({ log: topicPartition, error: isError(error) ? error.message : String(error) }, 'the log could not be read or written');
   return new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${topicPartition} cannot be used now: ${codeOf(error)}`);
 }
 
 /** Node's code of an error (ENOSPC, EIO), which says enough to a client. */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'I/O error';
+  return nodeCodeOf(error) || 'I/O error';
 }

@@ -1,4 +1,5 @@
 import { constants, gunzip, gunzipSync, gzip as gzipInPool, gzipSync } from 'node:zlib';
+import { nodeCodeOf } from '../../../core/errors.ts';
 import { asBuffer, type Codec, damaged, tooLarge } from './codec.ts';
 
 /** Deflate makes no more of a byte. */
@@ -41,4 +42,4 @@ function optionsFor(bytes: Uint8Array, maxBytes: number) {
 
 const chunkBytes = (expected: number) => Math.min(Math.max(expected, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
 
-const refusal = (error: unknown, maxBytes: number) => (error instanceof RangeError ? tooLarge('gzip', maxBytes) : damaged('gzip'));
+const refusal = (error: unknown, maxBytes: number) => (nodeCodeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? tooLarge('gzip', maxBytes) : damaged('gzip'));

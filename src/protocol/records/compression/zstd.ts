@@ -1,4 +1,5 @@
 import * as zlib from 'node:zlib';
+import { nodeCodeOf } from '../../../core/errors.ts';
 import { asBuffer, type Codec, decoded, decodedAsync, lazily, tooLarge } from './codec.ts';
 import { type ZstdFrame, zstdFrames } from './zstd-frame.ts';
 import { wasmZstd } from './zstd-wasm.ts';
@@ -86,7 +87,7 @@ export function nodeZstd(): ZstdEngine | undefined {
   if (!zstdCompressSync) return undefined;
   const atLevel = (level: number) => ({ params: { [constants.ZSTD_c_compressionLevel]: level } });
   const upTo = (maxBytes: number) => ({ maxOutputLength: Math.max(maxBytes, 1) }); // it takes no 0
-  const refusal = (error: unknown, maxBytes: number) => (error instanceof RangeError ? tooLarge('zstd', maxBytes) : error);
+  const refusal = (error: unknown, maxBytes: number) => (nodeCodeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? tooLarge('zstd', maxBytes) : error);
   return {
     compress: (bytes, level) => zstdCompressSync(bytes, atLevel(level)),
     decompress({ bytes }, maxBytes) {
