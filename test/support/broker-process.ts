@@ -10,6 +10,8 @@ export interface BrokerProcess {
   /** host:port for clients. */
   readonly bootstrap: string;
   readonly data: string;
+  /** Of its latest run. */
+  readonly pid: number;
   /** What all its runs have written. */
   output(): string;
   /** SIGTERM; resolves when the process has ended. */
@@ -62,6 +64,9 @@ export async function startBrokerProcess({ args = [], env = {} }: BrokerProcessO
     port,
     bootstrap: `localhost:${port}`,
     data,
+    get pid() {
+      return program.pid;
+    },
     output: () => (running ? past + program.output() : past),
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),

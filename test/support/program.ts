@@ -8,6 +8,8 @@ export interface ProgramEnd {
 
 /** A child process whose output is collected. It never outlives this process. */
 export interface Program {
+  /** -1 when it could not be started. */
+  readonly pid: number;
   /** What it wrote so far, both streams in the order of arrival. */
   output(): string;
   /** The whole lines that it wrote to standard output so far. */
@@ -101,6 +103,7 @@ export function startProgram(command: string, args: readonly string[], { env = {
     });
 
   return {
+    pid: child.pid ?? -1,
     output: () => output,
     lines: () => stdout.split('\n').slice(0, -1),
     waitFor: (what, find, deadlineMs = DEADLINE_MS) => wait(what, find, deadlineMs),

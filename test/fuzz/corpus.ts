@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { HANDLERS } from '../../src/handlers/index.ts';
+import { encode, type Struct } from '../support/interpreter.ts';
+import { requestFrame } from '../support/raw-client.ts';
+import { messageArbitrary } from '../support/schema-arbitrary.ts';
+import { kafkaMessages } from '../support/schema-files.ts';
+import { goldenFrames } from '../support/schema-golden.ts';
+import { bombs, hostileBatch, validBatch } from './batches.ts';
+import type { Chance } from './chance.ts';
+
+/** What the fuzzing may touch. Its neighbour's topic and group are named otherwise, and no mutation makes up their names. */
+export const TOPICS = ['fuzz-a', 'fuzz-b', 'fuzz-c'] as const;
+const GROUPS = ['fuzz-group-a', 'fuzz-group-b', 'fuzz-group-c'];
+const CONFIGS = [
+  'retention.ms',
+  'retention.bytes',
+  'segment.bytes',
+  'cleanup.policy',
+  'compression.type',
+  'max.message.bytes',
+  'flush.messages',
+];
+const VALUES = ['1', '-1', '1048576', '2000000', 'compact', 'delete', 'zstd', 'producer', 'x', ''];
+
+/** One request frame without its length. */
+export interface SeedFrame {
+  readonly api: string;
+  readonly bytes: Buffer;
+}
+
+export interface Corpus {
+  /** A frame that follows the definitions. */
+  valid(chance: Chance): SeedFrame;
+  /** A Produce request that is right but for its batch. */
+  produce(chance: Chance): SeedFrame;
+  /** Requests with large replies. */
+  wordy(chance: Chance): SeedFrame;
+}
+
+const MESSAGES = kafkaMessages('api');
+const SAMPLES = 3;
+
+/** @param topicIds of TOPICS, as the broker gave them */
+export function corpus(seed: number, topicIds: readonly string[]): Corpus {
+  const generated = HANDLERS.flatMap(({ api, versions: [first, last] }) => {
+    const message = MESSAGES.get(`${api.name}Request`)!;
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i).map((version) => ({
+      api: api.name,
+      version,
+      bodies: fc.sample(messageArbitrary(message, version), { seed: seed + version, numRuns: SAMPLES }),
+    }));
+  });
+  const served = new Set(generated.map(({ api }) => api));
+  // Internal topics are left alone: the neighbour's committed offsets are in one.
+  const golden = goldenFrames().filter(({ apiName, kind, bytes }) => kind === 'request' && served.has(apiName) && !bytes.includes('__'));
+  const made = bombs();
+  const byApi = [...served].map((name) => generated.filter(({ api }) => api === name));
+
+  const aimed = (chance: Chance): SeedFrame => {
+    const { api, version, bodies } = chance.pick(chance.pick(byApi));
+    const body = chance.pick(bodies);
+    const target = chance.percent(80) ? (aim(body, chance, topicIds) as Struct) : body;
+    const correlationId = chance.below(0x7fffffff);
+    try {
+      encode(MESSAGES.get(`${api}Request`)!, version, target);
+      return { api, bytes: requestFrame(api, version, correlationId, target) };
+    } catch {
+      return { api, bytes: requestFrame(api, version, correlationId, body) }; // a null where this version has none
+    }
+  };
+  return {
+    valid(chance) {
+      if (chance.percent(75)) return aimed(chance);
+      const { apiName, bytes } = chance.pick(golden);
+      return { api: apiName, bytes: Buffer.from(bytes) };
+    },
+    produce(chance) {
+      const version = chance.between(3, 12);
+      const partitionData = Array.from({ length: chance.pick([1, 1, 2]) }, () => ({
+        index: chance.below(2),
+        records: hostileBatch(chance, made),
+      }));
+      const body = {
+        transactionalId: null,
+        acks: chance.pick([-1, 1, 1, 0]),
+        timeoutMs: 1000,
+        topicData: [{ name: chance.pick(TOPICS), partitionData }],
+      };
+      return { api: 'Produce', bytes: requestFrame('Produce', version, chance.below(0x7fffffff), body) };
+    },
+    wordy(chance) {
+      const [api, version, body] = chance.pick<[string, number, Struct]>([
+        ['Metadata', 12, { topics: null }],
+        [
+          'DescribeConfigs',
+          4,
+          { resources: [...TOPICS, ...TOPICS].map((name) => ({ resourceType: 2, resourceName: name, configurationKeys: null })) },
+        ],
+        ['Fetch', 4, fetchAll(chance)],
+      ]);
+      return { api, bytes: requestFrame(api, version, chance.below(0x7fffffff), body) };
+    },
+  };
+}
+
+function fetchAll(chance: Chance): Struct {
+  const partitions = [0, 1].map((partition) => ({ partition, fetchOffset: chance.below(100), partitionMaxBytes: 1 << 20 }));
+  return {
+    replicaId: -1,
+    maxWaitMs: 10,
+    minBytes: 1,
+    maxBytes: 50 << 20,
+    isolationLevel: 0,
+    topics: TOPICS.map((topic) => ({ topic, partitions })),
+  };
+}
+
+/** The same request, with names and numbers that lead it to something that is there. */
+function aim(value: unknown, chance: Chance, topicIds: readonly string[], key = ''): unknown {
+  if (key === 'configs' && Array.isArray(value)) {
+    return value.map((config: Struct) => ({ ...config, name: chance.pick(CONFIGS), value: chance.pick(VALUES) }));
+  }
+  if (Array.isArray(value)) return value.map((each) => aim(each, chance, topicIds, key));
+  if (value !== null && typeof value === 'object' && !(value instanceof Uint8Array)) {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, aim(inner, chance, topicIds, name)]));
+  }
+  if (value === null || chance.percent(20)) return value;
+  const choose = AIMS.find(({ keys }) => keys.test(key))?.choose;
+  return choose ? choose(chance, topicIds) : value;
+}
+
+const AIMS: readonly { readonly keys: RegExp; readonly choose: (chance: Chance, topicIds: readonly string[]) => unknown }[] = [
+  { keys: /^(name|topic|topicName|topics|topicNames|resourceName)$/, choose: (chance) => chance.pick(TOPICS) },
+  { keys: /^(groupId|group|groups|groupsNames|key|coordinatorKeys)$/, choose: (chance) => chance.pick(GROUPS) },
+  { keys: /^topicId$/, choose: (chance, topicIds) => chance.pick(topicIds) },
+  { keys: /^transactionalId$/, choose: () => null },
+  { keys: /^(memberId|groupInstanceId)$/, choose: (chance) => chance.pick(['', 'm']) },
+  { keys: /^protocol(Type|Name)$/, choose: (chance) => chance.pick(['consumer', 'range']) },
+  { keys: /^(partition|partitionIndex|partitions|index|partitionIndexes)$/, choose: (chance) => chance.below(2) },
+  { keys: /^(numPartitions|count)$/, choose: (chance) => chance.between(1, 3) },
+  { keys: /^replicationFactor$/, choose: () => 1 },
+  { keys: /^resourceType$/, choose: () => 2 },
+  { keys: /^acks$/, choose: (chance) => chance.pick([-1, 1]) },
+  { keys: /^(timeoutMs|maxWaitMs|rebalanceTimeoutMs)$/, choose: (chance) => chance.pick([0, 20, 100]) },
+  { keys: /^sessionTimeoutMs$/, choose: () => 6000 },
+  { keys: /^sessionEpoch$/, choose: (chance) => chance.pick([-1, 0, 1]) },
+  { keys: /^sessionId$/, choose: () => 0 },
+  {
+    keys: /^(currentLeaderEpoch|leaderEpoch|generationId|generationIdOrMemberEpoch|replicaId)$/,
+    choose: (chance) => chance.pick([-1, 0, 1]),
+  },
+  { keys: /^(fetchOffset|offset|timestamp|committedOffset|logStartOffset)$/, choose: (chance) => chance.pick([-2, -1, 0, 1, 7]) },
+  { keys: /(maxBytes|MaxBytes)$/, choose: () => 1 << 20 },
+  { keys: /^records$/, choose: (chance) => validBatch(chance) },
+];

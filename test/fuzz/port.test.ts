@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { HANDLERS } from '../../src/handlers/index.ts';
+import { kafkaJs } from '../clients/kafkajs-client.ts';
+import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { assault, crowd } from './assault.ts';
+import { type Figures, newFigures } from './conversation.ts';
+import { type Corpus, corpus, TOPICS } from './corpus.ts';
+import { type NeighbourReport, neighbour } from './neighbour.ts';
+import { type PartitionContent, readAll, topicIdsOf } from './read-back.ts';
+
+const SECONDS = Number(process.env.MINIKAFKA_FUZZ_SECONDS ?? 15);
+const SEED = Number(process.env.MINIKAFKA_FUZZ_SEED ?? Date.now() % 1_000_000_000);
+const AT_ONCE = 40;
+const CROWD = 300;
+const CROWD_EVERY_MS = 5_000;
+const TIDY_EVERY_MS = 1_000;
+const HEAP_MB = 256;
+/** Of the broker at its largest. 32 MiB of pooled buffers, bombs of 100 MiB, and what 40 connections may have under way stand beside the heap. */
+const MAX_RSS_MB = 900;
+/** A decompression bomb holds the broker's one thread for some hundred milliseconds, and this machine is busy. */
+const MAX_LATENCY_MS = 5_000;
+const TOPIC = { numPartitions: 2, configEntries: [{ name: 'segment.bytes', value: '1048576' }] };
+
+test(`a broker stays up and serves its other clients for ${SECONDS} s of fuzzing`, async () => {
+  console.info(`MINIKAFKA_FUZZ_SEED=${SEED}`);
+  const broker = await startBrokerProcess({ env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` } });
+  onTestFinished(() => broker.remove());
+  const { pid } = broker;
+  const admin = await kafkaJs(broker.bootstrap).admin();
+  await admin.createTopics({ topics: TOPICS.map((topic) => ({ topic, ...TOPIC })) });
+  const frames = corpus(SEED, await topicIdsOf(broker.port, TOPICS));
+  const figures = newFigures();
+  const delay = monitorEventLoopDelay();
+  delay.enable();
+  const stopNeighbour = await neighbour(broker.bootstrap);
+  await fuzz(broker, frames, figures);
+  const client = await stopNeighbour();
+  const maxRssMb = peakRssMb(pid);
+  report(figures, client, maxRssMb);
+  console.log('own loop', delay.max / 1e6, delay.mean / 1e6);
+
+  expect(figures.problems.slice(0, 5), `MINIKAFKA_FUZZ_SEED=${SEED}`).toEqual([]);
+  expect(errorsIn(broker.output()).slice(0, 5), `MINIKAFKA_FUZZ_SEED=${SEED}`).toEqual([]);
+  expect(broker.pid, 'the broker that was started').toBe(pid);
+  expect(client).toMatchObject({ complaints: [], consumed: client.acknowledged });
+  expect(client.maxProduceMs).toBeLessThan(MAX_LATENCY_MS);
+  expect(client.maxEndToEndMs).toBeLessThan(MAX_LATENCY_MS);
+  expect(maxRssMb).toBeLessThan(MAX_RSS_MB);
+  // Fuzzing that is refused at the door says nothing about what is behind it.
+  const unreached = HANDLERS.map(({ api }) => api.name).filter((name) => !figures.answersOf.has(name));
+  expect(unreached, 'APIs that never answered').toEqual([]);
+  await expectSoundLogs(broker);
+});
+
+async function fuzz(broker: BrokerProcess, frames: Corpus, figures: Figures): Promise<void> {
+  const end = performance.now() + SECONDS * 1000;
+  const running = () => performance.now() < end && figures.problems.length < 20;
+  let next = 0;
+  const attack = async () => {
+    while (running()) await assault(broker.port, SEED + next++, frames, figures);
+  };
+  const gather = async () => {
+    for (; running(); await sleep(CROWD_EVERY_MS)) await crowd(broker.port, CROWD, figures);
+  };
+  await Promise.all([...Array.from({ length: AT_ONCE }, attack), gather(), keepTidy(broker, running)]);
+}
+
+/** Requests create topics under any name, which Apache Kafka would not bound either, and delete those that were there. */
+async function keepTidy(broker: BrokerProcess, running: () => boolean): Promise<void> {
+  const admin = await kafkaJs(broker.bootstrap).admin();
+  for (; running(); await sleep(TIDY_EVERY_MS)) {
+    const topics = await admin.listTopics();
+    const strange = topics.filter((topic) => topic !== 'neighbour' && !topic.startsWith('__') && !TOPICS.some((own) => own === topic));
+    // A name that is gone when its turn comes was deleted by a request.
+    await admin.deleteTopics({ topics: strange.slice(0, 200) }).catch(() => {});
+    const missing = TOPICS.filter((topic) => !topics.includes(topic));
+    if (missing.length > 0) await admin.createTopics({ topics: missing.map((topic) => ({ topic, ...TOPIC })) }).catch(() => {});
+  }
+}
+
+/** Every record of every topic can be read, before and after a restart, and they are the same. */
+async function expectSoundLogs(broker: BrokerProcess): Promise<void> {
+  await sleep(1_000); // what was under way when the fuzzing ended
+  const before = await readAll(broker.port);
+  expect(await broker.stop()).toEqual({ code: 0, signal: null });
+  await broker.start();
+  const after = await readAll(broker.port);
+  const readable = (contents: readonly PartitionContent[]) => contents.filter(({ damage }) => damage !== null);
+  expect(readable(before)).toEqual([]);
+  expect(after).toEqual(before);
+  expect(errorsIn(broker.output())).toEqual([]);
+}
+
+/** Lines of the log at level error: each is a defect, or a disk that failed. */
+function errorsIn(output: string): string[] {
+  return output.split('\n').filter((line) => /"level":[56]0/.test(line) || (line !== '' && !line.startsWith('{')));
+}
+
+function peakRssMb(pid: number): number {
+  const status = `/proc/${pid}/status`;
+  return existsSync(status) ? Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(status, 'utf8'))?.[1]) / 1024) : 0;
+}
+
+function report({ answersOf, problems, ...counts }: Figures, client: NeighbourReport, maxRssMb: number): void {
+  const byApi = [...answersOf].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
+  console.info(JSON.stringify({ seed: SEED, seconds: SECONDS, ...counts, problems: problems.length, maxRssMb, client }, null, 1));
+  console.info(`answers: ${byApi.join(', ')}`);
+}
