@@ -5,7 +5,7 @@ import { Conversation, type Figures } from './conversation.ts';
 import type { Corpus, SeedFrame } from './corpus.ts';
 import { mutated } from './mutate.ts';
 
-const REPLY_DEADLINE_MS = 250;
+const REPLY_DEADLINE_MS = 1_000;
 /** Length, key, version: what stands behind them is the correlation id and the rest of the header. */
 const BEHIND_CORRELATION_ID = 8;
 const LENGTHS = [-1, -0x80000000, 0x7fffffff, 100 << 20, (100 << 20) + 1, 50 << 20, 1 << 20, 0, 1, 7];
@@ -17,9 +17,9 @@ const ASSAULTS: readonly { readonly weight: number; readonly act: Assault }[] = 
   {
     weight: 30, // mutated requests of every API
     async act(conversation, corpus, chance) {
-      for (let left = chance.between(1, 12); left > 0; left--) {
+      for (let left = chance.between(1, 12); left > 0 && !conversation.closed; left--) {
         conversation.write(framed(hostileFrame(corpus, chance)));
-        if (chance.percent(40)) await conversation.settled(REPLY_DEADLINE_MS);
+        if (chance.percent(70)) await conversation.settled(REPLY_DEADLINE_MS);
       }
       await conversation.settled(REPLY_DEADLINE_MS);
     },
@@ -35,7 +35,7 @@ const ASSAULTS: readonly { readonly weight: number; readonly act: Assault }[] = 
     weight: 10, // a valid request with one mutated behind it, many at once, in pieces that do not end where frames do
     async act(conversation, corpus, chance) {
       const frames = Array.from({ length: chance.between(20, 150) }, () =>
-        framed(chance.percent(97) ? corpus.valid(chance).bytes : hostileFrame(corpus, chance)),
+        framed(chance.percent(99) ? corpus.valid(chance).bytes : hostileFrame(corpus, chance)),
       );
       let rest: Buffer = Buffer.concat(frames);
       while (rest.byteLength > 0 && !conversation.closed) {

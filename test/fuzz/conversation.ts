@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ERROR_CODES } from '../../src/core/error-codes.ts';
 import { HANDLERS } from '../../src/handlers/index.ts';
-import type { Struct } from '../support/interpreter.ts';
 import { readResponse } from '../support/raw-client.ts';
 import { kafkaMessages } from '../support/schema-files.ts';
 
@@ -15,6 +15,9 @@ const PRODUCE = 0;
 const API_VERSIONS = 18;
 const MAX_REPLY_BYTES = 128 * 1024 * 1024;
 const UNKNOWN_SERVER_ERROR = -1;
+const ERROR_NAMES = new Map(Object.entries(ERROR_CODES).map(([name, { code }]): [number, string] => [code, name]));
+/** One with acks=0 is never answered. */
+const PRODUCE_DEADLINE_MS = 300;
 const SHOWN_FRAMES = 3;
 const SHOWN_BYTES = 1500;
 
@@ -25,6 +28,8 @@ export interface Figures {
   answers: number;
   closedByBroker: number;
   readonly answersOf: Map<string, number>;
+  /** Error codes that the answers had, with the API: how far in the fuzzing gets. */
+  readonly outcomes: Map<string, number>;
   /** What was wrong, with what had been sent. Anything here is a defect. */
   readonly problems: string[];
 }
@@ -36,6 +41,7 @@ export const newFigures = (): Figures => ({
   answers: 0,
   closedByBroker: 0,
   answersOf: new Map(),
+  outcomes: new Map(),
   problems: [],
 });
 
@@ -121,7 +127,10 @@ export class Conversation {
   /** Waits for the replies that are due, the end of the connection, or the deadline. */
   async settled(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs;
-    while (!this.closed && this.expected.some(({ apiKey }) => apiKey !== PRODUCE) && performance.now() < deadline) await sleep(5);
+    const produceDeadline = performance.now() + Math.min(deadlineMs, PRODUCE_DEADLINE_MS);
+    const due = () =>
+      this.expected.length > 0 && (performance.now() < produceDeadline || this.expected.some(({ apiKey }) => apiKey !== PRODUCE));
+    while (!this.closed && due() && performance.now() < deadline) await sleep(5);
   }
 
   leave(how: 'end' | 'destroy'): void {
@@ -158,12 +167,14 @@ export class Conversation {
 
   private check({ apiKey, version, bytes }: Request, reply: Buffer): void {
     const api = NAMES.get(apiKey) ?? `key ${apiKey}`;
-    this.figures.answersOf.set(api, (this.figures.answersOf.get(api) ?? 0) + 1);
+    count(this.figures.answersOf, api);
     const [first, last] = SERVED.get(apiKey) ?? [0, 0];
     const unsupported = apiKey === API_VERSIONS && (version < first || version > last); // KIP-511: answered in the form of v0
     try {
       const { body } = readResponse(api, unsupported ? 0 : version, reply);
-      if (hasUnknownError(body)) this.problem(`${api} v${version} was answered with UNKNOWN_SERVER_ERROR`, bytes);
+      const codes = errorCodesIn(body);
+      if (codes.has(UNKNOWN_SERVER_ERROR)) this.problem(`${api} v${version} was answered with UNKNOWN_SERVER_ERROR`, bytes);
+      for (const code of codes) count(this.figures.outcomes, `${api} ${ERROR_NAMES.get(code) ?? code}`);
     } catch (error) {
       this.problem(`the reply to ${api} v${version} cannot be read: ${String(error)}\n  reply ${shown(reply)}`, bytes);
     }
@@ -177,8 +188,13 @@ export class Conversation {
 
 const shown = (frame: Buffer): string => `${frame.byteLength} bytes: ${frame.subarray(0, SHOWN_BYTES).toString('hex')}`;
 
-function hasUnknownError(body: unknown): boolean {
-  if (body === null || typeof body !== 'object' || body instanceof Uint8Array) return false;
-  if (Array.isArray(body)) return body.some(hasUnknownError);
-  return (body as Struct).errorCode === UNKNOWN_SERVER_ERROR || Object.values(body).some(hasUnknownError);
+const count = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+
+function errorCodesIn(value: unknown, found = new Set<number>()): Set<number> {
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return found;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === 'errorCode') found.add(Number(inner));
+    else errorCodesIn(inner, found);
+  }
+  return found;
 }

@@ -38,7 +38,9 @@ export interface Corpus {
 }
 
 const MESSAGES = kafkaMessages('api');
-const SAMPLES = 3;
+/** fast-check begins with small values; the last ones have something in them. */
+const SAMPLED = 20;
+const SAMPLES = 5;
 
 /** @param topicIds of TOPICS, as the broker gave them */
 export function corpus(seed: number, topicIds: readonly string[]): Corpus {
@@ -47,7 +49,7 @@ export function corpus(seed: number, topicIds: readonly string[]): Corpus {
     return Array.from({ length: last - first + 1 }, (_, i) => first + i).map((version) => ({
       api: api.name,
       version,
-      bodies: fc.sample(messageArbitrary(message, version), { seed: seed + version, numRuns: SAMPLES }),
+      bodies: fc.sample(messageArbitrary(message, version), { seed: seed + version, numRuns: SAMPLED }).slice(-SAMPLES),
     }));
   });
   const served = new Set(generated.map(({ api }) => api));
@@ -82,7 +84,7 @@ export function corpus(seed: number, topicIds: readonly string[]): Corpus {
       }));
       const body = {
         transactionalId: null,
-        acks: chance.pick([-1, 1, 1, 0]),
+        acks: chance.percent(3) ? 0 : chance.pick([-1, 1]),
         timeoutMs: 1000,
         topicData: [{ name: chance.pick(TOPICS), partitionData }],
       };
