@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { framed } from '../support/raw-client.ts';
 import { type Chance, chance } from './chance.ts';
 import { Conversation, type Figures } from './conversation.ts';
-import type { Corpus, SeedFrame } from './corpus.ts';
+import type { Corpus, Known, SeedFrame } from './corpus.ts';
 import { mutated } from './mutate.ts';
 
 const REPLY_DEADLINE_MS = 1_000;
@@ -111,20 +111,27 @@ function hostileFrame(corpus: Corpus, chance: Chance): Buffer {
   return mutated(bytes, chance.percent(85) ? BEHIND_CORRELATION_ID : 0, chance, () => corpus.valid(chance).bytes);
 }
 
-/** One hostile connection from its beginning to its end. `seed` alone decides what it sends. */
-export async function assault(port: number, seed: number, corpus: Corpus, figures: Figures): Promise<void> {
+export interface Battlefield {
+  readonly port: number;
+  readonly corpus: Corpus;
+  readonly known: Known;
+  readonly figures: Figures;
+}
+
+/** One hostile connection from its beginning to its end. `seed` decides what it sends, but for the ids that the broker gave. */
+export async function assault({ port, corpus, figures, known }: Battlefield, seed: number): Promise<void> {
   const chosen = chance(seed);
   let weight = chosen.below(TOTAL_WEIGHT);
   const { act } = ASSAULTS.find((each) => (weight -= each.weight) < 0)!;
-  const conversation = new Conversation(port, `connection with seed ${seed}`, figures);
+  const conversation = new Conversation(port, `connection with seed ${seed}`, figures, known);
   await conversation.connected();
   await act(conversation, corpus, chosen);
   conversation.leave(chosen.percent(50) ? 'end' : 'destroy');
 }
 
 /** Many connections at once, which say nothing or half a word. */
-export async function crowd(port: number, size: number, figures: Figures): Promise<void> {
-  const conversations = Array.from({ length: size }, () => new Conversation(port, 'one of a crowd', figures));
+export async function crowd({ port, figures, known }: Battlefield, size: number): Promise<void> {
+  const conversations = Array.from({ length: size }, () => new Conversation(port, 'one of a crowd', figures, known));
   await Promise.all(conversations.map((each) => each.connected()));
   for (const [i, each] of conversations.entries()) if (i % 2 === 0) each.write(Buffer.of(0, 0, 1));
   await sleep(300);

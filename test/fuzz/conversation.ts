@@ -5,6 +5,8 @@ import { HANDLERS } from '../../src/handlers/index.ts';
 import { readResponse } from '../support/raw-client.ts';
 import { kafkaMessages } from '../support/schema-files.ts';
 
+import type { Known } from './corpus.ts';
+
 const NAMES = new Map(
   [...kafkaMessages('api').values()]
     .filter(({ name }) => name.endsWith('Request'))
@@ -33,6 +35,9 @@ export interface Figures {
   /** What was wrong, with what had been sent. Anything here is a defect. */
   readonly problems: string[];
 }
+
+/** Remembered of each kind of id that the broker gives. */
+const KNOWN_IDS = 12;
 
 export const newFigures = (): Figures => ({
   connections: 0,
@@ -87,6 +92,7 @@ export class Conversation {
   readonly socket: Socket;
   closed = false;
   private readonly figures: Figures;
+  private readonly known: Known;
   private readonly label: string;
   private readonly sent = new Cutter();
   private readonly received = new Cutter();
@@ -95,8 +101,9 @@ export class Conversation {
   private closing = false;
 
   /** @param label names the connection in a report: with the seed it says what was sent */
-  constructor(port: number, label: string, figures: Figures) {
+  constructor(port: number, label: string, figures: Figures, known: Known) {
     this.figures = figures;
+    this.known = known;
     this.label = label;
     figures.connections++;
     this.socket = connect(port, '127.0.0.1');
@@ -172,6 +179,8 @@ export class Conversation {
     const unsupported = apiKey === API_VERSIONS && (version < first || version > last); // KIP-511: answered in the form of v0
     try {
       const { body } = readResponse(api, unsupported ? 0 : version, reply);
+      learn(this.known.memberIds, body.memberId);
+      learn(this.known.sessionIds, body.sessionId);
       const codes = errorCodesIn(body);
       if (codes.has(UNKNOWN_SERVER_ERROR)) this.problem(`${api} v${version} was answered with UNKNOWN_SERVER_ERROR`, bytes);
       for (const code of codes) count(this.figures.outcomes, `${api} ${ERROR_NAMES.get(code) ?? code}`);
@@ -189,6 +198,12 @@ export class Conversation {
 const shown = (frame: Buffer): string => `${frame.byteLength} bytes: ${frame.subarray(0, SHOWN_BYTES).toString('hex')}`;
 
 const count = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+
+function learn<T extends string | number>(ids: T[], id: unknown): void {
+  if (!id || (typeof id !== 'string' && typeof id !== 'number')) return;
+  ids.push(id as T);
+  if (ids.length > KNOWN_IDS) ids.shift();
+}
 
 function errorCodesIn(value: unknown, found = new Set<number>()): Set<number> {
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return found;

@@ -10,6 +10,8 @@ import type { Chance } from './chance.ts';
 
 /** What the fuzzing may touch. Its neighbour's topic and group are named otherwise, and no mutation makes up their names. */
 export const TOPICS = ['fuzz-a', 'fuzz-b', 'fuzz-c'] as const;
+/** What DeleteTopics is aimed at, so that the others are there for the rest. */
+const DOOMED = ['fuzz-doomed', 'fuzz-doomed-too'];
 const GROUPS = ['fuzz-group-a', 'fuzz-group-b', 'fuzz-group-c'];
 const CONFIGS = [
   'retention.ms',
@@ -21,6 +23,13 @@ const CONFIGS = [
   'flush.messages',
 ];
 const VALUES = ['1', '-1', '1048576', '2000000', 'compact', 'delete', 'zstd', 'producer', 'x', ''];
+
+/** Ids that the broker gave: the newest of each kind. With them requests get past the first check. */
+export interface Known {
+  readonly topicIds: string[];
+  readonly memberIds: string[];
+  readonly sessionIds: number[];
+}
 
 /** One request frame without its length. */
 export interface SeedFrame {
@@ -42,8 +51,7 @@ const MESSAGES = kafkaMessages('api');
 const SAMPLED = 20;
 const SAMPLES = 5;
 
-/** @param topicIds of TOPICS, as the broker gave them */
-export function corpus(seed: number, topicIds: readonly string[]): Corpus {
+export function corpus(seed: number, known: Known): Corpus {
   const generated = HANDLERS.flatMap(({ api, versions: [first, last] }) => {
     const message = MESSAGES.get(`${api.name}Request`)!;
     return Array.from({ length: last - first + 1 }, (_, i) => first + i).map((version) => ({
@@ -61,7 +69,9 @@ export function corpus(seed: number, topicIds: readonly string[]): Corpus {
   const aimed = (chance: Chance): SeedFrame => {
     const { api, version, bodies } = chance.pick(chance.pick(byApi));
     const body = chance.pick(bodies);
-    const target = chance.percent(80) ? (aim(body, chance, topicIds) as Struct) : body;
+    const target = chance.percent(80)
+      ? (aim(body, { chance, known, topics: api === 'DeleteTopics' ? DOOMED : [...TOPICS, DOOMED[0]!] }) as Struct)
+      : body;
     const correlationId = chance.below(0x7fffffff);
     try {
       encode(MESSAGES.get(`${api}Request`)!, version, target);
@@ -117,41 +127,53 @@ function fetchAll(chance: Chance): Struct {
   };
 }
 
+interface Target {
+  readonly chance: Chance;
+  readonly known: Known;
+  readonly topics: readonly string[];
+}
+
 /** The same request, with names and numbers that lead it to something that is there. */
-function aim(value: unknown, chance: Chance, topicIds: readonly string[], key = ''): unknown {
+function aim(value: unknown, target: Target, key = ''): unknown {
+  const { chance } = target;
   if (key === 'configs' && Array.isArray(value)) {
     return value.map((config: Struct) => ({ ...config, name: chance.pick(CONFIGS), value: chance.pick(VALUES) }));
   }
-  if (Array.isArray(value)) return value.map((each) => aim(each, chance, topicIds, key));
+  if (key === 'protocols' && Array.isArray(value)) return value.map((protocol: Struct) => ({ ...protocol, name: 'range' }));
+  if (Array.isArray(value)) return value.map((each) => aim(each, target, key));
   if (value !== null && typeof value === 'object' && !(value instanceof Uint8Array)) {
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, aim(inner, chance, topicIds, name)]));
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, aim(inner, target, name)]));
   }
-  if (value === null || chance.percent(20)) return value;
+  if (value === null || chance.percent(12)) return value;
   const choose = AIMS.find(({ keys }) => keys.test(key))?.choose;
-  return choose ? choose(chance, topicIds) : value;
+  return choose ? choose(target) : value;
 }
 
-const AIMS: readonly { readonly keys: RegExp; readonly choose: (chance: Chance, topicIds: readonly string[]) => unknown }[] = [
-  { keys: /^(name|topic|topicName|topics|topicNames|resourceName)$/, choose: (chance) => chance.pick(TOPICS) },
-  { keys: /^(groupId|group|groups|groupsNames|key|coordinatorKeys)$/, choose: (chance) => chance.pick(GROUPS) },
-  { keys: /^topicId$/, choose: (chance, topicIds) => chance.pick(topicIds) },
+const oneOf =
+  (...values: readonly unknown[]) =>
+  ({ chance }: Target) =>
+    chance.pick(values);
+
+const AIMS: readonly { readonly keys: RegExp; readonly choose: (target: Target) => unknown }[] = [
+  { keys: /^(name|topic|topicName|topics|topicNames|resourceName)$/, choose: ({ chance, topics }) => chance.pick(topics) },
+  { keys: /^(groupId|group|groups|groupsNames|key|coordinatorKeys)$/, choose: oneOf(...GROUPS) },
+  { keys: /^topicId$/, choose: ({ chance, known }) => chance.pick(known.topicIds) },
+  { keys: /^memberId$/, choose: ({ chance, known }) => chance.pick(['', ...known.memberIds]) },
+  { keys: /^sessionId$/, choose: ({ chance, known }) => chance.pick([0, ...known.sessionIds]) },
   { keys: /^transactionalId$/, choose: () => null },
-  { keys: /^(memberId|groupInstanceId)$/, choose: (chance) => chance.pick(['', 'm']) },
-  { keys: /^protocol(Type|Name)$/, choose: (chance) => chance.pick(['consumer', 'range']) },
-  { keys: /^(partition|partitionIndex|partitions|index|partitionIndexes)$/, choose: (chance) => chance.below(2) },
-  { keys: /^(numPartitions|count)$/, choose: (chance) => chance.between(1, 3) },
+  { keys: /^groupInstanceId$/, choose: oneOf('m', 'n') },
+  { keys: /^protocolType$/, choose: () => 'consumer' },
+  { keys: /^protocolName$/, choose: () => 'range' },
+  { keys: /^(partition|partitionIndex|partitions|index|partitionIndexes)$/, choose: oneOf(0, 1) },
+  { keys: /^(numPartitions|count)$/, choose: oneOf(1, 2, 3) },
   { keys: /^replicationFactor$/, choose: () => 1 },
   { keys: /^resourceType$/, choose: () => 2 },
-  { keys: /^acks$/, choose: (chance) => chance.pick([-1, 1]) },
-  { keys: /^(timeoutMs|maxWaitMs|rebalanceTimeoutMs)$/, choose: (chance) => chance.pick([0, 20, 100]) },
+  { keys: /^acks$/, choose: oneOf(-1, 1) },
+  { keys: /^(timeoutMs|maxWaitMs|rebalanceTimeoutMs)$/, choose: oneOf(0, 20, 100) },
   { keys: /^sessionTimeoutMs$/, choose: () => 6000 },
-  { keys: /^sessionEpoch$/, choose: (chance) => chance.pick([-1, 0, 1]) },
-  { keys: /^sessionId$/, choose: () => 0 },
-  {
-    keys: /^(currentLeaderEpoch|leaderEpoch|generationId|generationIdOrMemberEpoch|replicaId)$/,
-    choose: (chance) => chance.pick([-1, 0, 1]),
-  },
-  { keys: /^(fetchOffset|offset|timestamp|committedOffset|logStartOffset)$/, choose: (chance) => chance.pick([-2, -1, 0, 1, 7]) },
+  { keys: /^sessionEpoch$/, choose: oneOf(-1, 0, 1, 2) },
+  { keys: /^(currentLeaderEpoch|leaderEpoch|generationId|generationIdOrMemberEpoch|replicaId)$/, choose: oneOf(-1, -1, 0, 1, 2) },
+  { keys: /^(fetchOffset|offset|timestamp|committedOffset|logStartOffset)$/, choose: oneOf(-2, -1, 0, 1, 7, 100) },
   { keys: /(maxBytes|MaxBytes)$/, choose: () => 1 << 20 },
-  { keys: /^records$/, choose: (chance) => validBatch(chance) },
+  { keys: /^records$/, choose: ({ chance }) => validBatch(chance) },
 ];

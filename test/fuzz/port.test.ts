@@ -4,9 +4,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { HANDLERS } from '../../src/handlers/index.ts';
 import { kafkaJs } from '../clients/kafkajs-client.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
-import { assault, crowd } from './assault.ts';
+import { assault, type Battlefield, crowd } from './assault.ts';
 import { type Figures, newFigures } from './conversation.ts';
-import { type Corpus, corpus, TOPICS } from './corpus.ts';
+import { corpus, type Known, TOPICS } from './corpus.ts';
 import { type NeighbourReport, neighbour } from './neighbour.ts';
 import { type PartitionContent, readAll, topicIdsOf } from './read-back.ts';
 
@@ -15,7 +15,7 @@ const SEED = Number(process.env.MINIKAFKA_FUZZ_SEED ?? Date.now() % 1_000_000_00
 const AT_ONCE = 16;
 const CROWD = 300;
 const CROWD_EVERY_MS = 5_000;
-const TIDY_EVERY_MS = 1_000;
+const TIDY_EVERY_MS = 250;
 const HEAP_MB = 256;
 /** Of the broker at its largest. 32 MiB of pooled buffers, bombs of 100 MiB, and what 40 connections may have under way stand beside the heap. */
 const MAX_RSS_MB = 900;
@@ -30,10 +30,11 @@ test(`a broker stays up and serves its other clients for ${SECONDS} s of fuzzing
   const { pid } = broker;
   const admin = await kafkaJs(broker.bootstrap).admin();
   await admin.createTopics({ topics: TOPICS.map((topic) => ({ topic, ...TOPIC })) });
-  const frames = corpus(SEED, await topicIdsOf(broker.port, TOPICS));
+  const known: Known = { topicIds: await topicIdsOf(broker.port, TOPICS), memberIds: [], sessionIds: [] };
   const figures = newFigures();
+  const battlefield = { port: broker.port, corpus: corpus(SEED, known), known, figures };
   const stopNeighbour = await neighbour(broker.bootstrap);
-  await fuzz(broker, frames, figures);
+  await fuzz(broker, battlefield);
   const client = await stopNeighbour();
   const maxRssMb = peakRssMb(pid);
   report(figures, client, maxRssMb);
@@ -51,21 +52,22 @@ test(`a broker stays up and serves its other clients for ${SECONDS} s of fuzzing
   await expectSoundLogs(broker);
 });
 
-async function fuzz(broker: BrokerProcess, frames: Corpus, figures: Figures): Promise<void> {
+async function fuzz(broker: BrokerProcess, battlefield: Battlefield): Promise<void> {
+  const { figures, known } = battlefield;
   const end = performance.now() + SECONDS * 1000;
   const running = () => performance.now() < end && figures.problems.length < 20;
   let next = 0;
   const attack = async () => {
-    while (running()) await assault(broker.port, SEED + next++, frames, figures);
+    while (running()) await assault(battlefield, SEED + next++);
   };
   const gather = async () => {
-    for (; running(); await sleep(CROWD_EVERY_MS)) await crowd(broker.port, CROWD, figures);
+    for (; running(); await sleep(CROWD_EVERY_MS)) await crowd(battlefield, CROWD);
   };
-  await Promise.all([...Array.from({ length: AT_ONCE }, attack), gather(), keepTidy(broker, running)]);
+  await Promise.all([...Array.from({ length: AT_ONCE }, attack), gather(), keepTidy(broker, known, running)]);
 }
 
 /** Requests create topics under any name, which Apache Kafka would not bound either, and delete those that were there. */
-async function keepTidy(broker: BrokerProcess, running: () => boolean): Promise<void> {
+async function keepTidy(broker: BrokerProcess, known: Known, running: () => boolean): Promise<void> {
   const admin = await kafkaJs(broker.bootstrap).admin();
   for (; running(); await sleep(TIDY_EVERY_MS)) {
     const topics = await admin.listTopics();
@@ -73,7 +75,9 @@ async function keepTidy(broker: BrokerProcess, running: () => boolean): Promise<
     // A name that is gone when its turn comes was deleted by a request.
     await admin.deleteTopics({ topics: strange.slice(0, 200) }).catch(() => {});
     const missing = TOPICS.filter((topic) => !topics.includes(topic));
-    if (missing.length > 0) await admin.createTopics({ topics: missing.map((topic) => ({ topic, ...TOPIC })) }).catch(() => {});
+    if (missing.length === 0) continue;
+    await admin.createTopics({ topics: missing.map((topic) => ({ topic, ...TOPIC })) }).catch(() => {});
+    known.topicIds.splice(0, known.topicIds.length, ...(await topicIdsOf(broker.port, TOPICS)));
   }
 }
 

@@ -25,11 +25,11 @@ async function connected<T>(port: number, use: (client: RawClient) => Promise<T>
   }
 }
 
-/** In the order of `names`. */
+/** Of those of the topics that are there. */
 export function topicIdsOf(port: number, names: readonly string[]): Promise<string[]> {
   return connected(port, async (client) => {
     const { topics } = (await client.call('Metadata', 12, { topics: null })) as { topics: { name: string; topicId: string }[] };
-    return names.map((name) => topics.find((topic) => topic.name === name)!.topicId);
+    return topics.filter(({ name }) => names.includes(name)).map(({ topicId }) => topicId);
   });
 }
 
