@@ -21,7 +21,8 @@ const ERROR_NAMES = new Map(Object.entries(ERROR_CODES).map(([name, { code }]): 
 /** One with acks=0 is never answered. */
 const PRODUCE_DEADLINE_MS = 300;
 const SHOWN_FRAMES = 3;
-const SHOWN_BYTES = 1500;
+const SHOWN_LAST = 30;
+const SHOWN_BYTES = 1000;
 
 export interface Figures {
   connections: number;
@@ -32,6 +33,8 @@ export interface Figures {
   readonly answersOf: Map<string, number>;
   /** Error codes that the answers had, with the API: how far in the fuzzing gets. */
   readonly outcomes: Map<string, number>;
+  /** What was sent last by any connection: what a broker that is gone had to digest. */
+  readonly lastFrames: string[];
   /** What was wrong, with what had been sent. Anything here is a defect. */
   readonly problems: string[];
 }
@@ -47,6 +50,7 @@ export const newFigures = (): Figures => ({
   closedByBroker: 0,
   answersOf: new Map(),
   outcomes: new Map(),
+  lastFrames: [],
   problems: [],
 });
 
@@ -109,7 +113,10 @@ export class Conversation {
     this.socket = connect(port, '127.0.0.1');
     this.socket.setNoDelay(true);
     this.socket.on('data', (chunk) => this.take(chunk));
-    this.socket.on('error', () => {}); // the broker may reset what it does not like
+    this.socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code !== 'ECONNREFUSED') return; // the broker may reset what it does not like
+      figures.problems.push(`${label}: the broker is gone; sent last, by any connection:\n${figures.lastFrames.join('\n')}`);
+    });
     this.socket.on('close', () => {
       this.closed = true;
       if (!this.closing) figures.closedByBroker++;
@@ -150,7 +157,10 @@ export class Conversation {
   }
 
   private note(frame: Buffer): void {
+    const { lastFrames } = this.figures;
     this.figures.framesSent++;
+    lastFrames.push(`  ${this.label}: ${shown(frame)}`);
+    if (lastFrames.length > SHOWN_LAST) lastFrames.shift();
     this.last.push(frame);
     if (this.last.length > SHOWN_FRAMES) this.last.shift();
     if (frame.byteLength < 8) return;

@@ -70,7 +70,8 @@ async function fuzz(broker: BrokerProcess, battlefield: Battlefield): Promise<vo
 async function keepTidy(broker: BrokerProcess, known: Known, running: () => boolean): Promise<void> {
   const admin = await kafkaJs(broker.bootstrap).admin();
   for (; running(); await sleep(TIDY_EVERY_MS)) {
-    const topics = await admin.listTopics();
+    const topics = await admin.listTopics().catch(() => null); // the assaults tell when the broker is gone
+    if (!topics) continue;
     const strange = topics.filter((topic) => topic !== 'neighbour' && !topic.startsWith('__') && !TOPICS.some((own) => own === topic));
     // A name that is gone when its turn comes was deleted by a request.
     await admin.deleteTopics({ topics: strange.slice(0, 200) }).catch(() => {});
@@ -104,7 +105,7 @@ function peakRssMb(pid: number): number {
   return existsSync(status) ? Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(status, 'utf8'))?.[1]) / 1024) : 0;
 }
 
-function report({ answersOf, outcomes, problems, ...counts }: Figures, client: NeighbourReport, maxRssMb: number): void {
+function report({ answersOf, outcomes, problems, lastFrames: _, ...counts }: Figures, client: NeighbourReport, maxRssMb: number): void {
   const list = (counts: ReadonlyMap<string, number>) => [...counts].map(([name, count]) => `${name} ${count}`).sort();
   console.info(JSON.stringify({ seed: SEED, seconds: SECONDS, ...counts, problems: problems.length, maxRssMb, client }, null, 1));
   console.info(`answers: ${list(answersOf).join(', ')}\noutcomes: ${list(outcomes).join(', ')}`);
