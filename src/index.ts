@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { brokerConfig } from './config.ts';
 import { realClock } from './core/clock.ts';
-import { KafkaError } from './core/errors.ts';
-import { type Files, LockedError } from './core/files.ts';
+import { KafkaError, LockedError } from './core/errors.ts';
+import type { Files } from './core/files.ts';
 import { type Logger, type LogLevel, silentLogger } from './core/logger.ts';
 import { memoryFiles } from './core/memory-files.ts';
 import { tcpTransport } from './core/tcp-transport.ts';

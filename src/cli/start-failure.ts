@@ -1,4 +1,4 @@
-import { LockedError } from '../core/files.ts';
+import { LockedError } from '../core/errors.ts';
 import { sqliteErrorCode } from '../core/sqlite.ts';
 import { CliError, codeOf, messageOf } from './errors.ts';
 

@@ -17,6 +17,18 @@ export class KafkaError extends Error {
   }
 }
 
+/** A lock that another process, or this one, holds. */
+export class LockedError extends Error {
+  override name = 'LockedError';
+  readonly code = 'ELOCKED';
+  /** What the holder said of itself when it took the lock; empty when it could not be read. */
+  readonly holder: string;
+  constructor(path: string, holder: string) {
+    super(`${path} is locked${holder ? ` by ${holder}` : ''}`);
+    this.holder = holder;
+  }
+}
+
 /** The wire code of an error: a KafkaError's own, UNKNOWN_SERVER_ERROR (-1) for everything else. */
 export function errorCodeOf(error: unknown): number {
   return error instanceof KafkaError ? error.code : ERROR_CODES.UNKNOWN_SERVER_ERROR.code;

@@ -52,14 +52,3 @@ export interface FileHandle {
 export interface Lock {
   release(): void;
 }
-
-export class LockedError extends Error {
-  override name = 'LockedError';
-  readonly code = 'ELOCKED';
-  /** What the holder said of itself when it took the lock; empty when it could not be read. */
-  readonly holder: string;
-  constructor(path: string, holder: string) {
-    super(`${path} is locked${holder ? ` by ${holder}` : ''}`);
-    this.holder = holder;
-  }
-}

@@ -1,6 +1,7 @@
 import { resolve, sep } from 'node:path';
 import type { Clock } from './clock.ts';
-import { type FileHandle, type Files, type Lock, LockedError } from './files.ts';
+import { LockedError } from './errors.ts';
+import type { FileHandle, Files, Lock } from './files.ts';
 import { MemoryFile } from './memory-file.ts';
 
 export type FaultyOperation = 'open' | 'read' | 'write' | 'truncate' | 'sync' | 'replace' | 'rename' | 'makeDirectory';

@@ -21,8 +21,8 @@ import {
   writevSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { nodeCodeOf } from './errors.ts';
-import { type FileHandle, type Files, type Lock, LockedError } from './files.ts';
+import { LockedError, nodeCodeOf } from './errors.ts';
+import type { FileHandle, Files, Lock } from './files.ts';
 import { isSqliteBusy, openSqlite, type SqliteDatabase } from './sqlite.ts';
 
 /** Not `recursive: true`: where the system answers ENOENT for a folder that cannot be made (below /proc), Node 20 tries for ever. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { CliError } from '../../src/cli/errors.ts';
 import { explainStartFailure } from '../../src/cli/start-failure.ts';
-import { LockedError } from '../../src/core/files.ts';
+import { LockedError } from '../../src/core/errors.ts';
 
 /** As Node makes them. */
 const failure = (fields: object): Error => Object.assign(new Error('EXAMPLE: as node says it'), fields);

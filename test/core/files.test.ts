@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Files, LockedError } from '../../src/core/files.ts';
+import { LockedError } from '../../src/core/errors.ts';
+import type { Files } from '../../src/core/files.ts';
 import { memoryFiles } from '../../src/core/memory-files.ts';
 import { realFiles } from '../../src/core/real-files.ts';
 
