@@ -36,6 +36,11 @@ export class LeaderEpochs {
     this.become([...kept, { epoch, startOffset }]);
   }
 
+  /** What was known is wrong: the batches say this. An epoch that has begun at the end, without a record yet, is not among it. */
+  relearn(entries: readonly EpochStart[]): void {
+    this.become([...entries]);
+  }
+
   /** The log now ends at `endOffset`. */
   truncateEnd(endOffset: number): void {
     if ((this.entries.at(-1)?.startOffset ?? -1) < endOffset) return;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Logger } from '../core/logger.ts';
+import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
-import { LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { type EpochStart, LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
 import { LogProducers } from './log-producers.ts';
 import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
@@ -78,8 +79,45 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
 
   const opened = verify(segments, epochs, { ...options, allSegments: known === null });
   epochs.truncateEnd(opened.nextOffset + 1);
+  if (options.unclean && !agree(epochs, opened.segments)) epochs.relearn(batchEpochs(opened.segments));
   producers.reload(opened.segments, segments[0]!.baseOffset, opened.nextOffset);
   return { ...opened, epochs, producers };
+}
+
+/**
+ * Whether the leader epochs are those of the batches, by the first of each segment and the last of all. After a power failure the file may be
+ * an older one, which knows of epochs that were cut off since, and not of those that came in their place.
+ */
+function agree(epochs: LeaderEpochs, { all, active }: SegmentList): boolean {
+  let sound = true;
+  const check = ({ baseOffset, partitionLeaderEpoch }: { baseOffset: number; partitionLeaderEpoch: number }) => {
+    sound &&= epochs.epochOf(baseOffset) === partitionLeaderEpoch;
+  };
+  for (const { log, size } of all) {
+    scanHeaders(log.handle(), 0, size, (header) => {
+      check(header);
+      return true;
+    });
+  }
+  let last = { baseOffset: -1, partitionLeaderEpoch: -1 };
+  scanHeaders(active.log.handle(), active.offsets.lastPosition(), active.size, ({ baseOffset, partitionLeaderEpoch }) => {
+    last = { baseOffset, partitionLeaderEpoch };
+    return false;
+  });
+  check(last);
+  return sound;
+}
+
+/** Where each leader epoch begins, by the headers of all batches. */
+function batchEpochs({ all }: SegmentList): EpochStart[] {
+  const starts: EpochStart[] = [];
+  for (const { log, size } of all) {
+    scanHeaders(log.handle(), 0, size, ({ baseOffset, partitionLeaderEpoch: epoch }) => {
+      if (epoch > (starts.at(-1)?.epoch ?? -1)) starts.push({ epoch, startOffset: baseOffset });
+      return false;
+    });
+  }
+  return starts;
 }
 
 function verify(
@@ -98,7 +136,7 @@ function verify(
     // A full segment gets its last time entry after its records were flushed: the recovery point vouches for it once it is behind. The last
     // one ends where the recovery point is, or it holds something that was not flushed, whose header may say anything.
     const flushed = end !== null && (!unclean || (isLast ? end === recoveryPoint : end < recoveryPoint));
-    const trusted = flushed && !allSegments && hasIndexes(segment);
+    const trusted = flushed && !allSegments && hasIndexes(segment) && !(unclean && hasTimesBehind(segment, end));
     kept.push(segment);
     if (trusted) {
       nextOffset = end;
@@ -130,6 +168,11 @@ function trustedEnd(segment: Segment): number | null {
   } catch {
     return null;
   }
+}
+
+/** After a power failure the time index may know batches that the .log lost. */
+function hasTimesBehind({ times }: Segment, end: number): boolean {
+  return (times.last()?.offset ?? -1) >= end;
 }
 
 /** Whether the indexes are there and can be those of this .log. */
