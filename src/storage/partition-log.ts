@@ -240,7 +240,9 @@ export class PartitionLog extends LogFlushing {
     const { active } = segments;
     const end = this.endOfStarted(active);
     active.log.handle().truncate(end);
-    active.log.handle().syncSync(); // else a batch that was reported lost could be back after a power failure
+    // Else a batch that was reported lost could be back after a power failure, in a segment that was removed too.
+    active.log.handle().syncSync();
+    this.context.cache.files.syncDirectory(this.folder);
     this.nextOffset = endOffset;
     this.nextPosition = end;
     producers.takeBack(lost, endOffset);
