@@ -205,6 +205,8 @@ function makeGroups(
       offsetMetadataMaxBytes: config().int('offset.metadata.max.bytes'),
       offsetsPartitions: metadata.current.topic(OFFSETS_TOPIC)?.partitions.length ?? config().int('offsets.topic.num.partitions'),
       commitTimeoutMs: config().int('offsets.commit.timeout.ms'),
+      retentionMs: config().int('offsets.retention.minutes') * 60_000,
+      expiryCheckIntervalMs: config().long('offsets.retention.check.interval.ms'),
     }),
   });
 }

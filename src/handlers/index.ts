@@ -4,11 +4,13 @@ import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteAcls } from './delete-acls.ts';
+import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeAcls } from './describe-acls.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
+import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { fetch } from './fetch.ts';
@@ -19,10 +21,12 @@ import { initProducerId } from './init-producer-id.ts';
 import { joinGroup } from './join-group.ts';
 import { leaveGroup } from './leave-group.ts';
 import { listConfigResources } from './list-config-resources.ts';
+import { listGroups } from './list-groups.ts';
 import { listOffsets } from './list-offsets.ts';
 import { listPartitionReassignments } from './list-partition-reassignments.ts';
 import { metadata } from './metadata.ts';
 import { offsetCommit } from './offset-commit.ts';
+import { offsetDelete } from './offset-delete.ts';
 import { offsetFetch } from './offset-fetch.ts';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { produce } from './produce.ts';
@@ -43,6 +47,8 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   heartbeat, // 12
   leaveGroup, // 13
   syncGroup, // 14
+  describeGroups, // 15
+  listGroups, // 16
   apiVersions, // 18
   createTopics, // 19
   deleteTopics, // 20
@@ -56,8 +62,10 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   alterConfigs, // 33
   describeLogDirs, // 35
   createPartitions, // 37
+  deleteGroups, // 42
   incrementalAlterConfigs, // 44
   listPartitionReassignments, // 46
+  offsetDelete, // 47
   describeCluster, // 60
   listConfigResources, // 74
   describeTopicPartitions, // 75

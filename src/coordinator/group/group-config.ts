@@ -11,6 +11,9 @@ export interface GroupConfig {
   readonly offsetMetadataMaxBytes: number;
   /** offsets.topic.num.partitions: as the topic was created, for it decides where a group lives. */
   readonly offsetsPartitions: number;
+  /** offsets.retention.minutes, offsets.retention.check.interval.ms */
+  readonly retentionMs: number;
+  readonly expiryCheckIntervalMs: number;
   /** offsets.commit.timeout.ms */
   readonly commitTimeoutMs: number;
 }

@@ -4,6 +4,7 @@ import { KafkaError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { OpenLog } from '../coordinator-log.ts';
 import { CoordinatorRuntime } from '../runtime.ts';
+import type { DeletedOffsets, GroupDescription, ListedGroup, OffsetsToDelete } from './group-admin.ts';
 import type { GroupConfig } from './group-config.ts';
 import type { GroupEnv } from './group-env.ts';
 import { GroupShard } from './group-shard.ts';
@@ -74,8 +75,11 @@ export class GroupCoordinator {
    * Loads a group's partition and waits for it, but not for long: loading takes milliseconds, and a client that is told to come again waits
    * longer. Resolves in any case; what is done next says itself what is wrong.
    */
-  async ready(groupId: string): Promise<void> {
-    const partition = this.partitionOf(groupId);
+  ready(groupId: string): Promise<void> {
+    return this.partitionReady(this.partitionOf(groupId));
+  }
+
+  private async partitionReady(partition: number): Promise<void> {
     const loaded = this.load(partition).catch(() => {});
     await new Promise<void>((resolve) => {
       const timer = this.clock.after(LOAD_WAIT_MS, resolve);
@@ -153,6 +157,45 @@ export class GroupCoordinator {
         partitions: partitions.map((partition) => ({ partition, committed: offsets?.get(name, partition) })),
       }));
     });
+  }
+
+  /** DescribeGroups of one group. Rejects with GROUP_ID_NOT_FOUND. */
+  async describe(groupId: string): Promise<GroupDescription> {
+    if (!this.isLoaded(groupId)) await this.ready(groupId);
+    return this.runtime.read(this.partitionOf(groupId), (shard) => shard.describe(groupId));
+  }
+
+  /** The groups of every partition of __consumer_offsets that this broker leads. */
+  async list(): Promise<ListedGroup[]> {
+    const partitions = Array.from({ length: this.config().offsetsPartitions }, (_, partition) => partition);
+    await Promise.all(
+      partitions.filter((partition) => !this.runtime.isLoaded(partition)).map((partition) => this.partitionReady(partition)),
+    );
+    return (await Promise.all(partitions.map((partition) => this.listPartition(partition)))).flat();
+  }
+
+  /** DeleteGroups of one group. Rejects with GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP. */
+  async deleteGroup(groupId: string): Promise<void> {
+    if (!this.isLoaded(groupId)) await this.ready(groupId);
+    await new Promise<void>((resolve, reject) => {
+      this.runtime.run(this.partitionOf(groupId), (shard) => shard.deleteGroup(groupId, (error) => (error ? reject(error) : resolve())));
+    });
+  }
+
+  /** OffsetDelete of partitions that exist. Rejects with INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP. */
+  async deleteOffsets(groupId: string, topics: readonly OffsetsToDelete[]): Promise<DeletedOffsets[]> {
+    requireGroupId(groupId);
+    if (!this.isLoaded(groupId)) await this.ready(groupId);
+    return this.runtime.runAndReply(this.partitionOf(groupId), (shard) => shard.deleteOffsets(groupId, topics));
+  }
+
+  private async listPartition(partition: number): Promise<ListedGroup[]> {
+    try {
+      return await this.runtime.read(partition, (shard) => shard.list());
+    } catch (error) {
+      if (error instanceof KafkaError && error.errorName === 'NOT_COORDINATOR') return []; // its leader lists them
+      throw error;
+    }
   }
 
   /** Asked before waiting for `ready`: what need not wait happens before the caller's next statement. */

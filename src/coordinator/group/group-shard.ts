@@ -1,9 +1,21 @@
 import { KafkaError } from '../../core/errors.ts';
-import { type GroupValue, readGroupRecord } from '../../protocol/messages/internal/coordinator-records.ts';
+import { type CoordinatorRecord, type GroupValue, readGroupRecord } from '../../protocol/messages/internal/coordinator-records.ts';
 import { DecodeError } from '../../protocol/wire.ts';
 import { KeyedTimers, type Perform } from '../keyed-timers.ts';
 import type { Outcome, Shard, Write } from '../runtime.ts';
 import { ClassicGroup } from './classic-group.ts';
+import { expiredTombstones } from './expiry.ts';
+import {
+  type DeletedOffsets,
+  deleteOffsets,
+  describeGroup,
+  type GroupDescription,
+  groupNotFound,
+  type ListedGroup,
+  nextTombstones,
+  type OffsetsToDelete,
+  requireDeletable,
+} from './group-admin.ts';
 import type { GroupEnv } from './group-env.ts';
 import { restore } from './group-value.ts';
 import { type JoinRequest, join } from './join.ts';
@@ -13,6 +25,8 @@ import { type CommitRequest, type CommitResult, commit, GroupOffsets, replayOffs
 import { prepareRebalance, resetSession } from './rebalance.ts';
 import { type SyncRequest, sync } from './sync.ts';
 
+const EXPIRY_TIMER = 'expiry';
+
 /** The groups of one partition of __consumer_offsets. */
 export class GroupShard implements Shard {
   private readonly env: GroupEnv;
@@ -21,10 +35,12 @@ export class GroupShard implements Shard {
   private readonly offsets = new Map<string, GroupOffsets>();
   /** Records of kinds that this broker does not know, by kind: they are kept in the log and mean nothing here. */
   private readonly unknown = new Map<number, number>();
+  private readonly timers: KeyedTimers;
 
   constructor(env: GroupEnv, perform: Perform) {
     this.env = env;
     this.perform = perform;
+    this.timers = new KeyedTimers(env.clock, perform);
   }
 
   group(groupId: string): ClassicGroup | undefined {
@@ -71,6 +87,44 @@ export class GroupShard implements Shard {
     return commit(this.env, group ?? this.blank(request.groupId), request);
   }
 
+  /** @throws KafkaError GROUP_ID_NOT_FOUND */
+  describe(groupId: string): GroupDescription {
+    const group = this.groups.get(groupId);
+    if (!group) throw groupNotFound(groupId);
+    return describeGroup(group);
+  }
+
+  list(): ListedGroup[] {
+    return [...this.groups.values()].map(({ id, protocolType, state }) => ({ groupId: id, protocolType: protocolType ?? '', state }));
+  }
+
+  /**
+   * Takes a group and its offsets out of the log, in as many writes as that needs; `done` when the last is committed. A group that comes to
+   * life in between stays, with what it has left.
+   * @throws KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP
+   */
+  deleteGroup(groupId: string, done: (error: KafkaError | null) => void): Write {
+    requireDeletable(this.groups.get(groupId), groupId);
+    const { records, isLast } = nextTombstones(groupId, this.offsets.get(groupId));
+    const next = (error: KafkaError | null): Write | null => {
+      if (!error && !isLast) {
+        try {
+          return this.deleteGroup(groupId, done);
+        } catch (refused) {
+          if (!(refused instanceof KafkaError)) throw refused;
+          error = refused;
+        }
+      }
+      done(error);
+      return null;
+    };
+    return { records, replay: true, done: next };
+  }
+
+  deleteOffsets(groupId: string, topics: readonly OffsetsToDelete[]): Outcome<DeletedOffsets[]> {
+    return deleteOffsets(this.groups.get(groupId), groupId, this.offsets.get(groupId), topics);
+  }
+
   /** The clients behind these parked requests are gone. Their members' sessions, which stood still, run from now on. */
   abandon(groupId: string, park: Park<JoinReply> | Park<SyncReply>): void {
     const group = this.groups.get(groupId);
@@ -97,6 +151,7 @@ export class GroupShard implements Shard {
   }
 
   loaded(): void {
+    this.scheduleExpiry();
     if (this.unknown.size > 0)
       this.env.logger.warn({ kinds: Object.fromEntries(this.unknown) }, 'Records of group kinds that are not supported');
     for (const group of this.groups.values()) {
@@ -108,6 +163,7 @@ export class GroupShard implements Shard {
   }
 
   unloaded(error: KafkaError): void {
+    this.timers.clear();
     for (const group of this.groups.values()) {
       group.timers.clear();
       group.become('Dead', this.env.clock.now());
@@ -118,6 +174,20 @@ export class GroupShard implements Shard {
     }
     this.groups.clear();
     this.offsets.clear();
+  }
+
+  private scheduleExpiry(): void {
+    this.timers.set(EXPIRY_TIMER, this.env.config().expiryCheckIntervalMs, () => {
+      this.scheduleExpiry();
+      const { groups, offsets } = this;
+      return this.expireNext(expiredTombstones(groups.values(), offsets, this.env.clock.now(), this.env.config().retentionMs));
+    });
+  }
+
+  /** One write after the other, so that a million expired offsets hold up nobody. */
+  private expireNext(expired: Iterator<CoordinatorRecord[]>): Write | null {
+    const { done, value: records } = expired.next();
+    return done ? null : { records, replay: true, done: (error) => (error ? null : this.expireNext(expired)) };
   }
 
   private replayOffset(groupId: string, apply: () => void): void {

@@ -27,20 +27,29 @@ export interface CommittedOffset {
 /** The committed offsets of one group, by topic and partition. */
 export class GroupOffsets {
   private readonly topics = new Map<string, Map<number, CommittedOffset>>();
+  private count = 0;
+
+  /** Partitions that have a committed offset. */
+  get size(): number {
+    return this.count;
+  }
 
   get(topic: string, partition: number): CommittedOffset | undefined {
     return this.topics.get(topic)?.get(partition);
   }
 
   set(topic: string, partition: number, offset: CommittedOffset): void {
-    const partitions = this.topics.get(topic);
-    if (partitions) partitions.set(partition, offset);
-    else this.topics.set(topic, new Map([[partition, offset]]));
+    let partitions = this.topics.get(topic);
+    if (!partitions) this.topics.set(topic, (partitions = new Map()));
+    if (!partitions.has(partition)) this.count++;
+    partitions.set(partition, offset);
   }
 
   delete(topic: string, partition: number): void {
     const partitions = this.topics.get(topic);
-    if (partitions?.delete(partition) && partitions.size === 0) this.topics.delete(topic);
+    if (!partitions?.delete(partition)) return;
+    this.count--;
+    if (partitions.size === 0) this.topics.delete(topic);
   }
 
   all(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>> {
@@ -48,7 +57,7 @@ export class GroupOffsets {
   }
 
   isEmpty(): boolean {
-    return this.topics.size === 0;
+    return this.count === 0;
   }
 }
 

@@ -4,11 +4,13 @@ import { CreateAcls } from './create-acls.ts';
 import { CreatePartitions } from './create-partitions.ts';
 import { CreateTopics } from './create-topics.ts';
 import { DeleteAcls } from './delete-acls.ts';
+import { DeleteGroups } from './delete-groups.ts';
 import { DeleteRecords } from './delete-records.ts';
 import { DeleteTopics } from './delete-topics.ts';
 import { DescribeAcls } from './describe-acls.ts';
 import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
+import { DescribeGroups } from './describe-groups.ts';
 import { DescribeLogDirs } from './describe-log-dirs.ts';
 import { DescribeTopicPartitions } from './describe-topic-partitions.ts';
 import { Fetch } from './fetch.ts';
@@ -19,10 +21,12 @@ import { InitProducerId } from './init-producer-id.ts';
 import { JoinGroup } from './join-group.ts';
 import { LeaveGroup } from './leave-group.ts';
 import { ListConfigResources } from './list-config-resources.ts';
+import { ListGroups } from './list-groups.ts';
 import { ListOffsets } from './list-offsets.ts';
 import { ListPartitionReassignments } from './list-partition-reassignments.ts';
 import { Metadata } from './metadata.ts';
 import { OffsetCommit } from './offset-commit.ts';
+import { OffsetDelete } from './offset-delete.ts';
 import { OffsetFetch } from './offset-fetch.ts';
 import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
@@ -35,11 +39,13 @@ export {
   CreatePartitions,
   CreateTopics,
   DeleteAcls,
+  DeleteGroups,
   DeleteRecords,
   DeleteTopics,
   DescribeAcls,
   DescribeCluster,
   DescribeConfigs,
+  DescribeGroups,
   DescribeLogDirs,
   DescribeTopicPartitions,
   Fetch,
@@ -50,10 +56,12 @@ export {
   JoinGroup,
   LeaveGroup,
   ListConfigResources,
+  ListGroups,
   ListOffsets,
   ListPartitionReassignments,
   Metadata,
   OffsetCommit,
+  OffsetDelete,
   OffsetFetch,
   OffsetForLeaderEpoch,
   Produce,
@@ -73,6 +81,8 @@ export const APIS = [
   Heartbeat,
   LeaveGroup,
   SyncGroup,
+  DescribeGroups,
+  ListGroups,
   ApiVersions,
   CreateTopics,
   DeleteTopics,
@@ -86,8 +96,10 @@ export const APIS = [
   AlterConfigs,
   DescribeLogDirs,
   CreatePartitions,
+  DeleteGroups,
   IncrementalAlterConfigs,
   ListPartitionReassignments,
+  OffsetDelete,
   DescribeCluster,
   ListConfigResources,
   DescribeTopicPartitions,

@@ -28,6 +28,8 @@ export interface GroupsFixture {
   config: GroupConfig;
   /** A new coordinator on the same log: what a restarted broker has. */
   restart(): Promise<void>;
+  /** Timers of groups and members, beside the one that looks for expired offsets. */
+  groupTimers(): number;
   client(options?: Partial<JoinRequest>): TestClient;
 }
 
@@ -47,6 +49,8 @@ export async function groupsFixture(config: Partial<GroupConfig> = {}, isLoaded 
       offsetMetadataMaxBytes: 4096,
       offsetsPartitions: 1,
       commitTimeoutMs: 5000,
+      retentionMs: 604_800_000,
+      expiryCheckIntervalMs: 600_000,
       ...config,
     },
     groups: undefined as never,
@@ -61,6 +65,7 @@ export async function groupsFixture(config: Partial<GroupConfig> = {}, isLoaded 
       });
       if (isLoaded) await fixture.groups.load(0);
     },
+    groupTimers: () => clock.pending() - 1,
     client: (options) => new TestClient(fixture, options),
   };
   await fixture.restart();

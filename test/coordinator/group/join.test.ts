@@ -234,7 +234,7 @@ test('ids that are given out and never used are bounded', async () => {
   const before = fixture.client().send();
   await fixture.clock.settle();
   expect(before.reply!.error).toBe('GROUP_MAX_SIZE_REACHED');
-  expect(fixture.clock.pending()).toBe(MAX_PENDING_MEMBERS); // one session timer each
+  expect(fixture.groupTimers()).toBe(MAX_PENDING_MEMBERS); // one session timer each
 });
 
 test('a group of which only an id was asked for leaves nothing behind', async () => {
@@ -242,7 +242,7 @@ test('a group of which only an id was asked for leaves nothing behind', async ()
   const client = fixture.client();
   client.send();
   await fixture.clock.advance(SESSION_MS);
-  expect(fixture.clock.pending()).toBe(0);
+  expect(fixture.groupTimers()).toBe(0);
   expect(fixture.log.records).toEqual([]);
   const late = client.send();
   await fixture.clock.settle();

@@ -80,7 +80,7 @@ test('when the last member leaves the group is empty, and the next one begins a 
   await stableGroup(fixture, [a]);
   await a.leave();
   await fixture.clock.settle();
-  expect(fixture.clock.pending()).toBe(0);
+  expect(fixture.groupTimers()).toBe(0);
   const waiting = await b.join();
   await fixture.clock.advance(0);
   expect(waiting.reply).toMatchObject({ error: 'NONE', generationId: 3 }); // 2 was the empty generation
@@ -114,7 +114,7 @@ test('an id that was given out can leave without having joined', async () => {
   a.send();
   await fixture.clock.settle();
   expect(await a.leave()).toBe('NONE');
-  expect(fixture.clock.pending()).toBe(0);
+  expect(fixture.groupTimers()).toBe(0);
 });
 
 test('a member that leaves on another connection while it waits ends its waiting', async () => {
@@ -169,5 +169,5 @@ test('a member that leaves before the assignment is known leaves no timer behind
   await a.join();
   await fixture.clock.advance(0);
   await a.leave();
-  expect(fixture.clock.pending()).toBe(0);
+  expect(fixture.groupTimers()).toBe(0);
 });

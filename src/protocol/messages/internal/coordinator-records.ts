@@ -45,6 +45,16 @@ export function groupRecord(groupId: string, value: Encodable<typeof GroupMetada
   };
 }
 
+/** There is no committed offset any more. */
+export function offsetTombstone(key: OffsetKey): CoordinatorRecord {
+  return { key: encode(OFFSET_KEY, OffsetCommitKey, 0, key), value: null };
+}
+
+/** There is no group any more. */
+export function groupTombstone(groupId: string): CoordinatorRecord {
+  return { key: encode(GROUP_KEY, GroupMetadataKey, 0, { group: groupId }), value: null };
+}
+
 /** @throws DecodeError */
 export function readGroupRecord(keyBytes: Uint8Array, valueBytes: Uint8Array | null): GroupRecord {
   const reader = new Reader(keyBytes);
