@@ -15,14 +15,13 @@ type TopicResponse = { name: string; partitions: ResponseTo<typeof OffsetDelete>
  * Versions: v0, never flexible.
  * Behaviour:
  * - Partitions that do not exist answer UNKNOWN_TOPIC_OR_PARTITION, those of a topic that the group's members are subscribed to
- *   GROUP_SUBSCRIBED_TO_TOPIC; one without a commit is deleted already. When no partition exists the group is not asked.
+ *   GROUP_SUBSCRIBED_TO_TOPIC; one without a commit is deleted already. A topic without partitions is not answered.
  * - For the whole: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP when it has members that are no consumers.
  * Deviations from Apache Kafka: none known.
  */
 export const offsetDelete = handler(OffsetDelete, [0, 0], ({ groups, metadata }: Needs<'groups' | 'metadata'>) => ({
   async handle(request) {
     const { found, topics } = resolve(request, metadata.current);
-    if (found.length === 0) return { errorCode: 0, topics: [...topics.values()] };
     for (const { name, partitions } of await groups.deleteOffsets(request.groupId, found)) {
       topics.get(name)!.partitions.push(...partitions.map(({ partition, error }) => answer(partition, error)));
     }
@@ -36,6 +35,7 @@ function resolve(request: Request, image: MetadataImage): { found: OffsetsToDele
   const found: OffsetsToDelete[] = [];
   const topics = new Map<string, TopicResponse>();
   for (const { name, partitions } of request.topics) {
+    if (partitions.length === 0) continue;
     const indexes = partitions.map(({ partitionIndex }) => partitionIndex);
     const exists = (index: number) => image.partition(name, index) !== undefined;
     const missing = indexes.filter((index) => !exists(index));

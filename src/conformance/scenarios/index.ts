@@ -6,6 +6,7 @@ import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { fetchScenarios } from './fetch.ts';
+import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
@@ -31,6 +32,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
   ...syncGroupScenarios,
+  ...describeGroupsScenarios,
+  ...listGroupsScenarios,
   ...apiVersionsScenarios,
   ...createTopicsScenarios,
   ...deleteTopicsScenarios,
@@ -45,8 +48,10 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterConfigsScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
+  ...deleteGroupsScenarios,
   ...incrementalAlterConfigsScenarios,
   ...listPartitionReassignmentsScenarios,
+  ...offsetDeleteScenarios,
   ...describeClusterScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
