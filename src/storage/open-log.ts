@@ -8,8 +8,9 @@ import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
 import { recoverSegment } from './recovery.ts';
-import { baseOffsetOf, DELETED, Segment } from './segment.ts';
+import { baseOffsetOf, Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
+import { settleFiles } from './swap-files.ts';
 
 /** What is on disk of one log, opened. */
 export interface OpenedLog {
@@ -52,8 +53,7 @@ export interface OpenOptions {
 export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLog {
   const { folder, exists, logStartOffset, nowMs } = options;
   const { files } = cache;
-  const names = exists ? files.list(folder) : [];
-  for (const name of names) if (name.endsWith(DELETED)) files.remove(join(folder, name));
+  const names = exists ? settleFiles(cache, folder) : [];
   const bases = names.map(baseOffsetOf).filter((base) => base !== null);
   const segments = bases.map((base) => {
     const segment = new Segment(cache, folder, base, 0, nowMs);

@@ -7,9 +7,9 @@ import { checkBatch } from './batch-check.ts';
 import { DeletedSegments } from './deleted-segments.ts';
 import { Flusher, SyncError } from './flusher.ts';
 import { type LeaderEpochs, leaderEpochText } from './leader-epochs.ts';
+import { LogCompacting } from './log-compacting.ts';
 import type { LogConfig } from './log-config.ts';
 import { codeOf, storageError } from './log-errors.ts';
-import { LogFlushing } from './log-flushing.ts';
 import type { AppendInfo, AppendOptions, Done, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, syncFolder, writeSmallFile } from './partition-folder.ts';
@@ -27,7 +27,7 @@ export type { TimestampOffset } from './time-lookup.ts';
  * Nothing is opened before the first use. Every method throws KAFKA_STORAGE_ERROR when the log cannot be opened, or went offline: a failed
  * write could not be taken back, or a sync failed.
  */
-export class PartitionLog extends LogFlushing {
+export class PartitionLog extends LogCompacting {
   readonly topic: string;
   readonly partition: number;
   readonly folder: string;

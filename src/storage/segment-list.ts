@@ -75,6 +75,12 @@ export class SegmentList {
     return endOffset;
   }
 
+  /** Puts one segment in the place of neighbours that it was made from; they keep their files, as `.deleted`. */
+  replace(old: readonly Segment[], segment: Segment, mark: string): void {
+    for (const each of old) each.doom(mark);
+    this.all.splice(this.all.indexOf(old[0]!), old.length, segment);
+  }
+
   replaceAll(segment: Segment): void {
     for (const old of this.all.splice(0)) old.remove();
     this.all.push(segment);

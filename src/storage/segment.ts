@@ -4,6 +4,7 @@ import { BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { CachedFile, HandleCache } from './handle-cache.ts';
 import { inTurn } from './in-turn.ts';
+import type { IndexFile } from './index-file.ts';
 import type { LogConfig } from './log-config.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
@@ -48,9 +49,9 @@ export class Segment {
   private bytesSinceIndexEntry = 0;
   private readonly hints = new Map<number, number>();
 
-  /** @param size of the .log; null for a segment that has no files yet */
-  constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number) {
-    const file = (suffix: string) => cache.file(join(folder, segmentFile(baseOffset, suffix)));
+  /** @param size of the .log; null for a segment that has no files yet. `suffix`: of its files' names while it is no part of a log */
+  constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number, suffix = '') {
+    const file = (part: string) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
     this.baseOffset = baseOffset;
     this.createdMs = nowMs;
     this.log = file('log');
@@ -106,10 +107,17 @@ export class Segment {
     return agedMs > segmentMs - Math.floor((this.jitter / JITTER_STEPS) * Math.min(segmentJitterMs, segmentMs));
   }
 
-  /** It leaves the log: its files go on as `.deleted`, for those who still read them. */
-  doom(): void {
-    for (const file of [this.offsets.file, this.times.file, this.log]) if (!file.path.endsWith(DELETED)) file.rename(file.path + DELETED);
+  /** It leaves the log: its files go on as `.deleted`, for those who still read them. `mark` tells it from others that had its name. */
+  doom(mark = ''): void {
+    for (const file of this.files()) if (!file.path.endsWith(DELETED)) file.rename(`${file.path}${mark}${DELETED}`);
     this.doomed = true;
+  }
+  /** Its files go on under their names with another suffix; the .log is the last, so that it never stands there without its indexes. */
+  changeSuffix(from: string, to: string): void {
+    for (const file of this.files()) file.rename(file.path.slice(0, file.path.length - from.length) + to);
+  }
+  private files(): (CachedFile | IndexFile)[] {
+    return [this.offsets.file, this.times.file, this.log];
   }
   /** Nothing of it needs to be written any more. */
   get isDoomed(): boolean {
@@ -240,6 +248,9 @@ export class Segment {
 
 /** What Kafka adds to the names of a segment's files before it removes them. */
 export const DELETED = '.deleted';
+/** Of a segment that compaction writes; and of one that is whole, and about to take the place of those that it was made from. */
+export const CLEANED = '.cleaned';
+export const SWAP = '.swap';
 
 /** Kafka's file name of a segment's part. */
 export function segmentFile(baseOffset: number, suffix: string): string {

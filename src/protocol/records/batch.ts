@@ -172,6 +172,16 @@ export class BatchView {
     this.view.setUint32(this.at + CRC_AT, this.computeCrc());
   }
 
+  /** A copy of this batch with only these of its records (their bytes, not compressed): offsets, producer and leader epoch stay. */
+  withRecords(records: readonly Uint8Array[], maxTimestamp: number): Uint8Array {
+    const header = this.bytes.subarray(this.at, this.at + BATCH_HEADER_BYTES);
+    const copy = new BatchView(Buffer.concat([header, ...records]));
+    copy.view.setInt32(LENGTH_AT, copy.bytes.byteLength - BATCH_OVERHEAD_BYTES);
+    copy.view.setInt32(COUNT_AT, records.length);
+    copy.setMaxTimestamp(maxTimestamp, this.isLogAppendTime);
+    return copy.bytes;
+  }
+
   private int64(field: number): number {
     return this.view.getInt32(this.at + field) * TWO_32 + this.view.getUint32(this.at + field + 4);
   }
