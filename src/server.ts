@@ -21,6 +21,7 @@ import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { sweepOrphans } from './metadata/topics.ts';
 import { Connections } from './network/listener.ts';
+import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
@@ -144,7 +145,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     replicas.reconfigure();
   });
 
-  const groups = makeGroups(options, metadata, replicas, currentConfig);
+  const compactions = new Compactions(logger);
+  closers.push(() => compactions.stop());
+  const groups = makeGroups(options, metadata, replicas, compactions, currentConfig);
   closers.push(() => groups.close());
   metadata.onChange((_image, { deletedTopics }) => {
     // Groups live in this topic: what is in memory of them would be written to a log that is gone.
@@ -191,12 +194,13 @@ function makeGroups(
   { clock, logger }: BrokerOptions,
   metadata: MetadataFeed,
   replicas: ReplicaManager,
+  compactions: Compactions,
   config: () => BrokerConfig,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
     logger,
-    openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock),
+    openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock, compactions),
     config: () => ({
       initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
       minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),

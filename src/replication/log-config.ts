@@ -19,6 +19,8 @@ export function logConfigOf(topic: TopicConfig): LogConfig {
     fileDeleteDelayMs: topic.fileDeleteDelayMs,
     deletes: topic.cleanupPolicy.includes('delete'),
     compacted: topic.cleanupPolicy.includes('compact'),
+    minCleanableDirtyRatio: topic.minCleanableDirtyRatio,
+    deleteRetentionMs: topic.deleteRetentionMs,
     timestampType: topic.messageTimestampType === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
     timestampBeforeMaxMs: topic.messageTimestampBeforeMaxMs,
     timestampAfterMaxMs: topic.messageTimestampAfterMaxMs,

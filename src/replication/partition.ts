@@ -197,6 +197,16 @@ export class Partition {
     return count;
   }
 
+  /** segment.bytes */
+  get segmentBytes(): number {
+    return this.log.segmentBytes;
+  }
+
+  /** Forgets records that later ones of their key replace, when that is worth it. @throws KafkaError KAFKA_STORAGE_ERROR */
+  compact(done: Parameters<PartitionLog['compact']>[0]): void {
+    this.log.compact(done);
+  }
+
   offsetForTimestamp(timestamp: number): TimestampOffset | null {
     return this.log.offsetForTimestamp(timestamp);
   }

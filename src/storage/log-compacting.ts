@@ -24,27 +24,25 @@ export abstract class LogCompacting extends LogFlushing {
   private compacting = false;
   private swaps = 0;
 
+  get segmentBytes(): number {
+    return this.config.segmentBytes;
+  }
+
   /**
-   * Compacts when more than `minDirtyRatio` of the full segments' bytes came since the last time. Tombstones go when they are
-   * `tombstoneMs` old. One at a time: while it is under way, and when there is nothing to do, it is done at once.
-   * `done` may get KAFKA_STORAGE_ERROR; the log stays as it is then, and usable.
+   * Compacts when more than min.cleanable.dirty.ratio of the full segments' bytes came since the last time. Tombstones go when they are
+   * delete.retention.ms old (Kafka counts from their first compaction, KIP-534). One at a time: while it is under way, and when there is
+   * nothing to do, it is done at once. `done` may get KAFKA_STORAGE_ERROR; the log stays as it is then, and usable.
    */
-  compact(minDirtyRatio: number, tombstoneMs: number, done: CompactionDone): void {
+  compact(done: CompactionDone): void {
     const opened = this.open();
     const full = this.fullSegments(opened);
     const dirty = full.filter(({ baseOffset }) => baseOffset >= this.compactedTo);
     const bytes = sizeOf(full);
-    if (this.compacting || sizeOf(dirty) === 0 || sizeOf(dirty) / bytes <= minDirtyRatio) done(null, NOTHING);
-    else this.compactFull(opened, full, dirty, tombstoneMs, done);
+    if (this.compacting || sizeOf(dirty) === 0 || sizeOf(dirty) / bytes <= this.config.minCleanableDirtyRatio) done(null, NOTHING);
+    else this.compactFull(opened, full, dirty, done);
   }
 
-  private compactFull(
-    opened: OpenedLog,
-    full: readonly Segment[],
-    dirty: readonly Segment[],
-    tombstoneMs: number,
-    done: CompactionDone,
-  ): void {
+  private compactFull(opened: OpenedLog, full: readonly Segment[], dirty: readonly Segment[], done: CompactionDone): void {
     this.compacting = true;
     const end: CompactionDone = (error, result) => {
       this.compacting = false;
@@ -58,14 +56,14 @@ export abstract class LogCompacting extends LogFlushing {
       const noted = full.slice(0, full.indexOf(dirty[0]!) + whole);
       if (error) end(error, NOTHING);
       else if (whole === 0) end(new Error(`${dirty[0]!.log.path} has more keys than a compaction can remember`), NOTHING);
-      else this.compactNext(opened, noted, { ...this.compactOptions(opened, noted.at(-1)!, tombstoneMs), last, isOver }, end);
+      else this.compactNext(opened, noted, { ...this.compactOptions(opened, noted.at(-1)!), last, isOver }, end);
     });
   }
 
-  private compactOptions({ segments: { all } }: OpenedLog, lastSegment: Segment, tombstoneMs: number): Omit<CompactOptions, 'isOver'> {
+  private compactOptions({ segments: { all } }: OpenedLog, lastSegment: Segment): Omit<CompactOptions, 'isOver'> {
     const { cache, clock } = this.context;
     const { indexIntervalBytes, segmentBytes } = this.config;
-    const oldest = clock.now() - tombstoneMs;
+    const oldest = clock.now() - this.config.deleteRetentionMs;
     const isExpired = ({ timestamp }: PlainRecord) => timestamp < oldest;
     const endOffset = all[all.indexOf(lastSegment) + 1]!.baseOffset;
     return { cache, clock, folder: this.folder, indexIntervalBytes, segmentBytes, endOffset, isExpired };

@@ -26,6 +26,9 @@ export interface LogConfig {
   readonly deletes: boolean;
   /** cleanup.policy contains compact. */
   readonly compacted: boolean;
+  /** min.cleanable.dirty.ratio and delete.retention.ms, for compaction. */
+  readonly minCleanableDirtyRatio: number;
+  readonly deleteRetentionMs: number;
   /** message.timestamp.type */
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
   /** message.timestamp.before.max.ms and .after.max.ms; Infinity or any number beyond 2^53 for Kafka's Long.MAX_VALUE. */
@@ -50,6 +53,8 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   fileDeleteDelayMs: 60_000,
   deletes: true,
   compacted: false,
+  minCleanableDirtyRatio: 0.5,
+  deleteRetentionMs: 86_400_000,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAfterMaxMs: 3_600_000,

@@ -6,7 +6,7 @@ import { buildBatch, type RecordInput } from '../../src/protocol/records/build.t
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { LogStore } from '../../src/storage/log-store.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
-import { append, closeStore, openStore, orders, read, recordsOf } from '../support/log-fixture.ts';
+import { append, closeStore, openStore, orders, read, recordsOf, testConfig } from '../support/log-fixture.ts';
 import { prng } from '../support/prng.ts';
 
 const FOLDER = '/data/orders-0';
@@ -43,10 +43,11 @@ async function everything(log: PartitionLog): Promise<Kept[]> {
   }
 }
 
-const compact = (log: PartitionLog, ratio = 0, tombstoneMs = Number.MAX_SAFE_INTEGER) =>
-  new Promise<{ bytesBefore: number; bytesAfter: number }>((resolve, reject) =>
-    log.compact(ratio, tombstoneMs, (error, result) => (error ? reject(error) : resolve(result))),
-  );
+const compact = (log: PartitionLog, minCleanableDirtyRatio = 0, deleteRetentionMs = Number.MAX_SAFE_INTEGER) =>
+  new Promise<{ bytesBefore: number; bytesAfter: number }>((resolve, reject) => {
+    log.configure(testConfig({ ...SMALL, minCleanableDirtyRatio, deleteRetentionMs }));
+    log.compact((error, result) => (error ? reject(error) : resolve(result)));
+  });
 
 /** For each key only the last record of the part that may be compacted, and all of the rest. */
 function compactedModel(all: readonly Kept[], activeFrom: number, isExpired: (record: Kept) => boolean = () => false): Kept[] {
