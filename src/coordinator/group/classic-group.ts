@@ -1,7 +1,7 @@
 import { KafkaError } from '../../core/errors.ts';
 import type { KeyedTimers } from '../keyed-timers.ts';
 import { type GroupState, NEXT_STATES } from './group-state.ts';
-import { failedJoin, type JoinReply, type Member, type MemberProtocol, type Park, type SyncReply } from './member.ts';
+import { failedJoin, type JoinReply, type Member, type MemberProtocol, type Park, type SyncReply, sessionKey } from './member.ts';
 
 /**
  * A group of the classic protocol: who is in it, what they agreed on, and which state it is in. What happens when is decided by the
@@ -69,7 +69,7 @@ export class ClassicGroup {
     this.countProtocols(member, 1);
     if (member.groupInstanceId !== null) this.instanceIds.set(member.groupInstanceId, member.id);
     this.leaderId ??= member.id;
-    this.pendingJoin.delete(member.id);
+    if (this.pendingJoin.delete(member.id)) this.timers.cancel(member.sessionKey); // it would forget the id, not end a session
   }
 
   remove(memberId: string): void {
@@ -220,5 +220,3 @@ export class ClassicGroup {
     }));
   }
 }
-
-export const sessionKey = (memberId: string): string => `session:${memberId}`;

@@ -1,9 +1,9 @@
 import { KafkaError } from '../../core/errors.ts';
 import type { Write } from '../runtime.ts';
-import { type ClassicGroup, sessionKey } from './classic-group.ts';
+import type { ClassicGroup } from './classic-group.ts';
 import type { GroupEnv } from './group-env.ts';
 import { recordOf } from './group-value.ts';
-import { failedJoin, type JoinReply, Member, type MemberProtocol, type Park } from './member.ts';
+import { failedJoin, type JoinReply, Member, type MemberProtocol, type Park, sessionKey } from './member.ts';
 import { maybeCompleteJoin, prepareRebalance, rebalanceOrComplete, resetSession } from './rebalance.ts';
 
 /** A JoinGroup without its wire form. */

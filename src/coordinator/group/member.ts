@@ -30,6 +30,8 @@ export interface SyncReply {
 /** Answers a waiting request. Called once. */
 export type Park<Reply> = (reply: Reply) => void;
 
+export const sessionKey = (memberId: string): string => `session:${memberId}`;
+
 export function failedJoin(error: ErrorName, memberId: string): JoinReply {
   return { error, memberId, generationId: -1, protocolType: null, protocolName: null, leader: '', skipAssignment: false, members: [] };
 }
@@ -52,6 +54,8 @@ export interface MemberOptions {
 /** One consumer in a group. Its waiting requests are changed through the group, which counts them. */
 export class Member {
   readonly id: string;
+  /** Name of the timer that ends its session. */
+  readonly sessionKey: string;
   /** A static member (KIP-345) keeps its place in the group across restarts under this name. */
   readonly groupInstanceId: string | null;
   readonly clientId: string;
@@ -67,6 +71,7 @@ export class Member {
 
   constructor(options: MemberOptions) {
     this.id = options.id;
+    this.sessionKey = sessionKey(options.id);
     this.groupInstanceId = options.groupInstanceId;
     this.clientId = options.clientId;
     this.clientHost = options.clientHost;

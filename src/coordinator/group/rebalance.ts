@@ -1,6 +1,6 @@
 import type { ErrorName } from '../../core/error-codes.ts';
 import type { Write } from '../runtime.ts';
-import { type ClassicGroup, sessionKey } from './classic-group.ts';
+import type { ClassicGroup } from './classic-group.ts';
 import type { GroupEnv } from './group-env.ts';
 import { recordOf } from './group-value.ts';
 import { failedJoin, failedSync, type Member } from './member.ts';
@@ -109,7 +109,7 @@ export function failSyncs(env: GroupEnv, group: ClassicGroup, error: ErrorName):
 }
 
 export function resetSession(env: GroupEnv, group: ClassicGroup, member: Member, ms = member.sessionTimeoutMs): void {
-  group.timers.set(sessionKey(member.id), ms, () => expireSession(env, group, member));
+  if (!group.timers.extend(member.sessionKey, ms)) group.timers.set(member.sessionKey, ms, () => expireSession(env, group, member));
 }
 
 function expireSession(env: GroupEnv, group: ClassicGroup, member: Member): Write | null {
