@@ -8,12 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { root } from '../scripts/stale.js';
 import { spawnOwned } from './brokers.js';
+import { internals } from './internals.js';
 import { cpuSeconds, rssMb } from './usage.js';
 
-const { Connection } = await import('../dist/client/connection.js');
-const { realClock } = await import('../dist/core/clock.js');
-const { tcpTransport } = await import('../dist/core/tcp-transport.js');
-const { CreateTopics, FindCoordinator, Heartbeat, JoinGroup, SyncGroup } = await import('../dist/protocol/messages/index.js');
+const { Connection, CreateTopics, FindCoordinator, Heartbeat, JoinGroup, realClock, SyncGroup, tcpTransport } = await internals([
+  'client/connection',
+  'core/clock',
+  'core/tcp-transport',
+  'protocol/messages/index',
+]);
 
 const { values } = parseArgs({
   options: {
