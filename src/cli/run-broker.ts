@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { realClock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -14,8 +15,15 @@ import { addressText, type StartPlan } from './start-plan.ts';
 import { stopSignals } from './stop-signals.ts';
 import { version } from './version.ts';
 
+/**
+ * How much the heap may grow before garbage is collected again. V8 would let it grow to three times of what is in use: for 10,000 idle members
+ * of groups 340 MB, with this 215 MB, at the same share of a core (bench/groups.js).
+ */
+const HEAP_GROWTH = '--heap-growing-percent=30';
+
 /** Runs a broker in this process until a signal stops it. @throws what main prints: one line that says what to do */
 export async function runBroker(plan: StartPlan, log: LogOptions, { out }: Pick<Context, 'out'>): Promise<void> {
+  setFlagsFromString(HEAP_GROWTH);
   const signals = stopSignals(process, realClock, () => process.exit(1));
   try {
     const logger = earlyLogger();

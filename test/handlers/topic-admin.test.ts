@@ -51,7 +51,7 @@ test('the topic of offsets gets its own settings, also when a client asks for it
   await Promise.all([one.autoCreate(GROUPS), one.ensureOffsetsTopic()]);
   expect(feed.current.topic(GROUPS)?.partitions).toHaveLength(50);
   const configs = Object.fromEntries(feed.current.configs({ type: 'topic', name: GROUPS }));
-  expect(configs).toEqual({ 'cleanup.policy': 'compact', 'compression.type': 'producer', 'segment.bytes': '104857600' });
+  expect(configs).toEqual({ 'cleanup.policy': 'compact', 'compression.type': 'producer', 'segment.bytes': '4194304' });
   await one.ensureOffsetsTopic();
   await close();
 });
