@@ -86,16 +86,29 @@ export class BootstrapConnection {
     return this.connection.address;
   }
 
-  /** The version that requests of this API are sent in. @throws CliError when the two sides have none in common */
-  version<Req extends Fields, Res extends Fields>(api: Api<Req, Res>): number {
+  /**
+   * The version that requests of this API are sent in.
+   * @param newest the highest that is wanted, where a later one asks for what one does not have
+   * @throws CliError when the two sides have none in common
+   */
+  version<Req extends Fields, Res extends Fields>(api: Api<Req, Res>, newest: number = api.versions[1]): number {
     const theirs = this.served.get(api.key);
-    const version = Math.min(api.versions[1], theirs?.maxVersion ?? -1);
+    const version = Math.min(newest, theirs?.maxVersion ?? -1);
     if (theirs && version >= Math.max(api.versions[0], theirs.minVersion)) return version;
     throw new CliError(`the broker at ${addressOf(this.address)} has no version of ${api.name} that minikafka speaks`);
   }
 
+  serves(api: Pick<Api, 'key'>): boolean {
+    return this.served.has(api.key);
+  }
+
   request<Req extends Fields, Res extends Fields>(api: Api<Req, Res>, body: Encodable<Req>, timeoutMs?: number): Promise<Decoded<Res>> {
     return this.connection.request(api, this.version(api), body, timeoutMs);
+  }
+
+  /** @param version one that `version` gave */
+  requestAt<Req extends Fields, Res extends Fields>(api: Api<Req, Res>, version: number, body: Encodable<Req>): Promise<Decoded<Res>> {
+    return this.connection.request(api, version, body);
   }
 
   async close(): Promise<void> {

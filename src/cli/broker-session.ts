@@ -14,6 +14,8 @@ export interface ClientFlags {
 /** What such a command has of the world around it. */
 export interface Surroundings {
   readonly out: Output;
+  /** For remarks, which are no result. */
+  readonly err: Output;
   readonly transport: Transport;
   readonly clock: Clock;
 }

@@ -1,5 +1,5 @@
 import type { ConfigInfo, ConfigResource } from './config-admin.ts';
-import { bold, type Output, writeTable } from './output.ts';
+import { bold, type Output, printable, writeTable } from './output.ts';
 
 /** A resource with those of its configs that are to be shown. */
 export interface DescribedConfigs {
@@ -32,12 +32,6 @@ export function writeConfigs(output: Output, described: readonly DescribedConfig
 
 function rowOf({ name, value, sensitive, source }: ConfigInfo): string[] {
   return [name, sensitive ? '(hidden)' : printable(value ?? ''), source];
-}
-
-/** A value is free text: what would break the line, or command the terminal, is shown as JSON escapes it. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 export function configsToJson(described: readonly DescribedConfigs[]): object[] {

@@ -49,3 +49,9 @@ export function writeTable(output: Output, header: readonly string[], rows: read
     output.line(i === 0 ? bold(text, output) : text);
   }
 }
+
+/** Free text in one line: what would break it, or command the terminal, is shown as JSON escapes it. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
 import { addConfigs } from './commands/configs.ts';
 import { addConsume } from './commands/consume.ts';
+import { addGroups } from './commands/groups.ts';
 import { addLog } from './commands/log.ts';
 import { addProduce } from './commands/produce.ts';
 import { addStart } from './commands/start.ts';
@@ -56,6 +57,7 @@ function createProgram(context: Context): Command {
   addStart(program, context);
   addTopics(program, context);
   addConfigs(program, context);
+  addGroups(program, context);
   addWait(program, context);
   addLog(program, context);
   addProduce(program, context);

@@ -43,13 +43,7 @@ const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
  * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION and others, for the first topic that was asked for and has an error
  */
 export async function fetchTopics(broker: BootstrapConnection, names: readonly string[] | null): Promise<TopicInfo[]> {
-  const version = broker.version(Metadata);
-  // Before v4 asking for a topic creates it, so all are asked for; before v1 an empty list stands for all.
-  const all = names === null || version < 4;
-  const topics = all ? (version < 1 ? [] : null) : names.map((name) => ({ name, topicId: NO_TOPIC_ID }));
-  const response = await broker.request(Metadata, { topics, allowAutoTopicCreation: false });
-  if (response.errorCode !== 0) throw new KafkaError(errorNameOf(response.errorCode));
-  const found = response.topics.filter(({ name }) => name !== null && (names === null || names.includes(name)));
+  const found = await requestTopics(broker, names);
   const missing = names?.find((name) => !found.some((topic) => topic.name === name));
   if (missing !== undefined) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
   const failed = names && found.find(({ errorCode }) => errorCode !== 0);
@@ -57,7 +51,26 @@ export async function fetchTopics(broker: BootstrapConnection, names: readonly s
   return found.map(toTopicInfo).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function toTopicInfo({ name, topicId, isInternal, partitions }: ResponseOf<typeof Metadata>['topics'][number]): TopicInfo {
+/** Those of these topics that are there, and may be seen, by name. */
+export async function findTopics(broker: BootstrapConnection, names: readonly string[]): Promise<Map<string, TopicInfo>> {
+  const found = names.length === 0 ? [] : await requestTopics(broker, names);
+  return new Map(found.filter(({ errorCode }) => errorCode === 0).map((topic) => [topic.name ?? '', toTopicInfo(topic)]));
+}
+
+type WireTopic = ResponseOf<typeof Metadata>['topics'][number];
+
+async function requestTopics(broker: BootstrapConnection, names: readonly string[] | null): Promise<WireTopic[]> {
+  const version = broker.version(Metadata);
+  // Before v4 asking for a topic creates it, so all are asked for; before v1 an empty list stands for all.
+  const all = names === null || version < 4;
+  const topics = all ? (version < 1 ? [] : null) : names.map((name) => ({ name, topicId: NO_TOPIC_ID }));
+  const response = await broker.request(Metadata, { topics, allowAutoTopicCreation: false });
+  if (response.errorCode !== 0) throw new KafkaError(errorNameOf(response.errorCode));
+  const wanted = names && new Set(names);
+  return response.topics.filter(({ name }) => name !== null && (wanted === null || wanted.has(name)));
+}
+
+function toTopicInfo({ name, topicId, isInternal, partitions }: WireTopic): TopicInfo {
   return {
     name: name ?? '',
     topicId: topicId === NO_TOPIC_ID ? null : topicId,

@@ -33,7 +33,7 @@ const MAX_NAMED = 5;
  * Asks until a broker answers and every topic can be used; no topic is created by being asked for.
  * @throws CliError at the timeout: what was missing when it was last asked
  */
-export async function wait(flags: WaitFlags, { out, transport, clock }: Surroundings): Promise<void> {
+export async function wait(flags: WaitFlags, { out, transport, clock }: Omit<Surroundings, 'err'>): Promise<void> {
   const servers = parseBootstrapServers(flags.bootstrapServer);
   const topics = (flags.topic ?? []).map(parseWanted);
   const timeoutMs = parseDuration(flags.timeout, '--timeout');

@@ -15,7 +15,7 @@ export async function declaredMessages(): Promise<DeclaredMessage[]> {
   const records = kafkaMessages('records');
   return [
     ...APIS.flatMap((each): Message[] => [each.request, each.response]).map((message) => ({ message, kafka: api.get(message.name) })),
-    ...(await internalMessages()).map((message) => ({ message, kafka: records.get(message.name) })),
+    ...(await internalMessages()).map((message) => ({ message, kafka: records.get(message.name) ?? api.get(message.name) })),
   ];
 }
 

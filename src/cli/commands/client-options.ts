@@ -24,7 +24,7 @@ export function parseCount(max: number): (text: string) => number {
 }
 
 /** The real network and time; loaded when a command runs, since help and errors need none of it. */
-export async function surroundings({ out }: Context): Promise<Surroundings> {
+export async function surroundings({ out, err }: Context): Promise<Surroundings> {
   const [{ tcpTransport }, { realClock }] = await Promise.all([import('../../core/tcp-transport.ts'), import('../../core/clock.ts')]);
-  return { out, transport: tcpTransport, clock: realClock };
+  return { out, err, transport: tcpTransport, clock: realClock };
 }

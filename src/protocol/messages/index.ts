@@ -1,5 +1,6 @@
 import { AlterConfigs } from './alter-configs.ts';
 import { ApiVersions } from './api-versions.ts';
+import { ConsumerGroupDescribe } from './consumer-group-describe.ts';
 import { CreateAcls } from './create-acls.ts';
 import { CreatePartitions } from './create-partitions.ts';
 import { CreateTopics } from './create-topics.ts';
@@ -35,6 +36,7 @@ import { SyncGroup } from './sync-group.ts';
 export {
   AlterConfigs,
   ApiVersions,
+  ConsumerGroupDescribe,
   CreateAcls,
   CreatePartitions,
   CreateTopics,
@@ -101,6 +103,7 @@ export const APIS = [
   ListPartitionReassignments,
   OffsetDelete,
   DescribeCluster,
+  ConsumerGroupDescribe,
   ListConfigResources,
   DescribeTopicPartitions,
 ] as const;
