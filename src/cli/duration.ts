@@ -7,15 +7,16 @@ const LONGEST_HOURS = 168;
 /**
  * A time with its unit, as in 500ms, 30s, 1.5m or 2h.
  * @param flag the option it was given to, for the message
+ * @param longestHours the most that is taken
  * @returns whole milliseconds
  * @throws CliError (usage) that says how it is written
  */
-export function parseDuration(text: string, flag: string): number {
+export function parseDuration(text: string, flag: string, longestHours = LONGEST_HOURS): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim()) ?? [];
   if (number === undefined || unit === undefined) {
     throw usageError(`${flag} ${text}: write a number and its unit, as in 500ms, 30s or 2m`);
   }
   const ms = Math.round(Number(number) * UNIT_MS[unit]!);
-  if (ms > LONGEST_HOURS * 3_600_000) throw usageError(`${flag} ${text}: at most ${LONGEST_HOURS}h`);
+  if (ms > longestHours * 3_600_000) throw usageError(`${flag} ${text}: at most ${longestHours}h`);
   return ms;
 }

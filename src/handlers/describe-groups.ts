@@ -16,7 +16,7 @@ const GROUP_ID_NOT_FOUND_SINCE = 6; // KIP-1043
  * Versions: v3 authorized operations (KIP-430) · v4 static members (KIP-345) · v5 flexible · v6 GROUP_ID_NOT_FOUND and its words (KIP-1043)
  * Behaviour:
  * - A group that does not exist is Dead, before v6 without an error.
- * - Metadata and assignments are shown while the group is Stable; before, they are not agreed on.
+ * - Metadata is shown while the group is Stable; before, it is not agreed on. Assignments are shown until there are others.
  * Deviations from Apache Kafka: none known.
  */
 export const describeGroups = handler(

@@ -1,9 +1,17 @@
 import { type ClientFlags, isKafka, type Surroundings, writeJson } from '../broker-session.ts';
 import { type ClusterConnections, forAll, withCluster } from '../cluster-connections.ts';
 import { usageError } from '../errors.ts';
-import { type DescribedGroup, describeGroup, listGroups } from './group-admin.ts';
+import { type DescribedGroup, describeGroup, type GroupMember, listGroups } from './group-admin.ts';
 import { checkGroupId, groupFailure } from './group-id.ts';
-import { fetchCommitted, keyOf, LATEST, listOffsets, type PartitionOffset, type TopicPartition } from './group-offsets.ts';
+import {
+  byTopicAndPartition,
+  fetchCommitted,
+  keyOf,
+  LATEST,
+  listOffsets,
+  type PartitionOffset,
+  type TopicPartition,
+} from './group-offsets.ts';
 import {
   type GroupLag,
   lagToJson,
@@ -91,15 +99,17 @@ function rowsOf({ members }: DescribedGroup, committed: readonly PartitionOffset
   const offsets = new Map(committed.map((each) => [keyOf(each), each.offset]));
   const owned = new Set<string>();
   const rows: Row[] = [];
-  for (const member of members) {
-    for (const { topic, partitions } of member.assignment ?? []) {
-      for (const partition of partitions) {
-        const key = keyOf({ topic, partition });
-        owned.add(key);
-        rows.push({ topic, partition, currentOffset: offsets.get(key) ?? null, member });
-      }
+  const assigned = members.map((member) => ({ member, partitions: partitionsOf(member) }));
+  for (const { member, partitions } of assigned.sort((a, b) => b.partitions.length - a.partitions.length)) {
+    for (const { topic, partition } of partitions) {
+      const key = keyOf({ topic, partition });
+      owned.add(key);
+      rows.push({ topic, partition, currentOffset: offsets.get(key) ?? null, member });
     }
   }
   const free = committed.filter((each) => !owned.has(keyOf(each)));
   return [...rows, ...free.map(({ topic, partition, offset }) => ({ topic, partition, currentOffset: offset, member: null }))];
 }
+
+const partitionsOf = ({ assignment }: GroupMember): TopicPartition[] =>
+  (assignment ?? []).flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition }))).sort(byTopicAndPartition);

@@ -18,8 +18,8 @@ export interface PlannedReset extends TopicPartition {
   /** null: nothing is committed. */
   readonly currentOffset: number | null;
   readonly newOffset: number;
-  /** What was asked for, where it lies outside of the partition and the end of it was taken instead; null: it does not. */
-  readonly asked: number | null;
+  /** Why it is not what was asked for; null: it is. */
+  readonly note: string | null;
 }
 
 /** Finds the offset that each partition would get. @throws CliError when one cannot be found: it is all of them, or nothing */
@@ -44,8 +44,9 @@ export async function planReset(
     const first = found(earliest, each);
     const end = found(latest, each);
     const asked = askedFor(target, { first, end, current: currentOffset ?? first, atTime: () => found(atTime!, each) });
-    const newOffset = Math.min(Math.max(asked, first), end);
-    return { topic: each.topic, partition: each.partition, currentOffset, newOffset, asked: newOffset === asked ? null : asked };
+    const newOffset = asked < 0 && target.kind === 'time' ? end : Math.min(Math.max(asked, first), end);
+    const note = newOffset === asked ? null : noteOn(target, asked, newOffset);
+    return { topic: each.topic, partition: each.partition, currentOffset, newOffset, note };
   });
 }
 
@@ -56,6 +57,7 @@ interface Known {
   readonly atTime: () => number;
 }
 
+/** @returns -1 when no record is as late as the time that was asked for */
 function askedFor(target: ResetTarget, known: Known): number {
   switch (target.kind) {
     case 'earliest':
@@ -66,11 +68,14 @@ function askedFor(target: ResetTarget, known: Known): number {
       return target.offset;
     case 'shift':
       return known.current + target.by;
-    case 'time': {
-      const offset = known.atTime();
-      return offset < 0 ? known.end : offset; // no record is as late as that
-    }
+    case 'time':
+      return known.atTime();
   }
+}
+
+function noteOn({ kind }: ResetTarget, asked: number, taken: number): string {
+  if (kind === 'time' && asked < 0) return `no record is as late as that; the end, ${taken}, is taken`;
+  return `${asked} is ${asked > taken ? 'beyond the latest' : 'before the earliest'} offset; ${taken} is taken`;
 }
 
 function found(offsets: FoundOffsets, partition: TopicPartition): number {

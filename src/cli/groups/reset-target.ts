@@ -27,6 +27,7 @@ export interface TopicScope {
 
 const ALL_TARGETS = '--to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime or --by-duration';
 const MAX_PARTITION = 2 ** 31 - 1; // int32 on the wire
+const LONGEST_HOURS = 876_000; // a hundred years
 /** Kafka's tool takes days, hours, minutes and seconds, as ISO 8601 writes them. */
 const ISO_DURATION = /^P(?=\d|T\d)(?:(\d{1,6})D)?(?:T(?=\d)(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,10})S)?)?$/;
 const DATETIME = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?)(Z|[+-]\d\d:?\d\d)?$/;
@@ -70,7 +71,7 @@ function isOfCalendar(local: string): boolean {
 
 function parseAgo(text: string): number {
   const iso = ISO_DURATION.exec(text.trim());
-  if (!iso) return parseDuration(text, '--by-duration');
+  if (!iso) return parseDuration(text, '--by-duration', LONGEST_HOURS);
   const [days = 0, hours = 0, minutes = 0, seconds = 0] = iso.slice(1).map((part) => Number(part ?? 0));
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
 }

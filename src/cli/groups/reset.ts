@@ -85,13 +85,9 @@ interface ResetOutcome {
 }
 
 function report(plan: readonly PlannedReset[], { groupId, isNew, execute, json }: ResetOutcome, { out, err }: Surroundings): void {
-  for (const { asked, newOffset, ...partition } of plan) {
-    if (asked === null) continue;
-    const side = asked > newOffset ? 'beyond the latest offset' : 'before the earliest offset';
-    err.line(`minikafka: ${keyOf(partition)}: ${asked} is ${side}; it is ${newOffset} instead`);
-  }
+  for (const { note, ...partition } of plan) if (note !== null) err.line(`minikafka: ${keyOf(partition)}: ${note}`);
   if (json) {
-    writeJson(out, { groupId, executed: execute, partitions: plan.map(({ asked: _, ...partition }) => partition) });
+    writeJson(out, { groupId, executed: execute, partitions: plan });
     return;
   }
   const rows = plan.map(({ topic, partition, currentOffset, newOffset }) => [topic, partition, currentOffset ?? '-', newOffset]);

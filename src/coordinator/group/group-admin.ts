@@ -22,8 +22,9 @@ export interface MemberDescription {
   readonly groupInstanceId: string | null;
   readonly clientId: string;
   readonly clientHost: string;
-  /** Both empty unless the group is Stable. */
+  /** Empty unless the group is Stable. */
   readonly metadata: Buffer;
+  /** While the group rebalances, that of the generation before. */
   readonly assignment: Buffer;
 }
 
@@ -50,7 +51,7 @@ export function describeGroup(group: ClassicGroup): GroupDescription {
       clientId: member.clientId,
       clientHost: member.clientHost,
       metadata: isStable ? member.metadataFor(group.protocolName) : NOTHING,
-      assignment: isStable ? member.assignment : NOTHING,
+      assignment: member.assignment,
     })),
   };
 }

@@ -30,7 +30,7 @@ test('a stable group is described with what its members told each other', async 
   ]);
 });
 
-test('while a group rebalances its members are named, and what they will agree on is not', async () => {
+test('while a group rebalances its members are named with what they have been assigned, and what they will agree on is not', async () => {
   const fixture = await groupsFixture();
   const [a, b] = [fixture.client(), fixture.client()];
   await stableGroup(fixture, [a]);
@@ -40,7 +40,7 @@ test('while a group rebalances its members are named, and what they will agree o
     protocolType: 'consumer',
     protocolName: '',
     members: [
-      { memberId: a.memberId, metadata: Buffer.alloc(0), assignment: Buffer.alloc(0) },
+      { memberId: a.memberId, metadata: Buffer.alloc(0), assignment: Buffer.from('share0') },
       { memberId: b.memberId, metadata: Buffer.alloc(0), assignment: Buffer.alloc(0) },
     ],
   });
