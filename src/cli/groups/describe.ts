@@ -1,7 +1,7 @@
 import { type ClientFlags, isKafka, type Surroundings, writeJson } from '../broker-session.ts';
 import { type ClusterConnections, forAll, withCluster } from '../cluster-connections.ts';
 import { usageError } from '../errors.ts';
-import { type DescribedGroup, describeGroup, type GroupMember, listGroups } from './group-admin.ts';
+import { type DescribedGroup, describeGroup, findGroup, type GroupMember, listGroups } from './group-admin.ts';
 import { checkGroupId, groupFailure } from './group-id.ts';
 import {
   byTopicAndPartition,
@@ -50,7 +50,7 @@ export async function describe(groupId: string | undefined, flags: DescribeGroup
 }
 
 async function describeOne(cluster: ClusterConnections, groupId: string): Promise<DescribedGroup> {
-  return describeGroup(cluster, groupId).catch((error: unknown) => {
+  return findGroup(cluster, groupId).catch((error: unknown) => {
     throw groupFailure(error, groupId, 'cannot be described', cluster);
   });
 }

@@ -64,6 +64,20 @@ export async function listGroups(cluster: ClusterConnections, states: readonly s
   return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
 }
 
+/**
+ * @throws KafkaError GROUP_ID_NOT_FOUND, GROUP_AUTHORIZATION_FAILED, ...; CliError for a group that is there, and is none of consumers
+ */
+export async function findGroup(cluster: ClusterConnections, groupId: string): Promise<DescribedGroup> {
+  try {
+    return await describeGroup(cluster, groupId);
+  } catch (error) {
+    if (!isKafka(error, 'GROUP_ID_NOT_FOUND')) throw error;
+    const listed = (await listGroups(cluster)).find((group) => group.groupId === groupId);
+    if (!listed) throw error;
+    throw new CliError(`group "${groupId}" is of type ${listed.type ?? 'unknown'}; only groups of consumers have what this is about`);
+  }
+}
+
 /** @throws KafkaError GROUP_ID_NOT_FOUND, GROUP_AUTHORIZATION_FAILED, ... */
 export function describeGroup(cluster: ClusterConnections, groupId: string): Promise<DescribedGroup> {
   return cluster.atCoordinator(groupId, async (connection, coordinator) => {

@@ -2,7 +2,7 @@ import { type ClientFlags, isKafka, type Surroundings, writeJson } from '../brok
 import { type ClusterConnections, withCluster } from '../cluster-connections.ts';
 import { CliError, usageError } from '../errors.ts';
 import { bold, type Output, printable, writeTable } from '../output.ts';
-import { describeGroup } from './group-admin.ts';
+import { findGroup } from './group-admin.ts';
 import { checkGroupId, groupFailure } from './group-id.ts';
 import { commitOffsets, fetchCommitted, keyOf, type PartitionOffset, type TopicPartition } from './group-offsets.ts';
 import { nameSome, type PlannedReset, partitionsLeft, partitionsNamed, planReset } from './reset-plan.ts';
@@ -44,7 +44,7 @@ export async function resetOffsets(groupId: string, flags: ResetFlags, around: S
 /** @returns whether the group does not exist yet. @throws CliError when it has members, which would not notice, and commit their own */
 async function checkInactive(cluster: ClusterConnections, groupId: string): Promise<boolean> {
   try {
-    const { state } = await describeGroup(cluster, groupId);
+    const { state } = await findGroup(cluster, groupId);
     if (state === 'Empty') return false;
     throw new CliError(
       `the offsets of group "${groupId}" can be reset only while it is inactive, and it is ${state}; stop its members first`,
