@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { stayAlive } from '../core/stay-alive.ts';
 import type { Transport } from '../core/transport.ts';
 import { FindCoordinator } from '../protocol/messages/index.ts';
 import { BootstrapConnection, NoBrokerError, parseBootstrapServers } from './bootstrap.ts';
@@ -145,9 +146,11 @@ export async function withCluster<T>(
 ): Promise<T> {
   const bootstrap = await BootstrapConnection.open(parseBootstrapServers(flags.bootstrapServer), transport, clock);
   const cluster = new ClusterConnections(bootstrap, transport, clock);
+  const release = stayAlive(); // through pauses, in which a broker may close what is open
   try {
     return await act(cluster);
   } finally {
+    release();
     await cluster.close();
     await bootstrap.close();
   }
