@@ -52,7 +52,7 @@ export async function scriptedCluster(count: number, apis: Readonly<Record<strin
           open.reduce((sum, each) => sum + each),
         );
         wire.start({
-          data: (chunk) => wire.write([framed(reply(i + 1, Buffer.from(chunk).subarray(4)))]),
+          data: (chunk) => wire.write(framesOf(Buffer.from(chunk)).map((frame) => framed(reply(i + 1, frame)))),
           drained: () => {},
           closed: () => {
             open[i]!--;
@@ -68,4 +68,14 @@ export async function scriptedCluster(count: number, apis: Readonly<Record<strin
     mostOpen: () => most,
     close: async () => void (await Promise.all(servers.map((server) => server.close()))),
   };
+}
+
+function framesOf(chunk: Buffer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < chunk.length; ) {
+    const end = at + 4 + chunk.readInt32BE(at);
+    frames.push(chunk.subarray(at + 4, end));
+    at = end;
+  }
+  return frames;
 }

@@ -1,5 +1,6 @@
 import { parseDuration } from '../duration.ts';
 import { usageError } from '../errors.ts';
+import { TOPIC_NAME } from '../topic-spec.ts';
 
 /** Where a group is to go on reading. */
 export type ResetTarget =
@@ -88,8 +89,8 @@ function parseScope(text: string): TopicScope {
   const [topic = '', list, ...rest] = text.split(':');
   const numbers = list?.split(',').map((each) => each.trim());
   const fits = (each: string): boolean => /^\d{1,10}$/.test(each) && Number(each) <= MAX_PARTITION;
-  if (topic === '' || rest.length > 0 || numbers?.every(fits) === false) {
-    throw usageError(`--topic ${text}: write topic, or topic:0,1,2 for some of its partitions`);
+  if (!TOPIC_NAME.test(topic) || rest.length > 0 || numbers?.every(fits) === false) {
+    throw usageError(`--topic ${text}: write topic, or topic:0,1,2 for some of its partitions, and repeat --topic for more topics`);
   }
   return { topic, partitions: numbers ? [...new Set(numbers.map(Number))].sort((a, b) => a - b) : null };
 }
