@@ -1,10 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Struct } from '../support/interpreter.ts';
+import { encode, type Struct } from '../support/interpreter.ts';
+import { kafkaMessages } from '../support/schema-files.ts';
 import { runCaptured } from './captured.ts';
 import { type ScriptedApi, scriptedCluster } from './scripted-cluster.ts';
 
+const MESSAGES = kafkaMessages('api');
 const GROUP_ID_NOT_FOUND = 69;
 const UNKNOWN_MEMBER_ID = 25;
+const UNSUPPORTED_VERSION = 35;
 const EARLIEST = -2n;
 const COORDINATOR = { key: 10, version: 0, answer: () => ({ errorCode: 0, nodeId: 1, host: 'nowhere.invalid', port: 1 }) };
 
@@ -33,6 +36,21 @@ test('a broker that calls a missing group Dead has no such group', async () => {
     out: '',
     err: 'minikafka: there is no group "g" at it; "minikafka groups list" shows those that exist\n',
   });
+});
+
+test('a broker that has ConsumerGroupDescribe turned off has no such group, either', async () => {
+  const group = { errorCode: UNSUPPORTED_VERSION, errorMessage: null, groupId: 'g', groupState: '', groupEpoch: 0, assignmentEpoch: 0 };
+  const ConsumerGroupDescribe: ScriptedApi = {
+    key: 69,
+    version: 0,
+    answer: () => ({ groups: [{ ...group, assignorName: '', members: [], authorizedOperations: 0 }] }),
+  };
+  const apis = {
+    DescribeGroups: described(5, { groupState: 'Dead', authorizedOperations: 0 }),
+    ConsumerGroupDescribe,
+    ListGroups: listed(4, []),
+  };
+  expect((await run('groups describe g', apis)).err).toMatch(/^minikafka: there is no group "g" at it; /);
 });
 
 test('a broker that does not know states lists groups without them, and is not asked for some', async () => {
@@ -69,6 +87,45 @@ test('a group of the KIP-848 protocol is described with what its members own now
   const apis = { DescribeGroups: notFound, ConsumerGroupDescribe };
   expect((await run('groups describe g --members', apis)).out).toBe('g\tm\t/10.0.0.7\tapp\t2\torders:0,2\n');
   expect((await run('groups describe g --state', apis)).out).toBe('g\tnowhere.invalid:1 (1)\tuniform\tReconciling\tconsumer\t1\n');
+});
+
+test('who owns most stands first, what nobody owns last, and of a topic that is gone the end is unknown', async () => {
+  const assignment = MESSAGES.get('ConsumerProtocolAssignment')!;
+  const member = (memberId: string, topic: string, partitions: number[]) => ({
+    memberId,
+    clientId: 'app',
+    clientHost: '/10.0.0.7',
+    memberMetadata: Buffer.alloc(0),
+    memberAssignment: Buffer.concat([
+      Buffer.alloc(2),
+      encode(assignment, 0, { assignedPartitions: [{ topic, partitions }], userData: null }),
+    ]),
+  });
+  const committed = (name: string, offset: bigint) => ({
+    name,
+    partitions: [{ partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, metadata: '', errorCode: 0 }],
+  });
+  const apis: Record<string, ScriptedApi> = {
+    DescribeGroups: described(0, {
+      groupState: 'Stable',
+      protocolType: 'consumer',
+      members: [member('less', 't', [0]), member('more', 'u', [2, 1])],
+    }),
+    OffsetFetch: {
+      key: 9,
+      version: 5,
+      answer: () => ({ topics: [committed('v', 1n), committed('t', 4n), committed('a', 2n)], errorCode: 0 }),
+    },
+  };
+  const { out } = await run('groups describe g', apis);
+  expect(out.split('\n')).toEqual([
+    'g\tu\t1\t-\t-\t-\tmore\t/10.0.0.7\tapp',
+    'g\tu\t2\t-\t-\t-\tmore\t/10.0.0.7\tapp',
+    'g\tt\t0\t4\t-\t-\tless\t/10.0.0.7\tapp',
+    'g\ta\t0\t2\t-\t-\t-\t-\t-',
+    'g\tv\t0\t1\t-\t-\t-\t-\t-',
+    '',
+  ]);
 });
 
 test('a group that is none of consumers is not said to be missing', async () => {

@@ -86,7 +86,9 @@ export function describeGroup(cluster: ClusterConnections, groupId: string): Pro
     } catch (error) {
       // A group of the KIP-848 protocol is no classic one, and only its own request finds it.
       if (!isKafka(error, 'GROUP_ID_NOT_FOUND') || !connection.serves(ConsumerGroupDescribe)) throw error;
-      return await describeConsumers(connection, coordinator, groupId);
+      return await describeConsumers(connection, coordinator, groupId).catch((second: unknown) => {
+        throw isKafka(second, 'UNSUPPORTED_VERSION') ? error : second; // Kafka 3.7 to 3.9 know the request, and may have it turned off
+      });
     }
   });
 }
