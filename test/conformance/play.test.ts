@@ -68,9 +68,11 @@ test('a response that does not decode breaks the scenario off, and the others go
   expect(open).toBe(0);
 });
 
-test('every version of every declared API has a scenario, but what no Kafka advertises', () => {
+test('every version of every declared API has a scenario, but what no Kafka advertises, and what only the command line asks for', () => {
+  const askedOnly = ['ConsumerGroupDescribe'];
   const unstable = { InitProducerId: 6 } as Record<string, number>;
   for (const { key, name, versions } of APIS) {
+    if (askedOnly.includes(name)) continue;
     const covered = new Set(SCENARIOS.filter(({ apiKey }) => apiKey === key).flatMap(versionsOf));
     const last = unstable[name] === versions[1] ? versions[1] - 1 : versions[1];
     expect(
