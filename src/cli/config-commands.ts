@@ -1,4 +1,4 @@
-import { addressOf, BootstrapConnection } from './bootstrap.ts';
+import { addressOf, type BootstrapConnection } from './bootstrap.ts';
 import {
   type ClientFlags,
   isKafka,
@@ -8,9 +8,9 @@ import {
   refused,
   type Surroundings,
   say,
-  withBroker,
   writeJson,
 } from './broker-session.ts';
+import { type ClusterConnections, withCluster } from './cluster-connections.ts';
 import { alterConfigs, type ConfigChanges, type ConfigResource, fetchBrokers, fetchConfigs } from './config-admin.ts';
 import { configsToJson, DEFAULT_BROKER, type DescribedConfigs, resourceText, writeConfigs } from './config-report.ts';
 import { CliError, usageError } from './errors.ts';
@@ -33,14 +33,15 @@ const MAX_ID = 2 ** 31 - 1; // int32 on the wire
 /** @param name undefined: every topic, or every broker and their default */
 export async function describe(type: string, name: string | undefined, flags: DescribeConfigsFlags, around: Surroundings): Promise<void> {
   const wanted = name === undefined ? { type: parseType(type), name: null } : parseResource(type, name);
-  const described = await withBroker(flags, around, async (broker) => {
+  const described = await withCluster(flags, around, async (cluster) => {
+    const broker = cluster.bootstrap;
     const resources = wanted.name === null ? await everyOne(wanted.type, broker) : [wanted];
     const topics = resources.filter((each) => each.type === 'topic');
     const found = await fetchConfigs(broker, topics).catch((error: unknown) => {
       throw describeFailure(error, resources[0]!, broker);
     });
     const described: DescribedConfigs[] = topics.map((resource, i) => ({ resource, configs: found[i]! }));
-    for (const resource of resources.slice(topics.length)) described.push(await describeBroker(resource, broker, around));
+    for (const resource of resources.slice(topics.length)) described.push(await describeBroker(resource, cluster));
     return described;
   });
   const shown = flags.all
@@ -56,8 +57,8 @@ async function everyOne(type: ConfigResource['type'], broker: BootstrapConnectio
   return [{ type, name: '' }, ...brokers.map(({ id }) => ({ type, name: String(id) }))];
 }
 
-function describeBroker(resource: ConfigResource, broker: BootstrapConnection, around: Surroundings): Promise<DescribedConfigs> {
-  return atItsBroker(resource, broker, around, async (there) => {
+function describeBroker(resource: ConfigResource, cluster: ClusterConnections): Promise<DescribedConfigs> {
+  return atItsBroker(resource, cluster, async (there) => {
     const [configs] = await fetchConfigs(there, [resource]).catch((error: unknown) => {
       throw describeFailure(error, resource, there);
     });
@@ -79,8 +80,8 @@ export async function alter(type: string, name: string, extra: readonly string[]
   const changes = parseChanges(flags.set, flags.delete, ['--set', '--delete']);
   if (isEmpty(changes)) throw usageError('nothing to change; add --set key=value or --delete key');
   const validateOnly = (flags.validateOnly || flags.dryRun) === true;
-  await withBroker(flags, around, (broker) =>
-    atItsBroker(resource, broker, around, (there) => alterOne(there, resource, changes, validateOnly, '--set')),
+  await withCluster(flags, around, (cluster) =>
+    atItsBroker(resource, cluster, (there) => alterOne(there, resource, changes, validateOnly, '--set')),
   );
   const json = { type: resource.type, name: resource.name || DEFAULT_BROKER, ...changesToJson(changes), validateOnly };
   say(flags, around, json, `${validateOnly ? 'Would alter' : 'Altered'} ${inWords(resource)}: ${changesText(changes)}.`);
@@ -140,24 +141,15 @@ async function checkDeleted(broker: BootstrapConnection, resource: ConfigResourc
 /** A broker takes its own configs only from one who asks it itself; everything else any broker takes. */
 async function atItsBroker<T>(
   { type, name }: ConfigResource,
-  broker: BootstrapConnection,
-  { transport, clock }: Surroundings,
+  cluster: ClusterConnections,
   act: (broker: BootstrapConnection) => Promise<T>,
 ): Promise<T> {
-  if (type === 'topic' || name === '') return act(broker);
-  const brokers = await fetchBrokers(broker);
+  if (type === 'topic' || name === '') return act(cluster.bootstrap);
+  const brokers = await cluster.brokers();
   const itself = brokers.find(({ id }) => String(id) === name);
-  if (!itself) {
-    const ids = brokers.map(({ id }) => id).join(', ');
-    throw new CliError(`there is no broker ${name} at ${addressOf(broker.address)}; those that are up: ${ids || 'none'}`);
-  }
-  if (brokers.length === 1) return act(broker);
-  const connection = await BootstrapConnection.open([itself], transport, clock);
-  try {
-    return await act(connection);
-  } finally {
-    await connection.close();
-  }
+  if (itself) return cluster.at(itself, act);
+  const ids = brokers.map(({ id }) => id).join(', ');
+  throw new CliError(`there is no broker ${name} at ${addressOf(cluster.bootstrap.address)}; those that are up: ${ids || 'none'}`);
 }
 
 /** kafka-configs.sh says topics and brokers. */
