@@ -42,4 +42,5 @@ function optionsFor(bytes: Uint8Array, maxBytes: number) {
 
 const chunkBytes = (expected: number) => Math.min(Math.max(expected, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
 
-const refusal = (error: unknown, maxBytes: number) => (nodeCodeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? tooLarge('gzip', maxBytes) : damaged('gzip'));
+const refusal = (error: unknown, maxBytes: number) =>
+  nodeCodeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? tooLarge('gzip', maxBytes) : damaged('gzip');
