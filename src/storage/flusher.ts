@@ -180,8 +180,9 @@ export class Flusher {
       if (generation !== this.generation || segment.isDoomed) return next(null);
       const synced: Done = (error) => next(error && new SyncError(error.message, { cause: error }));
       if (!indexes) return segment.log.sync(synced);
-      segment.offsets.file.spill();
-      segment.times.file.spill();
+      // A full segment's last time entry goes with the rest: once the recovery point is behind, nobody looks for it again.
+      if (segments.endOf(segment) <= endOffset) segment.seal();
+      else segment.spill();
       segment.flush(synced);
     });
     steps.push((next) => {

@@ -28,6 +28,11 @@ export class SegmentList {
     }
     return Math.max(low - 1, 0);
   }
+  /** Where the segment behind it begins; Infinity for the active one, and for one that has left the log. */
+  endOf(segment: Segment): number {
+    const i = this.all.indexOf(segment);
+    return (i < 0 ? undefined : this.all[i + 1]?.baseOffset) ?? Number.POSITIVE_INFINITY;
+  }
   from(offset: number): Segment[] {
     return this.all.slice(this.indexOf(offset));
   }

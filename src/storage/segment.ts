@@ -213,6 +213,10 @@ export class Segment {
   /** Writes the indexes' last entries: nothing will be appended for a while, or never again. */
   seal(): void {
     this.times.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp);
+    this.spill();
+  }
+  /** Writes out the index entries that are in memory. */
+  spill(): void {
     this.offsets.file.spill();
     this.times.file.spill();
   }
