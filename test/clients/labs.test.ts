@@ -1,19 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
 import type { Program } from '../support/program.ts';
-import { kafkaJs } from './kafkajs-client.ts';
-import { assignment, labs, type PrintedRecord, printedRecords } from './labs.ts';
+import { assignment, LEFT_CLEANLY, labs, type PrintedRecord, printedRecords, produced, topicOfTwoPartitions } from './labs.ts';
 
 const broker = brokerUnderTest();
-const LEFT_CLEANLY = { code: 0, signal: null };
 /** Of the lab's consumers: how long a member that died without a word is waited for. */
 const SESSION_TIMEOUT_MS = 6000;
-
-async function topicOfTwoPartitions(): Promise<string> {
-  const topic = unique('test');
-  await (await kafkaJs(broker.bootstrap).admin()).createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
-  return topic;
-}
 
 function until(consumer: Program, what: string, ready: () => boolean): Promise<true> {
   return consumer.waitFor(what, () => ready() || undefined);
@@ -39,6 +31,11 @@ function places(...consumers: Program[]): Set<string> {
   return new Set(consumers.flatMap(printedRecords).map(({ partition, offset }) => `${partition}/${offset}`));
 }
 
+/** Each partition has one owner among these consumers, by what each printed last. */
+function isShared(consumers: readonly Program[]): boolean {
+  return String(consumers.flatMap((each) => assignment(each) ?? [-1]).sort()) === '0,1';
+}
+
 function keysInOffsetOrder(records: readonly PrintedRecord[], partition: number): string[] {
   return records
     .filter((record) => record.partition === partition)
@@ -46,19 +43,15 @@ function keysInOffsetOrder(records: readonly PrintedRecord[], partition: number)
     .map(({ key }) => key);
 }
 
-describe.each(labs())('lab 1 with $name', (lab) => {
+describe.each(labs())('labs 1 and 2 with $name', (lab) => {
   const start =
     (program: 'producer' | 'consumer') =>
     (...args: string[]) =>
       lab.start(program, broker.bootstrap, ...args);
-  const produce = async (topic: string, count: number) => {
-    const producer = start('producer')('--topic', topic, '--count', String(count), '--delay', '5');
-    expect(await producer.ended()).toEqual({ code: 0, signal: null });
-    return producer;
-  };
+  const produce = (topic: string, count: number) => produced(lab, broker.bootstrap, topic, count);
 
   test('the consumer prints topic, partition, offset, key and value of each record that the producer sent', async () => {
-    const topic = await topicOfTwoPartitions();
+    const topic = await topicOfTwoPartitions(broker.bootstrap);
     const before = Date.now();
     const producer = await produce(topic, 10);
     const keys = Array.from({ length: 10 }, (_, n) => `key-${n}`);
@@ -83,7 +76,7 @@ describe.each(labs())('lab 1 with $name', (lab) => {
   });
 
   test('a consumer goes on where its group stopped, after a restart of the broker too', async () => {
-    const topic = await topicOfTwoPartitions();
+    const topic = await topicOfTwoPartitions(broker.bootstrap);
     await produce(topic, 10);
     const args = ['--topic', topic, '--group', unique('lab1'), '--max', '5'];
     const first = start('consumer')(...args);
@@ -101,7 +94,7 @@ describe.each(labs())('lab 1 with $name', (lab) => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'two consumers share two partitions; one leaves (%s), the other gets both, and nothing is lost',
     async (signal) => {
-      const topic = await topicOfTwoPartitions();
+      const topic = await topicOfTwoPartitions(broker.bootstrap);
       const [stays, leaves] = await pair(start('consumer'), topic);
       await produce(topic, 20);
       await Promise.all([stays, leaves].map((each) => until(each, 'a record', () => printedRecords(each).length > 0)));
@@ -116,8 +109,31 @@ describe.each(labs())('lab 1 with $name', (lab) => {
     },
   );
 
+  test('a third consumer has nothing to do until one of the two leaves, and nothing is lost', async () => {
+    const topic = await topicOfTwoPartitions(broker.bootstrap);
+    const args = ['--topic', topic, '--group', unique('trio')];
+    const first = start('consumer')(...args);
+    await assigned(first, 0, 1);
+    const three = [first, start('consumer')(...args), start('consumer')(...args)];
+    await Promise.all(three.map((each) => until(each, 'a share of two for three', () => isShared(three))));
+    const idle = three.find((each) => assignment(each)!.length === 0)!;
+    const [leaves, stays] = three.filter((each) => each !== idle) as [Program, Program];
+    await produce(topic, 20);
+    await Promise.all([leaves, stays].map((each) => until(each, 'a record', () => printedRecords(each).length > 0)));
+    expect(printedRecords(idle)).toEqual([]);
+
+    leaves.signal('SIGINT');
+    expect(await leaves.ended()).toEqual(LEFT_CLEANLY);
+    await until(idle, 'a partition', () => assignment(idle)!.length === 1);
+    await produce(topic, 20);
+    await until(idle, 'a record', () => printedRecords(idle).length > 0);
+    await Promise.all([idle, stays].map((each) => until(each, 'all 40 records', () => places(...three).size === 40)));
+    for (const each of [idle, stays]) each.signal('SIGTERM');
+    expect(await Promise.all([idle, stays].map((each) => each.ended()))).toEqual([LEFT_CLEANLY, LEFT_CLEANLY]);
+  });
+
   test('a consumer that dies without a word loses its partition after the session timeout, and nothing is lost', async () => {
-    const topic = await topicOfTwoPartitions();
+    const topic = await topicOfTwoPartitions(broker.bootstrap);
     const [stays, dies] = await pair(start('consumer'), topic);
     const before = performance.now();
     dies.signal('SIGKILL');

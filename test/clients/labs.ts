@@ -1,11 +1,17 @@
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { unique } from '../support/broker-under-test.ts';
 import { type Program, startProgram } from '../support/program.ts';
+import { kafkaJs } from './kafkajs-client.ts';
 import { pythonEnvs } from './python.ts';
 
-/** The programs of examples/lab1 in one language. */
-export interface Lab {
+const FOLDERS = { producer: 'lab1', consumer: 'lab1', offsets: 'lab3', resume: 'lab3' } as const;
+
+/** The programs of examples/ in one language. */
+export interface Labs {
+  /** Of the client. */
   readonly name: string;
-  start(program: 'producer' | 'consumer', bootstrap: string, ...args: string[]): Program;
+  start(program: keyof typeof FOLDERS, bootstrap: string, ...args: string[]): Program;
 }
 
 /** What the consumer of a lab prints of a record. */
@@ -17,22 +23,23 @@ export interface PrintedRecord {
   readonly value: string;
 }
 
-const LAB1 = fileURLToPath(new URL('../../examples/lab1', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
 const RECORD = /^topic=(\S+) partition=(\d+) offset=(\d+) key=(\S+) value=(.*)$/;
 
-function lab(name: string, interpreter: string, file: (program: string) => string): Lab {
+function inLanguage(name: string, interpreter: string, folder: string, suffix: string): Labs {
   return {
     name,
-    start: (program, bootstrap, ...args) => startProgram(interpreter, [file(program), ...args], { env: { BOOTSTRAP: bootstrap } }),
+    start: (program, bootstrap, ...args) => {
+      const file = `${EXAMPLES}/${FOLDERS[program]}/${folder}/${program}.${suffix}`;
+      return startProgram(interpreter, [file, ...args], { env: { BOOTSTRAP: bootstrap } });
+    },
   };
 }
 
-/** The lab with kafkajs, and with each kafka-python that there is. */
-export function labs(): Lab[] {
-  const python = pythonEnvs().map(({ version, interpreter }) =>
-    lab(`kafka-python ${version}`, interpreter, (program) => `${LAB1}/kafka-python/${program}.py`),
-  );
-  return [lab('kafkajs', process.execPath, (program) => `${LAB1}/kafkajs/${program}.mjs`), ...python];
+/** With kafkajs, and with each kafka-python that there is. */
+export function labs(): Labs[] {
+  const python = pythonEnvs().map(({ version, interpreter }) => inLanguage(`kafka-python ${version}`, interpreter, 'kafka-python', 'py'));
+  return [inLanguage('kafkajs', process.execPath, 'kafkajs', 'mjs'), ...python];
 }
 
 /** The records that a consumer has printed. */
@@ -47,4 +54,19 @@ export function printedRecords(consumer: Program): PrintedRecord[] {
 export function assignment(consumer: Program): number[] | undefined {
   const line = consumer.lines().findLast((each) => each.startsWith('assigned: '));
   return line === undefined ? undefined : (JSON.parse(line.slice('assigned: '.length)) as number[]).sort((a, b) => a - b);
+}
+
+export const LEFT_CLEANLY = { code: 0, signal: null };
+
+export async function topicOfTwoPartitions(bootstrap: string): Promise<string> {
+  const topic = unique('test');
+  await (await kafkaJs(bootstrap).admin()).createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  return topic;
+}
+
+/** Runs the producer until it has sent so many records. */
+export async function produced(lab: Labs, bootstrap: string, topic: string, count: number): Promise<Program> {
+  const producer = lab.start('producer', bootstrap, '--topic', topic, '--count', String(count), '--delay', '5');
+  expect(await producer.ended()).toEqual(LEFT_CLEANLY);
+  return producer;
 }

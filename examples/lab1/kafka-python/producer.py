@@ -19,12 +19,13 @@ options = parser.parse_args()
 producer = KafkaProducer(bootstrap_servers=options.bootstrap.split(","))
 
 for n in range(options.count):
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now_ms = time.time_ns() // 1_000_000
+    now = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.timezone.utc)
     sent = producer.send(
         options.topic,
         key=f"key-{n}".encode(),
-        value=f"value-{n} {now.isoformat()}".encode(),
-        timestamp_ms=int(now.timestamp() * 1000),
+        value=f"value-{n} {now.isoformat(timespec='milliseconds')}".encode(),
+        timestamp_ms=now_ms,
     ).get(timeout=30)
     print(f"sent key-{n} to partition {sent.partition} at offset {sent.offset}", flush=True)
     time.sleep(options.delay / 1000)
