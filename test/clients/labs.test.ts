@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Program } from '../support/program.ts';
 import { assignment, LEFT_CLEANLY, labs, type PrintedRecord, printedRecords, produced, topicOfTwoPartitions } from './labs.ts';
 
@@ -29,11 +30,6 @@ async function pair(start: (...args: string[]) => Program, topic: string): Promi
 /** `partition/offset` of each record, without repetition: a group that changes may read a record twice, but never miss one. */
 function places(...consumers: Program[]): Set<string> {
   return new Set(consumers.flatMap(printedRecords).map(({ partition, offset }) => `${partition}/${offset}`));
-}
-
-/** Each partition has one owner among these consumers, by what each printed last. */
-function isShared(consumers: readonly Program[]): boolean {
-  return String(consumers.flatMap((each) => assignment(each) ?? [-1]).sort()) === '0,1';
 }
 
 function keysInOffsetOrder(records: readonly PrintedRecord[], partition: number): string[] {
@@ -115,7 +111,7 @@ describe.each(labs())('labs 1 and 2 with $name', (lab) => {
     const first = start('consumer')(...args);
     await assigned(first, 0, 1);
     const three = [first, start('consumer')(...args), start('consumer')(...args)];
-    await Promise.all(three.map((each) => until(each, 'a share of two for three', () => isShared(three))));
+    await eventually(() => expect(three.map((each) => String(assignment(each))).sort()).toEqual(['', '0', '1']));
     const idle = three.find((each) => assignment(each)!.length === 0)!;
     const [leaves, stays] = three.filter((each) => each !== idle) as [Program, Program];
     await produce(topic, 20);
@@ -127,7 +123,7 @@ describe.each(labs())('labs 1 and 2 with $name', (lab) => {
     await until(idle, 'a partition', () => assignment(idle)!.length === 1);
     await produce(topic, 20);
     await until(idle, 'a record', () => printedRecords(idle).length > 0);
-    await Promise.all([idle, stays].map((each) => until(each, 'all 40 records', () => places(...three).size === 40)));
+    await eventually(() => expect(places(...three).size).toBe(40));
     for (const each of [idle, stays]) each.signal('SIGTERM');
     expect(await Promise.all([idle, stays].map((each) => each.ended()))).toEqual([LEFT_CLEANLY, LEFT_CLEANLY]);
   });
