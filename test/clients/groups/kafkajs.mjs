@@ -1,0 +1,72 @@
+// Members of a group with kafkajs, several in one process. Its only argument is JSON, see MemberOptions in ../group-members.ts;
+// it prints what its members see, a JSON object a line.
+import { Kafka, logLevel } from 'kafkajs';
+
+const options = JSON.parse(process.argv[2]);
+const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 20 };
+const kafka = new Kafka({ clientId: 'member', brokers: [options.bootstrap], logLevel: logLevel.NOTHING, retry });
+const topics = options.pattern === undefined ? options.topics : [new RegExp(options.pattern)];
+
+function startMember(index) {
+  const report = (event, fields = {}) => console.log(JSON.stringify({ event, member: index, at: Date.now(), ...fields }));
+  const consumer = kafka.consumer({
+    groupId: options.group,
+    sessionTimeout: options.sessionTimeoutMs,
+    heartbeatInterval: options.heartbeatMs,
+    maxWaitTimeInMs: options.heartbeatMs,
+    metadataMaxAge: options.metadataMaxAgeMs,
+    rebalanceTimeout: 30_000,
+  });
+  let owned = [];
+  let isReported = true;
+  let isPaused = false;
+  const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH } = consumer.events;
+  consumer.on(REBALANCING, () => {
+    owned = [];
+    report('revoked', { owned });
+  });
+  consumer.on(GROUP_JOIN, ({ payload }) => {
+    owned = Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) => partitions.map((each) => `${topic}/${each}`));
+    isReported = false;
+    report('joined', { owned });
+  });
+  // The generation is told by the first heartbeat in it.
+  consumer.on(HEARTBEAT, ({ payload }) => {
+    report('heartbeat');
+    if (!isReported) report('assigned', { owned, generation: payload.groupGenerationId });
+    isReported = true;
+    if (isPaused) report('idle');
+  });
+  consumer.on(CRASH, ({ payload }) => report('crashed', { error: payload.error.message }));
+
+  const run = async () => {
+    await consumer.connect();
+    await consumer.subscribe({ topics, fromBeginning: true });
+    await consumer.run({
+      eachBatch: async ({ batch: { topic, partition, messages } }) =>
+        report('records', { partition: `${topic}/${partition}`, offsets: messages.map(({ offset }) => Number(offset)) }),
+    });
+  };
+  run().catch((error) => report('crashed', { error: error.message }));
+  return {
+    leave: async () => {
+      await consumer.disconnect();
+      report('left', { owned: [] });
+    },
+    togglePause: () => {
+      const every = [...new Set(owned.map((each) => each.slice(0, each.lastIndexOf('/'))))].map((topic) => ({ topic }));
+      if (isPaused) consumer.resume(every);
+      else consumer.pause(every);
+      isPaused = !isPaused;
+      report(isPaused ? 'paused' : 'resumed');
+    },
+  };
+}
+
+const members = Array.from({ length: options.members }, (_, index) => startMember(index));
+process.once('SIGTERM', async () => {
+  await Promise.all(members.map(({ leave }) => leave()));
+});
+process.on('SIGUSR2', () => {
+  for (const { togglePause } of members) togglePause();
+});
