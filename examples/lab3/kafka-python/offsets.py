@@ -1,6 +1,6 @@
 """Reads one partition from wherever you say, shares it with nobody, and shows what the broker knows of offsets.
 
-python offsets.py --partition 0 --seek 3 --max 2 --commit
+python offsets.py --partition 1 --seek 3 --max 2 --commit
 """
 import argparse
 import datetime

@@ -1,5 +1,5 @@
 // Reads one partition from wherever you say, and shows what the broker knows of offsets.
-//   node offsets.mjs --partition 0 --seek 3 --max 2 --commit
+//   node offsets.mjs --partition 1 --seek 3 --max 2 --commit
 // kafkajs has no `assign` and no `position`: as the only one of its group this consumer gets every partition, pauses those that it
 // does not want, and counts by itself.
 import { parseArgs } from 'node:util';
