@@ -37,7 +37,12 @@ function startMember(index) {
     isReported = true;
     if (isPaused) report('idle');
   });
-  consumer.on(CRASH, ({ payload }) => report('crashed', { error: payload.error.message }));
+  // One that it recovers from by itself, as it says, is a way to join again: a rebalance during its first join, say.
+  consumer.on(CRASH, ({ payload: { restart, error } }) => {
+    owned = [];
+    if (restart) report('revoked', { owned });
+    else report('crashed', { error: error.message });
+  });
 
   const run = async () => {
     await consumer.connect();
