@@ -242,7 +242,7 @@ export class PartitionLog extends LogCompacting {
     active.log.handle().truncate(end);
     // Else a batch that was reported lost could be back after a power failure, in a segment that was removed too.
     active.log.handle().syncSync();
-    this.context.cache.files.syncDirectory(this.folder);
+    syncFolder(this.context.cache.files, this.folder); // whose it is must not be less durable than that it is there
     this.nextOffset = endOffset;
     this.nextPosition = end;
     producers.takeBack(lost, endOffset);
