@@ -2,6 +2,7 @@ import { LastOffsets, type PlainRecord } from './compaction.ts';
 import { CompactionStopped, type CompactOptions, compactSegments, noteLastOffsets } from './compactor.ts';
 import { LogFlushing } from './log-flushing.ts';
 import type { OpenedLog } from './open-log.ts';
+import { syncFolder } from './partition-folder.ts';
 import { CLEANED, type Segment, SWAP } from './segment.ts';
 
 /** What a compaction has done: bytes of the segments that it wrote anew, before and after. */
@@ -117,7 +118,7 @@ export abstract class LogCompacting extends LogFlushing {
   private swap(opened: OpenedLog, old: readonly Segment[], segment: Segment): void {
     const { files } = this.context.cache;
     segment.changeSuffix(CLEANED, SWAP);
-    files.syncDirectory(this.folder);
+    syncFolder(files, this.folder);
     opened.segments.replace(old, segment, `.${++this.swaps}`);
     files.syncDirectory(this.folder);
     segment.changeSuffix(SWAP, '');
