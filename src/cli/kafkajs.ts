@@ -19,6 +19,7 @@ const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 12, restart
  * @param addresses brokers to begin with
  */
 export async function openKafkaJs(addresses: Iterable<Address>): Promise<KafkaJsClient> {
+  hushNegativeTimeouts();
   const library = await load();
   const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = library;
   for (const id of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
@@ -40,6 +41,14 @@ export async function openKafkaJs(addresses: Iterable<Address>): Promise<KafkaJs
     retry: RETRY,
   });
   return { library, kafka };
+}
+
+/** kafkajs 2.2.4 sets timers in the past, of which Node 22 and newer warn; nobody at a terminal can do anything about it. */
+function hushNegativeTimeouts(): void {
+  const emit = process.emitWarning.bind(process) as (warning: string | Error, ...more: unknown[]) => void;
+  process.emitWarning = (warning: string | Error, ...more: unknown[]) => {
+    if (more[0] !== 'TimeoutNegativeWarning') emit(warning, ...more);
+  };
 }
 
 /** kafkajs is CommonJS: Node finds but some of its exports by name, and all of them under `default`. */
