@@ -93,7 +93,8 @@ describe('levels', () => {
       expect(sizeAt(codec, 9)).toBeLessThan(sizeAt(codec, 1));
       for (const level of [1, 9]) {
         const later = await codec.compressAsync(text, level);
-        expect(later.byteLength).toBe(sizeAt(codec, level));
+        // A frame that was streamed may lack its content's size.
+        expect(Math.abs(later.byteLength - sizeAt(codec, level))).toBeLessThan(16);
         expect(codec.decompress(later, text.byteLength).equals(text)).toBe(true);
       }
     },
