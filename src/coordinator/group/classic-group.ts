@@ -16,6 +16,8 @@ export class ClassicGroup {
   /** Members that have not asked for the assignment of this generation yet. */
   readonly pendingSync = new Set<string>();
   generationId = 0;
+  /** The generation whose assignment was last sent to the log. */
+  assigningId = -1;
   protocolType: string | null = null;
   protocolName: string | null = null;
   leaderId: string | null = null;

@@ -37,7 +37,8 @@ export function sync(env: GroupEnv, group: ClassicGroup, request: SyncRequest, p
     case 'CompletingRebalance':
       synced(group, member);
       parkSync(group, member, park);
-      return member.id === group.leaderId ? assign(env, group, request) : null;
+      // A leader that asks again must not put a second assignment into the log: the first one counts.
+      return member.id === group.leaderId && group.assigningId !== group.generationId ? assign(env, group, request) : null;
     case 'PreparingRebalance':
       throw new KafkaError('REBALANCE_IN_PROGRESS');
     default:
@@ -62,6 +63,7 @@ function parkSync(group: ClassicGroup, member: Member, park: Park<SyncReply>): v
 
 function assign(env: GroupEnv, group: ClassicGroup, request: SyncRequest): Write {
   const { generationId } = group;
+  group.assigningId = generationId;
   const given = new Map(request.assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment)]));
   const nothing = group.protocolType === CONSUMER_PROTOCOL_TYPE ? EMPTY_ASSIGNMENT : Buffer.alloc(0);
   const assignmentOf = (member: Member) => given.get(member.id) ?? nothing;

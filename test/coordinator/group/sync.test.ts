@@ -176,3 +176,20 @@ test('a sync whose connection breaks leaves its member to the session timeout', 
   await fixture.clock.advance(6000);
   expect(b.heartbeat()).toBe('UNKNOWN_MEMBER_ID');
 });
+
+test('a leader that syncs again while its assignment is being stored does not replace it: what was given is what a restart finds', async () => {
+  const fixture = await groupsFixture();
+  const a = fixture.client();
+  await a.join();
+  await fixture.clock.advance(1);
+  fixture.log.isHeld = true;
+  a.sync({ [a.memberId]: 'first' });
+  const again = a.sync({ [a.memberId]: 'second' });
+  fixture.log.commit();
+  await fixture.clock.settle();
+  expect(again.reply).toMatchObject({ error: 'NONE', assignment: Buffer.from('first') });
+  await fixture.restart();
+  const after = a.sync();
+  await fixture.clock.settle();
+  expect(after.reply).toMatchObject({ error: 'NONE', assignment: Buffer.from('first') });
+});
