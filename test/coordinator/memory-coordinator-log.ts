@@ -37,6 +37,11 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     });
   }
 
+  /** All that was appended and not lost, committed or not. */
+  appended(): CoordinatorRecord[] {
+    return [...this.records, ...this.waiting.flatMap(({ records }) => records)];
+  }
+
   pending(): number {
     return this.waiting.length;
   }

@@ -49,6 +49,9 @@ export class World {
   rebuiltMs = 0;
   /** What answers have shown to be wrong. */
   readonly failures: unknown[] = [];
+  /** The process that last asked for an instance's place. */
+  private readonly claimants = new Map<string, Process>();
+  private removalsSeen = 0;
   private serial = 0;
 
   constructor(fixture: GroupsFixture) {
@@ -85,8 +88,11 @@ export class World {
   /** What anybody would do next. */
   async work(process: Process): Promise<void> {
     if (process.parked > 0) return;
-    if (process.phase === 'working') this.heartbeat(process, { generation: 0, saysInstance: true });
-    else if (process.phase === 'joined') this.sync(process, 0);
+    const truth = { generation: 0, saysInstance: true };
+    if (process.phase === 'working') {
+      this.heartbeat(process, truth);
+      if (process.memberId !== '') await this.commit(process, truth, this.serial % PARTITIONS);
+    } else if (process.phase === 'joined') this.sync(process, 0);
     else await this.join(process, ['range'], LONG_SESSION_MS, true);
     await this.fixture.clock.settle();
   }
@@ -98,10 +104,12 @@ export class World {
   }
 
   private async joinOnce(process: Process, names: readonly string[], sessionTimeoutMs: number, skips: boolean): Promise<void> {
+    this.noticeRemoval();
     const protocols: MemberProtocol[] = names.map((name) => ({ name, metadata: Buffer.from(`subscription by ${name}`) }));
     const wanted = process.memberId;
     const { instance } = process;
     const before = instance !== null && wanted === '' ? [...(this.instanceIds.get(instance) ?? [])] : [];
+    if (instance !== null && wanted === '') this.claimants.set(instance, process);
     let refusal: ErrorName | undefined;
     const { memberId } = process;
     const request = {
@@ -218,7 +226,8 @@ export class World {
     whenAnswered(this.fixture.groups.leave('g', members), this.failures, () => {});
     for (const process of leavers) {
       if (process.memberId !== '') this.gone.add(process.memberId);
-      if (byInstance && process.instance !== null) for (const id of this.instanceIds.get(process.instance) ?? []) this.gone.add(id);
+      if ((byInstance || process.memberId === '') && process.instance !== null)
+        for (const id of this.instanceIds.get(process.instance) ?? []) this.gone.add(id);
       process.touchedMs = this.nowMs;
     }
   }
@@ -311,15 +320,28 @@ export class World {
   /** The coordinator begins anew with what the log has; a group that is gone altogether begins at generation 0. */
   rebuilt(): void {
     this.era++;
-    this.mayBeAhead = false;
+    this.mayBeAhead = this.fixture.log.refusal !== null;
     this.rebuiltMs = this.nowMs;
     const stored = this.stored();
     this.newest = stored?.generation ?? 0;
     for (const { memberId } of stored?.members ?? []) this.gone.delete(memberId);
+    this.removalsSeen = this.removals();
     if (!stored) this.begunAnew();
   }
 
-  begunAnew(): void {
+  /** A group that was deleted, or has expired, begins again at generation 0; also while the log still has to commit that. */
+  noticeRemoval(): void {
+    const removals = this.removals();
+    if (removals > this.removalsSeen) this.begunAnew();
+    this.removalsSeen = removals;
+  }
+
+  private removals(): number {
+    const records = this.fixture.log.appended().map(({ key, value }) => readGroupRecord(key, value));
+    return records.filter((record) => record.kind === 'group' && record.value === null).length;
+  }
+
+  private begunAnew(): void {
     this.newest = 0;
     this.tokens.clear();
     this.owners.clear();
@@ -346,7 +368,8 @@ export class World {
     const { assuredMs, joinedMs, memberId, phase } = process;
     const isSilent = this.nowMs - assuredMs >= SHORT_SESSION_MS;
     const hasNotSynced = phase === 'joined' && this.nowMs - joinedMs >= REBALANCE_MS;
-    const isExpected = memberId === '' || isSilent || hasNotSynced || process.era !== this.era || this.gone.has(memberId);
+    const isReplaced = process.instance !== null && this.claimants.get(process.instance) !== process;
+    const isExpected = memberId === '' || isReplaced || isSilent || hasNotSynced || process.era !== this.era || this.gone.has(memberId);
     expect(isExpected, `${memberId} was dropped ${this.nowMs - assuredMs} ms after it was heard (${error})`).toBe(true);
     if (memberId !== '') this.gone.add(memberId);
     process.memberId = '';

@@ -128,6 +128,7 @@ async function lose(world: World): Promise<void> {
 async function compareWithReplay(world: World): Promise<void> {
   const { fixture } = world;
   if (world.failures.length > 0) throw world.failures[0];
+  world.noticeRemoval();
   if (fixture.log.isHeld) return;
   const log = new MemoryCoordinatorLog();
   log.records.push(...fixture.log.records);
@@ -144,7 +145,7 @@ async function compareWithReplay(world: World): Promise<void> {
   }
   const living = await groups.describe('g').catch(() => null);
   const stored = world.stored();
-  if (!living) world.begunAnew();
+  if (!living) world.newest = 0;
   if (living?.state === 'Stable' || (living?.state === 'Empty' && !world.mayBeAhead)) {
     if (stored || living.state === 'Stable') expect(await replayed.describe('g')).toEqual(living);
     if (living.state === 'Stable') expect(stored!.generation, 'the stored generation').toBe(world.newest);
