@@ -174,12 +174,14 @@ function keepGeneration(env: GroupEnv, group: ClassicGroup, member: Member, requ
     records: [recordOf(group, (each) => each.assignment)],
     replay: false,
     done: (error) => {
-      if (!member.join || group.generationId !== generationId || group.state !== 'Stable') return null;
-      resetSession(env, group, member);
+      if (group.generationId !== generationId || group.state !== 'Stable') return null;
+      if (member.join) resetSession(env, group, member);
       if (error) {
         group.answerJoin(member, failedJoin(error.errorName, ''));
-        return null;
+        // The log may still have the old id for good: a new generation makes both agree again.
+        return prepareRebalance(env, group, 'the return of a static member could not be stored');
       }
+      if (!member.join) return null;
       const reply = group.joinReply(member);
       // Before v9 a leader that returns must not assign anew: it is told of its old self as the leader.
       if (request.supportsSkippingAssignment) group.answerJoin(member, { ...reply, skipAssignment: member.id === group.leaderId });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { KafkaError } from '../../../src/core/errors.ts';
 import { groupsFixture, stableGroup } from './group-fixture.ts';
 
 /** KIP-345. */
@@ -124,4 +125,23 @@ test('when no member that is left has joined again, the rebalance waits for the 
 test('an instance id that the group does not have is unknown for a member', async () => {
   const { a } = await staticGroup();
   expect(a.heartbeat({ groupInstanceId: 'c' })).toBe('UNKNOWN_MEMBER_ID');
+});
+
+test('when the return of a static member cannot be stored the group rebalances, so that its log does not keep the old id', async () => {
+  const fixture = await groupsFixture();
+  const [a, b] = [fixture.client({ groupInstanceId: 'a' }), fixture.client()];
+  await stableGroup(fixture, [a, b]);
+  const returned = fixture.client({ groupInstanceId: 'a' });
+  fixture.log.refusal = new KafkaError('NOT_ENOUGH_REPLICAS');
+  const refused = returned.send();
+  await fixture.clock.settle();
+  expect(refused.reply?.error).toBe('COORDINATOR_NOT_AVAILABLE');
+  expect(b.heartbeat()).toBe('REBALANCE_IN_PROGRESS');
+  returned.send();
+  b.send();
+  await fixture.clock.settle();
+  returned.sync({ [returned.memberId]: 'new0', [b.memberId]: 'new1' });
+  await fixture.clock.settle();
+  await fixture.restart();
+  expect([returned.heartbeat(), b.heartbeat(), a.heartbeat()]).toEqual(['NONE', 'NONE', 'FENCED_INSTANCE_ID']);
 });
