@@ -191,9 +191,11 @@ export class GroupShard implements Shard {
   }
 
   private replayOffset(groupId: string, apply: () => void): void {
-    if (!this.groups.has(groupId)) this.create(groupId);
+    const group = this.groups.get(groupId) ?? this.create(groupId);
     apply();
-    if (this.offsets.get(groupId)?.isEmpty()) this.offsets.delete(groupId);
+    if (!this.offsets.get(groupId)?.isEmpty()) return;
+    this.offsets.delete(groupId);
+    this.forgetIfBlank(group); // living or replayed, a group that only kept offsets goes with the last of them
   }
 
   /** Only while loading: a living group is ahead of its records. */

@@ -84,13 +84,11 @@ test('thousands of offsets expire in several writes', async () => {
   }));
   fixture.client().commit(1, { ...FROM_OUTSIDE, topics: [{ name: 't', topicId: TOPIC_ID, partitions }] });
   await fixture.clock.settle();
-  await fixture.clock.advance(RETENTION_MS);
+  await fixture.clock.advance(RETENTION_MS - 1);
   fixture.log.isHeld = true;
   await fixture.clock.advance(CHECK_MS);
   expect(fixture.log.pending()).toBe(1);
   fixture.log.commit();
   await fixture.clock.settle();
-  expect((await remaining(fixture)).topics).toEqual([]);
-  await fixture.clock.advance(CHECK_MS); // the group itself, at the next check
   expect(await remaining(fixture)).toEqual({ groups: [], topics: [] });
 });

@@ -109,3 +109,14 @@ test('a closed coordinator leaves no timer and nobody waiting', async () => {
   expect(fixture.clock.pending()).toBe(0);
   expect(a.heartbeat()).toBe('COORDINATOR_NOT_AVAILABLE');
 });
+
+test('a group that only kept offsets goes with the last of them, and does not come back at a restart', async () => {
+  const fixture = await groupsFixture();
+  fixture.client().commit(42);
+  await fixture.clock.settle();
+  expect(await fixture.groups.list()).toHaveLength(1);
+  await fixture.groups.deleteOffsets('g', [{ name: 't', partitions: [0] }]);
+  expect(await fixture.groups.list()).toEqual([]);
+  await fixture.restart();
+  expect(await fixture.groups.list()).toEqual([]);
+});
