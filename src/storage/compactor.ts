@@ -7,6 +7,12 @@ import { CLEANED, Segment } from './segment.ts';
 
 /** Read, and worked on without a pause, at a time: some 10 ms. */
 const BLOCK_BYTES = 1024 * 1024;
+/** Up to this size a read or write costs less than another turn of a busy loop. */
+const SYNC_BYTES = 128 * 1024;
+/** Small blocks are worked on for so long before others get their turn. */
+const TURN_MS = 5;
+/** Steps that may call one another before the stack is left. */
+const MAX_STEPS = 100;
 /** An index has 31 bits for an offset. */
 const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 
@@ -18,7 +24,7 @@ export interface Compacted {
   readonly segment: Segment;
 }
 
-export interface CompactOptions {
+export interface CompactOptions extends ReadOptions {
   readonly cache: HandleCache;
   readonly clock: Clock;
   readonly folder: string;
@@ -29,13 +35,38 @@ export interface CompactOptions {
   readonly segmentBytes: number;
   /** Records that go although they are the last of their key: tombstones that everybody has had time to see. */
   isExpired(record: PlainRecord): boolean;
-  /** Asked between two blocks: the log was closed or cut, so that the work is for nothing. */
-  isOver(): boolean;
 }
 
 /** The work was given up, because the log has changed under it. */
 export class CompactionStopped extends Error {
   override name = 'CompactionStopped';
+}
+
+/** Lets many small steps share a turn of the loop, and others have theirs. */
+export class Turns {
+  private readonly clock: Clock;
+  private sinceMs = 0;
+  private steps = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  go(step: () => void): void {
+    if (this.steps++ < MAX_STEPS && this.clock.monotonicMs() - this.sinceMs < TURN_MS) step();
+    else
+      this.clock.soon(() => {
+        this.sinceMs = this.clock.monotonicMs();
+        this.steps = 0;
+        step();
+      });
+  }
+}
+
+interface ReadOptions {
+  readonly turns: Turns;
+  /** Asked between two blocks: the log was closed or cut, so that the work is for nothing. */
+  isOver(): boolean;
 }
 
 /**
@@ -45,7 +76,7 @@ export class CompactionStopped extends Error {
 export function noteLastOffsets(
   segments: readonly Segment[],
   last: LastOffsets,
-  isOver: () => boolean,
+  options: ReadOptions,
   done: (error: Error | null, whole: number) => void,
 ): void {
   let isFull = false;
@@ -61,7 +92,7 @@ export function noteLastOffsets(
   };
   const next = (i: number) => {
     if (i === segments.length) done(null, i);
-    else readBlocks(segments[i]!, isOver, take, (error) => (error || isFull ? done(error, i) : next(i + 1)));
+    else readBlocks(segments[i]!, options, take, (error) => (error || isFull ? done(error, i) : options.turns.go(() => next(i + 1))));
   };
   next(0);
 }
@@ -107,36 +138,45 @@ export function compactSegments(
       chunks.push(bytes);
       position += bytes.byteLength;
     });
-    if (chunks.length === 0) written(null);
-    else output.log.handle().write(chunks, from, written);
+    if (position - from > SYNC_BYTES) {
+      output.log.handle().write(chunks, from, written);
+      return;
+    }
+    if (chunks.length > 0) output.log.handle().writeSync(chunks, from);
+    written(null);
   };
   const fits = ({ size }: Segment, end: number) =>
     output.size + size <= options.segmentBytes && end - output.baseOffset <= MAX_RELATIVE_OFFSET;
   const next = (i: number) => {
     const segment = segments[i];
     const isNext = segment && (i === 0 || fits(segment, segments[i + 1]?.baseOffset ?? options.endOffset));
-    if (isNext) readBlocks(segment, options.isOver, write, (error) => (error ? fail(error) : next(i + 1)));
+    if (isNext) readBlocks(segment, options, write, (error) => (error ? fail(error) : options.turns.go(() => next(i + 1))));
     else finish(segments.slice(0, i));
   };
   const finish = (from: readonly Segment[]) => {
     try {
       output.seal();
-      output.flush((error) => (error ? fail(error) : done(null, { from, segment: output })));
     } catch (error) {
       fail(error instanceof Error ? error : new Error(String(error)));
+      return;
     }
+    output.flush((error) => (error ? fail(error) : done(null, { from, segment: output })));
   };
   next(0);
 }
 
 /** Gives a segment's whole batches to `take`, a block at a time, which calls back when it needs the block no more. */
-function readBlocks(segment: Segment, isOver: () => boolean, take: (block: Buffer, done: Done) => void, done: Done): void {
-  let buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+function readBlocks(segment: Segment, { isOver, turns }: ReadOptions, take: (block: Buffer, done: Done) => void, done: Done): void {
+  let buffer = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, Math.max(segment.size, BATCH_HEADER_BYTES)));
   const readAt = (position: number) => {
     const left = segment.size - position;
     if (isOver()) return done(new CompactionStopped());
     if (left === 0) return done(null);
     const wanted = buffer.subarray(0, Math.min(buffer.byteLength, left));
+    if (wanted.byteLength <= SYNC_BYTES) {
+      takeWhole(position, wanted.subarray(0, segment.log.handle().readSync(wanted, position)), left);
+      return;
+    }
     segment.log.handle().read(wanted, position, (error, bytesRead) => {
       if (isOver()) done(new CompactionStopped());
       else if (error) done(error);
@@ -146,7 +186,7 @@ function readBlocks(segment: Segment, isOver: () => boolean, take: (block: Buffe
   const takeWhole = (position: number, bytes: Buffer, left: number) => {
     const whole = wholeBytes(bytes);
     if (whole > 0) {
-      take(bytes.subarray(0, whole), (error) => (error ? done(error) : attempt(() => readAt(position + whole))));
+      take(bytes.subarray(0, whole), (error) => (error ? done(error) : turns.go(() => attempt(() => readAt(position + whole)))));
       return;
     }
     const size = bytes.byteLength < BATCH_HEADER_BYTES ? 0 : new BatchView(bytes).sizeInBytes;

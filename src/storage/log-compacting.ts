@@ -1,5 +1,5 @@
 import { LastOffsets, type PlainRecord } from './compaction.ts';
-import { CompactionStopped, type CompactOptions, compactSegments, noteLastOffsets } from './compactor.ts';
+import { CompactionStopped, type CompactOptions, compactSegments, noteLastOffsets, Turns } from './compactor.ts';
 import { LogFlushing } from './log-flushing.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
@@ -52,16 +52,17 @@ export abstract class LogCompacting extends LogFlushing {
     const last = new LastOffsets();
     const cuts = this.truncations - this.swaps;
     const isOver = () => this.offline !== undefined || cuts !== this.truncations - this.swaps;
-    noteLastOffsets(dirty, last, isOver, (error, whole) => {
+    const turns = new Turns(this.context.clock);
+    noteLastOffsets(dirty, last, { isOver, turns }, (error, whole) => {
       // What lies behind the last segment that was noted whole waits for its turn.
       const noted = full.slice(0, full.indexOf(dirty[0]!) + whole);
       if (error) end(error, NOTHING);
       else if (whole === 0) end(new Error(`${dirty[0]!.log.path} has more keys than a compaction can remember`), NOTHING);
-      else this.compactNext(opened, noted, { ...this.compactOptions(opened, noted.at(-1)!), last, isOver }, end);
+      else this.compactNext(opened, noted, { ...this.compactOptions(opened, noted.at(-1)!), last, isOver, turns }, end);
     });
   }
 
-  private compactOptions({ segments: { all } }: OpenedLog, lastSegment: Segment): Omit<CompactOptions, 'isOver'> {
+  private compactOptions({ segments: { all } }: OpenedLog, lastSegment: Segment): Omit<CompactOptions, 'isOver' | 'turns'> {
     const { cache, clock } = this.context;
     const { indexIntervalBytes, segmentBytes } = this.config;
     const oldest = clock.now() - this.config.deleteRetentionMs;
