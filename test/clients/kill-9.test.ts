@@ -1,17 +1,16 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { prng } from '../support/prng.ts';
 import { startProgram } from '../support/program.ts';
-import { type Java, javaWithKafka } from './java.ts';
+import { javaWithKafka } from './java.ts';
 import { kafkaJs } from './kafkajs-client.ts';
 import { javaLoad, kafkaJsLoad, LOAD_PARTITIONS, type Load, librdkafkaLoad } from './loads.ts';
+import { logFaults } from './log-faults.ts';
 import { pythonWithAllCodecs } from './python.ts';
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 3);
@@ -82,23 +81,6 @@ function disorder(load: Load, reader: Reader): string[] {
     if (unasked.length > 0) wrong.push(`${unasked.length} records are there twice: ${unasked.slice(0, SHOWN)}`);
     return wrong.map((each) => `${load.name}, partition ${partition}: ${each}`);
   });
-}
-
-/** What Kafka's DumpLogSegments has to say against the files of the topics. */
-async function faults(java: Java, topics: readonly string[]): Promise<string[]> {
-  const folders = readdirSync(broker.process.data).filter((name) => topics.includes(name.replace(/-\d+$/, '')));
-  const files = folders.flatMap((name) => {
-    const folder = join(broker.process.data, name);
-    return readdirSync(folder)
-      .filter((file) => /\.(log|index|timeindex|snapshot)$/.test(file))
-      .map((file) => join(folder, file));
-  });
-  const [command, ...args] = java.command('org.apache.kafka.tools.DumpLogSegments', ['--files', files.join(',')]);
-  const { stdout, stderr } = await promisify(execFile)(command!, args, { maxBuffer: 512 * 1024 * 1024, timeout: 120_000 });
-  expect(stdout.match(/isvalid: true/g)?.length).toBeGreaterThan(files.length / 3);
-  return `${stdout}${stderr}`
-    .split('\n')
-    .filter((line) => /isvalid: false|mismatch|non-consecutive|out of order|exception|trailing/i.test(line));
 }
 
 async function startLoads(interpreter: string, folder: string): Promise<Load[]> {
@@ -178,7 +160,7 @@ test.skipIf(foreignBroker || python === null)(
       console.log(`${load.name}: ${load.acknowledged().length} records, ${twice} twice`);
     }
     expect(await broker.process.stop()).toEqual({ code: 0, signal: null });
-    if (java !== null) expect(await faults(java, topics)).toEqual([]);
+    if (java !== null) expect(await logFaults(java, broker.process.data, topics)).toEqual([]);
     const segments = readdirSync(join(broker.process.data, `${topics[0]}-0`)).filter((name) => name.endsWith('.log'));
     expect(segments.length).toBeGreaterThan(1);
     rmSync(folder, { recursive: true, force: true });
