@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { type FSWatcher, readdirSync, watch } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { prng } from '../support/prng.ts';
+import { startProgram } from '../support/program.ts';
 import { CommittingGroup, GROUP_PARTITIONS, type GroupKind } from './committing-group.ts';
 import { javaWithKafka } from './java.ts';
 import { kafkaJs } from './kafkajs-client.ts';
@@ -23,6 +24,7 @@ const settings = ['segment.bytes=1048576', `num.partitions=${PARTITIONS}`].map((
 settings.push('log.index.size.max.bytes=80', 'log.flush.offset.checkpoint.interval.ms=500');
 const broker = brokerUnderTest({ args: settings.flatMap((each) => ['--override', each]) });
 const java = foreignBroker ? null : javaWithKafka();
+const KILLER = fileURLToPath(new URL('./kill-at.mjs', import.meta.url));
 const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
 
 /** What the broker is killed at: whenever, or when a file of a compaction appears. */
@@ -38,20 +40,10 @@ async function killAt(aim: Aim, delayMs: number): Promise<void> {
   // Segments that a compaction has replaced are kept for a while; none survives a start.
   await eventually(() => expect(namesLeft().some((name) => name.endsWith('.deleted'))).toBe(true));
   await sleep(delayMs);
-  const watchers: FSWatcher[] = [];
   if (aim !== null) {
-    await new Promise<void>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`no ${aim} in ${AIM_DEADLINE_MS} ms`)), AIM_DEADLINE_MS);
-      const seen = (_: string, name: string | null) => {
-        if (!name?.endsWith(`.log${aim}`)) return;
-        process.kill(broker.process.pid, 'SIGKILL'); // at once, within this callback
-        clearTimeout(late);
-        resolve();
-      };
-      for (const folder of folders()) watchers.push(watch(folder, seen));
-    });
+    const killer = startProgram(process.execPath, [KILLER, String(broker.process.pid), `.log${aim}`, ...folders()]);
+    expect(await killer.ended(AIM_DEADLINE_MS)).toEqual({ code: 0, signal: null });
   }
-  for (const each of watchers) each.close();
   await broker.process.kill();
 }
 
