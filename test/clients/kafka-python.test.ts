@@ -119,6 +119,15 @@ describe.each(envs)('kafka-python $version', (env) => {
     expect(await step(env, 'commit', { topic, group: unique('plain'), offset: 7 })).toEqual({ offset: 7, metadata: 'noted' });
   });
 
+  test('lists, describes and deletes a group, and lists its offsets', async () => {
+    const [topic, group] = [unique('admin'), unique('administered')];
+    await step(env, 'create', { topic });
+    await step(env, 'commit', { topic, group, offset: 7 });
+    const answer = await step(env, 'groups', { group });
+    expect(answer).toMatchObject({ listed: true, state: 'Empty', members: 0, committed: [[topic, 0, 7, 'noted']], after: false });
+    expect(answer.deletion).toMatch(/NoError|OK|None/);
+  });
+
   test('finds offsets at the beginning, at the end and by time, and reads from where it seeks', async () => {
     const topic = unique('offsets');
     await step(env, 'create', { topic });

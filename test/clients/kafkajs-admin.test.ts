@@ -121,3 +121,43 @@ test('producing to a topic that nobody created creates it', async () => {
   expect(sent).toMatchObject({ topicName: topic, partition: 0, baseOffset: '0', errorCode: 0 });
   expect((await readAll(client, topic)).map(({ key, value }) => [key, value])).toEqual([['k', 'v']]);
 });
+
+test('kafkajs lists, describes and deletes a group, and sets and resets its offsets', async () => {
+  const client = kafkaJs(broker.bootstrap);
+  const admin = await client.admin();
+  const [topic, groupId] = [unique('administered'), unique('group')];
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  const producer = await client.producer();
+  await producer.send({ topic, messages: [0, 0, 0, 1].map((partition) => ({ partition, value: 'v' })) });
+  const committed = async () => {
+    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    return found!.partitions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset);
+  };
+  const partitions = [0, 1].map((partition) => ({ partition, offset: '1' }));
+  await admin.setOffsets({ groupId, topic, partitions });
+  expect(await committed()).toEqual(['1', '1']);
+  // kafkajs commits the -2 that stands for the beginning; whoever reads the group's offsets puts the beginning in its place.
+  await admin.resetOffsets({ groupId, topic, earliest: true });
+  expect(await committed()).toEqual(['-2', '-2']);
+
+  expect((await admin.listGroups()).groups).toContainEqual({ groupId, protocolType: 'consumer' });
+  expect((await admin.describeGroups([groupId])).groups).toMatchObject([
+    { groupId, errorCode: 0, state: 'Empty', protocolType: 'consumer', members: [] },
+  ]);
+  const consumer = await client.consumer(groupId);
+  await consumer.subscribe({ topic });
+  await consumer.run({ eachMessage: async () => {} });
+  await eventually(async () => {
+    const [group] = (await admin.describeGroups([groupId])).groups;
+    expect(group).toMatchObject({ state: 'Stable', protocol: 'RoundRobinAssigner', members: [{ clientId: 'test' }] });
+  });
+  const refused = { groups: [{ groupId, error: { type: 'NON_EMPTY_GROUP' } }] };
+  await expect(admin.deleteGroups([groupId])).rejects.toMatchObject(refused);
+  await expect(admin.setOffsets({ groupId, topic, partitions })).rejects.toThrow(/consumer group must have no running instances/i);
+  await consumer.disconnect();
+
+  expect(await admin.deleteGroups([groupId])).toMatchObject([{ groupId, errorCode: 0 }]);
+  expect((await admin.listGroups()).groups.map((each) => each.groupId)).not.toContain(groupId);
+  expect((await admin.describeGroups([groupId])).groups).toMatchObject([{ groupId, state: 'Dead', members: [] }]);
+  expect(await committed()).toEqual(['-1', '-1']);
+});

@@ -117,3 +117,27 @@ test('two consumers share two partitions, one leaves, and the group goes on from
   await eventually(() => expect([...later].sort()).toEqual(['0/20', '1/20']));
   await third.close(true);
 });
+
+test('Admin lists, describes and deletes a group', async () => {
+  const admin = newAdmin();
+  const [topic, groupId] = [unique('administered'), unique('group')];
+  await (await kafkaJs(broker.bootstrap).admin()).createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  const consumer = await member(groupId, topic, new Set());
+  await eventually(async () => {
+    const group = (await admin.describeGroups({ groups: [groupId] })).get(groupId)!;
+    expect(group).toMatchObject({ id: groupId, state: 'STABLE', protocolType: 'consumer' });
+    const [only, ...others] = [...group.members.values()];
+    expect(others).toEqual([]);
+    expect(only).toMatchObject({ clientId: 'test' });
+    expect(only!.assignments!.get(topic)).toMatchObject({ topic, partitions: [0, 1] });
+  });
+  const listed = async (states?: ['STABLE'] | ['EMPTY']) => (await admin.listGroups(states ? { states } : {})).get(groupId);
+  expect(await listed(['STABLE'])).toMatchObject({ id: groupId, state: 'STABLE', protocolType: 'consumer', groupType: 'classic' });
+  expect(await listed(['EMPTY'])).toBeUndefined();
+  await expect(admin.deleteGroups({ groups: [groupId] })).rejects.toThrow();
+
+  await consumer.close(true);
+  await eventually(async () => expect(await listed(['EMPTY'])).toMatchObject({ id: groupId }));
+  await admin.deleteGroups({ groups: [groupId] });
+  expect(await listed()).toBeUndefined();
+});

@@ -128,6 +128,31 @@ def commit(options):
     consumer.close(autocommit=False)
 
 
+def groups(options):
+    """What the admin client sees of a group that has committed, before and after it deletes it."""
+    admin = admin_client(options)
+    group = options["group"]
+
+    def listed():
+        if OLD:
+            return [name for name, _ in admin.list_consumer_groups()]
+        return [each["group_id"] for each in admin.list_groups()]
+
+    if OLD:
+        described = admin.describe_consumer_groups([group])[0]
+        state, members = described.state, len(described.members)
+        found = admin.list_consumer_group_offsets(group)
+    else:
+        described = admin.describe_groups([group])[group]
+        state, members = described["group_state"], len(described["members"])
+        found = admin.list_group_offsets(group)[group]
+    committed = [[each.topic, each.partition, meta.offset, meta.metadata] for each, meta in found.items()]
+    before = group in listed()
+    deletion = admin.delete_consumer_groups([group]) if OLD else admin.delete_groups([group])
+    print_json(listed=before, state=state, members=members, committed=committed, deletion=str(deletion), after=group in listed())
+    admin.close()
+
+
 def offsets(options):
     """Beginning, end, by time, and one record after a seek, all of partition 0."""
     consumer = KafkaConsumer(bootstrap_servers=options["bootstrap"])
@@ -191,7 +216,7 @@ def print_json(**answer):
     print(json.dumps(answer))
 
 
-STEPS = {step.__name__: step for step in (create, produce, read, group, committed, commit, offsets)}
+STEPS = {step.__name__: step for step in (create, produce, read, group, committed, commit, groups, offsets)}
 
 if __name__ == "__main__":
     STEPS[sys.argv[1]](json.loads(sys.argv[2]))
