@@ -30,7 +30,7 @@ const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
 /** What the broker is killed at: whenever, or when a file of a compaction appears. */
 const AIMS = [null, '.cleaned', '.swap'] as const;
 type Aim = (typeof AIMS)[number];
-const AIM_DEADLINE_MS = 5000;
+const AIM_DEADLINE_MS = 20_000;
 
 const folders = (): string[] => Array.from({ length: PARTITIONS }, (_, n) => join(broker.process.data, `__consumer_offsets-${n}`));
 const namesLeft = (): string[] => folders().flatMap((folder) => readdirSync(folder));
