@@ -102,7 +102,8 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     scenario: 'DescribeConfigs: of a broker',
     path: 'results.4 1.configs.offsets.topic.segment.bytes*',
-    reason: 'Small segments are soon compacted, so that groups are read quickly at the start: a default of ours (src/config/our-defaults.ts).',
+    reason:
+      'Small segments are soon compacted, so that groups are read quickly at the start: a default of ours (src/config/our-defaults.ts).',
   },
   { scenario: 'DescribeConfigs: of a broker', path: '*controller.*', reason: KRAFT },
   { scenario: 'DescribeConfigs: of a broker', path: '*process.roles.*', reason: KRAFT },
