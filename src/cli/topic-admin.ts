@@ -2,7 +2,9 @@ import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { CreatePartitions, CreateTopics, DeleteTopics, DescribeConfigs, Metadata } from '../protocol/messages/index.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
+import { ZERO_UUID } from '../protocol/wire.ts';
 import type { BootstrapConnection } from './bootstrap.ts';
+import { metadataRequest } from './metadata-request.ts';
 
 export interface PartitionInfo {
   readonly partition: number;
@@ -36,7 +38,6 @@ const TIMEOUT_MS = 25_000;
 const BROKER_DEFAULT = -1; // KIP-464, from CreateTopics v4 on
 const TOPIC_RESOURCE = 2;
 const SOURCE_TOPIC = 1;
-const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 /**
  * Topics by name: all, or those asked for.
@@ -60,11 +61,7 @@ export async function findTopics(broker: BootstrapConnection, names: readonly st
 type WireTopic = ResponseOf<typeof Metadata>['topics'][number];
 
 async function requestTopics(broker: BootstrapConnection, names: readonly string[] | null): Promise<WireTopic[]> {
-  const version = broker.version(Metadata);
-  // Before v4 asking for a topic creates it, so all are asked for; before v1 an empty list stands for all.
-  const all = names === null || version < 4;
-  const topics = all ? (version < 1 ? [] : null) : names.map((name) => ({ name, topicId: NO_TOPIC_ID }));
-  const response = await broker.request(Metadata, { topics, allowAutoTopicCreation: false });
+  const response = await broker.request(Metadata, metadataRequest(broker, names));
   if (response.errorCode !== 0) throw new KafkaError(errorNameOf(response.errorCode));
   const wanted = names && new Set(names);
   return response.topics.filter(({ name }) => name !== null && (wanted === null || wanted.has(name)));
@@ -73,7 +70,7 @@ async function requestTopics(broker: BootstrapConnection, names: readonly string
 function toTopicInfo({ name, topicId, isInternal, partitions }: WireTopic): TopicInfo {
   return {
     name: name ?? '',
-    topicId: topicId === NO_TOPIC_ID ? null : topicId,
+    topicId: topicId === ZERO_UUID ? null : topicId,
     internal: isInternal,
     partitions: partitions
       .map((each) => ({
@@ -122,13 +119,13 @@ export async function createTopic(broker: BootstrapConnection, topic: NewTopic):
   const created = topics[0];
   if (!created) throw new KafkaError('UNKNOWN_SERVER_ERROR', 'the broker says nothing about the topic');
   if (created.errorCode !== 0) throw new KafkaError(errorNameOf(created.errorCode), created.errorMessage ?? undefined);
-  return created.topicId === NO_TOPIC_ID ? null : created.topicId;
+  return created.topicId === ZERO_UUID ? null : created.topicId;
 }
 
 /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, TOPIC_DELETION_DISABLED, ... */
 export async function deleteTopic(broker: BootstrapConnection, name: string): Promise<void> {
   const { responses } = await broker.request(DeleteTopics, {
-    topics: [{ name, topicId: NO_TOPIC_ID }],
+    topics: [{ name, topicId: ZERO_UUID }],
     topicNames: [name],
     timeoutMs: TIMEOUT_MS,
   });

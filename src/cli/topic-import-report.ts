@@ -1,5 +1,6 @@
 import type { Context } from './output.ts';
 import { writeTable } from './output.ts';
+import { sizeText } from './size-text.ts';
 import type { ImportPlan, PlannedTopic } from './topic-import-plan.ts';
 
 type Configured = PlannedTopic & { readonly configs: ReadonlyMap<string, string> };
@@ -26,7 +27,7 @@ export class CopyProgress {
     if (!this.err.isTerminal || this.total === 0) return;
     const share = this.done / this.total;
     const filled = Math.floor(share * BAR_WIDTH);
-    const text = `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)}% of ${sizeText(this.total)}`;
+    const text = `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)}% of ${sizeText(this.total, 'B')}`;
     if (text === this.shown) return;
     this.shown = text;
     this.err.text(`\r${text}`);
@@ -60,7 +61,7 @@ export function reportImport(
     out.line(out.isTerminal ? JSON.stringify(value, null, 2) : JSON.stringify(value));
     return;
   }
-  const size = (topic: PlannedTopic) => (out.isTerminal ? sizeText(bytesOf(topic)) : bytesOf(topic));
+  const size = (topic: PlannedTopic) => (out.isTerminal ? sizeText(bytesOf(topic), 'B') : bytesOf(topic));
   const rows = topics.map((topic) => [topic.name, topic.partitions.length, size(topic), topic.topicId]);
   writeTable(out, ['Topic', 'Partitions', 'Size', 'Topic id'], rows);
   if (out.isTerminal) out.line(`Imported ${topics.length === 1 ? '1 topic' : `${topics.length} topics`} into ${directory}.`);
@@ -94,15 +95,4 @@ function notesOf({ endedCleanly, skipped }: ImportPlan, topics: readonly Configu
 function listed(names: readonly string[]): string {
   const more = names.length - MAX_FOLDERS_SHOWN;
   return more > 0 ? `${names.slice(0, MAX_FOLDERS_SHOWN).join(', ')} and ${more} more` : names.join(', ');
-}
-
-function sizeText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }

@@ -1,11 +1,12 @@
-import { MessageChannel } from 'node:worker_threads';
 import type { Clock } from '../core/clock.ts';
 import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { stayAlive } from '../core/stay-alive.ts';
 import type { Address } from '../core/transport.ts';
 import { Metadata } from '../protocol/messages/index.ts';
 import { addressOf, type BootstrapConnection } from './bootstrap.ts';
 import { CliError } from './errors.ts';
+import { metadataRequest } from './metadata-request.ts';
 
 /** Where the partitions of a topic are: each is written to and read from at its leader. */
 export interface LocatedTopic {
@@ -24,11 +25,7 @@ export interface LocatedTopic {
  * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, LEADER_NOT_AVAILABLE, TOPIC_AUTHORIZATION_FAILED, ...
  */
 export async function locateTopic(broker: BootstrapConnection, name: string, createMissing = false): Promise<LocatedTopic> {
-  const version = broker.version(Metadata);
-  // Before v4 asking for a topic creates it, so all are asked for; before v1 an empty list stands for all.
-  const all = version < 4 && !createMissing;
-  const topics = all ? (version < 1 ? [] : null) : [{ name, topicId: NO_TOPIC_ID }];
-  const response = await broker.request(Metadata, { topics, allowAutoTopicCreation: createMissing });
+  const response = await broker.request(Metadata, metadataRequest(broker, [name], createMissing));
   if (response.errorCode !== 0) throw new KafkaError(errorNameOf(response.errorCode));
   const topic = response.topics.find((each) => each.name === name);
   if (!topic) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
@@ -43,7 +40,6 @@ export async function locateTopic(broker: BootstrapConnection, name: string, cre
   };
 }
 
-const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 /** Apache Kafka calls a topic that it is creating unknown for as long as that takes. */
 const CREATION_MS = 3_000;
 const ELECTION_MS = 15_000;
@@ -74,11 +70,10 @@ export async function locateForWriting(broker: BootstrapConnection, name: string
 
 /** Waits. The clock's timers keep no process alive, and while a broker is away nothing else does. */
 export function pause(clock: Clock, ms: number): Promise<void> {
-  const { port1: hold } = new MessageChannel();
-  hold.ref();
+  const release = stayAlive();
   return new Promise((resolve) => {
     clock.after(ms, () => {
-      hold.close();
+      release();
       resolve();
     });
   });

@@ -7,6 +7,7 @@ import { addressOf, BootstrapConnection, NoBrokerError, parseBootstrapServers } 
 import { type ClientFlags, type Surroundings, say } from './broker-session.ts';
 import { parseDuration } from './duration.ts';
 import { CliError, messageOf, usageError } from './errors.ts';
+import { metadataRequest } from './metadata-request.ts';
 import type { Output } from './output.ts';
 import { TOPIC_NAME } from './topic-spec.ts';
 
@@ -25,7 +26,6 @@ interface WantedTopic {
 }
 
 const PAUSE_MS = 100;
-const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 /** Partitions that one line names. */
 const MAX_NAMED = 5;
 
@@ -95,10 +95,10 @@ function reasonOf(error: unknown): string {
 
 /** One phrase for each thing that is missing. */
 async function missingAt(broker: BootstrapConnection, wanted: readonly WantedTopic[], timeoutMs: number): Promise<string[]> {
-  // Before v4 a request cannot forbid that topics are created by being asked for: so all are asked for there, which creates none.
-  const mayName = broker.version(Metadata) >= 4;
-  const topics = mayName || wanted.length === 0 ? wanted.map(({ name }) => ({ name, topicId: NO_TOPIC_ID })) : null;
-  const asked = { topics: broker.version(Metadata) < 1 ? [] : topics, allowAutoTopicCreation: false };
+  const asked = metadataRequest(
+    broker,
+    wanted.map(({ name }) => name),
+  );
   const response = await broker.request(Metadata, asked, timeoutMs);
   if (response.errorCode !== 0) return [textOf(errorNameOf(response.errorCode))];
   if (response.brokers.length === 0) return [`${addressOf(broker.address)} knows of no broker yet`];

@@ -1,5 +1,5 @@
 import type { FileHandle } from '../../core/files.ts';
-import { type EntryLayouts, EntryReader } from './entry-files.ts';
+import { type Entry, type EntryLayout, type EntryLayouts, EntryReader } from './entry-files.ts';
 import type { Findings } from './findings.ts';
 
 /** What the indexes say of a batch; `sound` is false when its header is not to be believed. */
@@ -20,19 +20,42 @@ export interface IndexEnd {
   readonly growing: boolean;
 }
 
-/** Holds a .index to the batches of its .log, which come in order: an entry names the last offset of the batch at its position. */
-export class OffsetIndexCheck {
+/** What both indexes are held to: entries that are whole, each judged by a batch of the .log. */
+abstract class IndexCheck<Field extends string> {
+  protected readonly baseOffset: number;
+  protected readonly entries: EntryReader<Field>;
   private readonly path: string;
-  private readonly baseOffset: number;
   private readonly findings: Findings;
-  private readonly entries: EntryReader<'relativeOffset' | 'position'>;
-  private lastPosition = -1;
 
-  constructor(path: string, file: FileHandle, baseOffset: number, layouts: EntryLayouts, findings: Findings) {
+  constructor(path: string, file: FileHandle, baseOffset: number, layout: EntryLayout<Field>, findings: Findings) {
     this.path = path;
     this.baseOffset = baseOffset;
     this.findings = findings;
-    this.entries = new EntryReader(file, layouts.offsetIndex);
+    this.entries = new EntryReader(file, layout);
+  }
+
+  protected finishEntries(judgesRest: boolean, growing: boolean, wrong: (entry: Entry<Field>) => string): void {
+    const { entries } = this;
+    if (judgesRest && !growing) {
+      for (let entry = entries.peek(); entry; entry = entries.peek()) {
+        this.damage(wrong(entry));
+        entries.skip();
+      }
+    }
+    if (entries.restBytes > 0 && !growing) this.findings.damage(this.path, null, `${entries.restBytes} bytes are no whole entry`);
+  }
+
+  protected damage(what: string): void {
+    this.findings.damage(this.path, this.entries.position, what);
+  }
+}
+
+/** Holds a .index to the batches of its .log, which come in order: an entry names the last offset of the batch at its position. */
+export class OffsetIndexCheck extends IndexCheck<'relativeOffset' | 'position'> {
+  private lastPosition = -1;
+
+  constructor(path: string, file: FileHandle, baseOffset: number, layouts: EntryLayouts, findings: Findings) {
+    super(path, file, baseOffset, layouts.offsetIndex, findings);
   }
 
   batch({ position, lastOffset, sound }: CheckedBatch): void {
@@ -63,39 +86,21 @@ export class OffsetIndexCheck {
   }
 
   finish({ wholeLog, growing }: IndexEnd): void {
-    const { entries } = this;
-    if (wholeLog && !growing) {
-      for (let entry = entries.peek(); entry; entry = entries.peek()) {
-        this.damage(`it points to position ${entry.position}, where the .log has no batch`);
-        entries.skip();
-      }
-    }
-    if (entries.restBytes > 0 && !growing) this.findings.damage(this.path, null, `${entries.restBytes} bytes are no whole entry`);
-  }
-
-  private damage(what: string): void {
-    this.findings.damage(this.path, this.entries.position, what);
+    this.finishEntries(wholeLog, growing, (entry) => `it points to position ${entry.position}, where the .log has no batch`);
   }
 }
 
 /**
  * Holds a .timeindex to the batches: an entry has the highest timestamp so far and the last offset of the batch that has it; both ascend.
  */
-export class TimeIndexCheck {
-  private readonly path: string;
-  private readonly baseOffset: number;
-  private readonly findings: Findings;
-  private readonly entries: EntryReader<'timestamp' | 'relativeOffset'>;
+export class TimeIndexCheck extends IndexCheck<'timestamp' | 'relativeOffset'> {
   private highest = -1;
   private lastWasSound = true;
   private lastTimestamp = -1;
   private lastOffset = -1;
 
   constructor(path: string, file: FileHandle, baseOffset: number, layouts: EntryLayouts, findings: Findings) {
-    this.path = path;
-    this.baseOffset = baseOffset;
-    this.findings = findings;
-    this.entries = new EntryReader(file, layouts.timeIndex);
+    super(path, file, baseOffset, layouts.timeIndex, findings);
   }
 
   batch(batch: CheckedBatch): void {
@@ -121,14 +126,11 @@ export class TimeIndexCheck {
   }
 
   finish({ wholeLog, growing }: IndexEnd): void {
-    const { entries } = this;
-    if (wholeLog && !growing && this.lastWasSound) {
-      for (let entry = entries.peek(); entry; entry = entries.peek()) {
-        this.damage(`its offset ${this.baseOffset + entry.relativeOffset} is behind the last one of the .log`);
-        entries.skip();
-      }
-    }
-    if (entries.restBytes > 0 && !growing) this.findings.damage(this.path, null, `${entries.restBytes} bytes are no whole entry`);
+    this.finishEntries(
+      wholeLog && this.lastWasSound,
+      growing,
+      (entry) => `its offset ${this.baseOffset + entry.relativeOffset} is behind the last one of the .log`,
+    );
   }
 
   private wrong(timestamp: number, offset: number, { baseOffset, lastOffset, maxTimestamp, sound }: CheckedBatch): string | null {
@@ -143,9 +145,5 @@ export class TimeIndexCheck {
     if (timestamp < this.highest) return `its timestamp is ${timestamp}, but a batch before its offset ${offset} has ${this.highest}`;
     if (timestamp <= this.lastTimestamp) return `its timestamp ${timestamp} is not above that of the entry before it`;
     return null;
-  }
-
-  private damage(what: string): void {
-    this.findings.damage(this.path, this.entries.position, what);
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Output } from '../output.ts';
+import { sizeText } from '../size-text.ts';
 
 const INTERVAL_MS = 100;
 const BAR_CHARACTERS = 30;
@@ -44,16 +45,4 @@ export class Progress {
     if (this.isDrawn) this.err.text(CLEAR_LINE);
     this.isDrawn = false;
   }
-}
-
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-
-export function sizeText(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
 }

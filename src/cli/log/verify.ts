@@ -4,10 +4,11 @@ import type { Files } from '../../core/files.ts';
 import { segmentFile } from '../../storage/segment.ts';
 import { CliError } from '../errors.ts';
 import type { Output } from '../output.ts';
+import { sizeText } from '../size-text.ts';
 import { entryLayouts } from './entry-files.ts';
 import { checkCheckpoints, type FoundLogs, findLogs } from './find-logs.ts';
 import { Findings } from './findings.ts';
-import { Progress, sizeText } from './progress.ts';
+import { Progress } from './progress.ts';
 import { verifyPartition } from './verify-partition.ts';
 
 export interface VerifyFlags {
