@@ -23,10 +23,10 @@ test('a broker that answers is ready, and so is a topic that is there', async ()
 test('at the timeout one line says what was missing, and no topic was created by the question', async () => {
   const broker = await startBroker({ topics: { orders: 3 } });
   const server = ['--bootstrap-server', broker.bootstrapServers];
-  expect(await runCaptured(['wait', ...server, '--timeout', '150ms', '--topic', 'nix', '--topic', 'orders:4'])).toEqual({
+  expect(await runCaptured(['wait', ...server, '--timeout', '1s', '--topic', 'nix', '--topic', 'orders:4'])).toEqual({
     exitCode: 1,
     out: '',
-    err: 'minikafka: not ready after 150ms: there is no topic "nix"; topic "orders" has 3 of 4 partitions\n',
+    err: 'minikafka: not ready after 1s: there is no topic "nix"; topic "orders" has 3 of 4 partitions\n',
   });
   expect((await runCaptured(['topics', 'list', ...server])).out).toMatch(/^orders\t[^\n]*\n$/);
   await broker.close();
@@ -80,7 +80,7 @@ test.each([
   ],
 ])('%s is named at the timeout', async (_what, answer, message) => {
   const scripted = await scriptedBroker(9, () => answer);
-  await expect(waitFor(scripted.address, ['orders'], '200ms')).rejects.toThrow(message);
+  await expect(waitFor(scripted.address, ['orders'], '1s')).rejects.toThrow(message);
   await scripted.close();
 });
 
