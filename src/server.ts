@@ -254,6 +254,8 @@ function register(services: Services, listeners: readonly BrokerListener[], dire
       id: nodeId,
       rack: config().string('broker.rack'),
       directoryId,
+      generation: 0,
+      liveness: null,
       listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT' })),
     },
     onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),

@@ -38,9 +38,9 @@ export async function registerBroker(
   store: MetadataStore,
   broker: BrokerValue & { id: number; lease: Lease; previous?: Rev },
 ): Promise<{ brokerEpoch: Rev }> {
-  const { id, lease, previous, listeners, rack, directoryId } = broker;
-  const value: BrokerValue = { listeners, rack, directoryId };
-  const known: KnownBrokerValue = { rack, directoryId };
+  const { id, lease, previous, listeners, rack, directoryId, generation, liveness } = broker;
+  const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
+  const known: KnownBrokerValue = { rack, directoryId, generation };
   const key = liveBrokerKey(id);
   return untilNoConflict(async () => {
     const { kv } = await store.get(key);

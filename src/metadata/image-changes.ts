@@ -5,6 +5,7 @@ import {
   type KnownBrokerImage,
   MetadataImage,
   type PartitionImage,
+  type StoppingImage,
   type TopicImage,
 } from './image.ts';
 import { type ConfigResource, type ParsedKey, parseKey, topicKey } from './keys.ts';
@@ -13,7 +14,9 @@ import {
   BrokenValueError,
   parseBroker,
   parseConfigs,
+  parseController,
   parseFeatures,
+  parseInteger,
   parseKnownBroker,
   parsePartition,
   parseText,
@@ -36,9 +39,11 @@ export interface ImageChanges {
   /** Partitions of topics in the image that are new (also those of new topics) or changed in any field. */
   readonly partitions: readonly PartitionChange[];
   readonly configs: readonly ConfigResource[];
-  /** Ids of brokers that appeared, changed, or went. */
+  /** Ids of brokers that appeared, changed, went, or asked for controlled shutdown. */
   readonly brokers: readonly number[];
   readonly features: boolean;
+  /** Who is the controller, or its epoch. */
+  readonly controller: boolean;
 }
 
 /** One key's new state; without a value the key is gone. */
@@ -86,6 +91,9 @@ class ImageEdit {
   private readonly configs;
   private brokers: Map<number, BrokerImage> | undefined;
   private knownBrokers: Map<number, KnownBrokerImage> | undefined;
+  private stopping: Map<number, StoppingImage> | undefined;
+  private controller: ImageParts['controller'];
+  private controllerEpoch: ImageParts['controllerEpoch'];
   private clusterId: ImageParts['clusterId'];
   private features: ImageParts['features'];
   /** Partition lists of this edit, copied once each. */
@@ -101,6 +109,8 @@ class ImageEdit {
     this.configs = parts.configs.edit();
     this.clusterId = parts.clusterId;
     this.features = parts.features;
+    this.controller = parts.controller;
+    this.controllerEpoch = parts.controllerEpoch;
   }
 
   apply(revision: Rev, changes: readonly KeyChange[]): Applied {
@@ -119,6 +129,9 @@ class ImageEdit {
       partitions: this.partitions.done(),
       brokers: this.brokers ?? this.before.brokers,
       knownBrokers: this.knownBrokers ?? this.before.knownBrokers,
+      stopping: this.stopping ?? this.before.stopping,
+      controller: this.controller,
+      controllerEpoch: this.controllerEpoch,
       configs: this.configs.done(),
     });
     return {
@@ -130,6 +143,7 @@ class ImageEdit {
         configs: this.configResources,
         brokers: [...this.brokerIds],
         features: this.features !== this.before.parts.features,
+        controller: this.controller !== this.before.controller || this.controllerEpoch !== this.before.controllerEpoch,
       },
     };
   }
@@ -155,6 +169,18 @@ class ImageEdit {
         if (value) this.knownBrokers.set(parsed.id, { ...parseKnownBroker(key, value), id: parsed.id, epoch: rev });
         else this.knownBrokers.delete(parsed.id);
         this.brokerIds.add(parsed.id);
+        break;
+      case 'stopping':
+        this.stopping ??= new Map(this.before.stopping);
+        if (value) this.stopping.set(parsed.id, { brokerEpoch: parseInteger(key, value), rev });
+        else this.stopping.delete(parsed.id);
+        this.brokerIds.add(parsed.id);
+        break;
+      case 'controller':
+        this.controller = value && { ...parseController(key, value), rev };
+        break;
+      case 'controllerEpoch':
+        this.controllerEpoch = value ? { value: parseInteger(key, value), rev } : { value: 0, rev: 0 };
         break;
       case 'config':
         this.applyConfig(parsed.resource, key, value && { values: parseConfigs(key, value), rev });

@@ -1,16 +1,19 @@
 import {
   CLUSTER_ID_KEY,
+  CONTROLLER_EPOCH_KEY,
+  CONTROLLER_KEY,
   type ConfigResource,
   configKey,
   FEATURES_KEY,
   knownBrokerKey,
   liveBrokerKey,
   partitionKey,
+  stoppingBrokerKey,
   topicKey,
 } from './keys.ts';
 import { SharedMap } from './shared-map.ts';
 import type { Rev } from './store.ts';
-import type { BrokerValue, KnownBrokerValue, PartitionValue } from './values.ts';
+import type { BrokerValue, ControllerValue, KnownBrokerValue, PartitionValue } from './values.ts';
 
 export interface PartitionImage extends PartitionValue {
   readonly topicId: string;
@@ -41,6 +44,17 @@ export interface KnownBrokerImage extends KnownBrokerValue {
   readonly epoch: Rev;
 }
 
+export interface ControllerImage extends ControllerValue {
+  readonly rev: Rev;
+}
+
+/** A broker that asked for its leaders to be moved, since it wants to stop. */
+export interface StoppingImage {
+  /** The registration that asked. */
+  readonly brokerEpoch: Rev;
+  readonly rev: Rev;
+}
+
 export interface ConfigImage {
   readonly values: ReadonlyMap<string, string>;
   readonly rev: Rev;
@@ -64,6 +78,9 @@ export interface ImageParts {
   readonly partitions: SharedMap<readonly (PartitionImage | undefined)[]>;
   readonly brokers: ReadonlyMap<number, BrokerImage>;
   readonly knownBrokers: ReadonlyMap<number, KnownBrokerImage>;
+  readonly stopping: ReadonlyMap<number, StoppingImage>;
+  readonly controller: ControllerImage | undefined;
+  readonly controllerEpoch: Versioned<number>;
   /** Config key -> overrides. */
   readonly configs: SharedMap<ConfigImage>;
 }
@@ -81,6 +98,9 @@ export class MetadataImage {
     partitions: SharedMap.empty(),
     brokers: new Map(),
     knownBrokers: new Map(),
+    stopping: new Map(),
+    controller: undefined,
+    controllerEpoch: { value: 0, rev: 0 },
     configs: SharedMap.empty(),
   });
 
@@ -142,6 +162,21 @@ export class MetadataImage {
     return this.parts.knownBrokers;
   }
 
+  /** Brokers that asked for their leaders to be moved. */
+  get stopping(): ReadonlyMap<number, StoppingImage> {
+    return this.parts.stopping;
+  }
+
+  /** undefined: nobody is, right now. */
+  get controller(): ControllerImage | undefined {
+    return this.parts.controller;
+  }
+
+  /** Of the last controller; its revision fences what a controller writes. */
+  get controllerEpoch(): Versioned<number> {
+    return this.parts.controllerEpoch;
+  }
+
   /** What was set for this resource alone; empty when nothing was. */
   configs(resource: ConfigResource): ReadonlyMap<string, string> {
     return this.parts.configs.get(configKey(resource))?.values ?? NO_CONFIGS;
@@ -158,7 +193,7 @@ export class MetadataImage {
 
   /** The keys that this image was made of, with their revisions. */
   *keys(): Generator<[key: string, rev: Rev]> {
-    const { clusterId, features, topics, partitions, brokers, knownBrokers, configs } = this.parts;
+    const { clusterId, features, topics, partitions, brokers, knownBrokers, stopping, controller, controllerEpoch, configs } = this.parts;
     if (clusterId.rev > 0) yield [CLUSTER_ID_KEY, clusterId.rev];
     if (features.rev > 0) yield [FEATURES_KEY, features.rev];
     for (const topic of topics.values()) yield [topicKey(topic.name), topic.rev];
@@ -167,6 +202,9 @@ export class MetadataImage {
     }
     for (const broker of brokers.values()) yield [liveBrokerKey(broker.id), broker.epoch];
     for (const broker of knownBrokers.values()) yield [knownBrokerKey(broker.id), broker.epoch];
+    for (const [id, { rev }] of stopping) yield [stoppingBrokerKey(id), rev];
+    if (controller) yield [CONTROLLER_KEY, controller.rev];
+    if (controllerEpoch.rev > 0) yield [CONTROLLER_EPOCH_KEY, controllerEpoch.rev];
     for (const [key, config] of configs.entries()) yield [key, config.rev];
   }
 }

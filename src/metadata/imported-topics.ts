@@ -89,5 +89,5 @@ async function isTopicCommitted(store: MetadataStore, { name, topicId }: { name:
 
 function leaderless(nodeId: number, latestEpoch: number): PartitionValue {
   const epochs = { leaderBrokerEpoch: -1, leaderEpoch: Math.max(latestEpoch, 0), partitionEpoch: 0 };
-  return { replicas: [nodeId], adding: [], removing: [], isr: [nodeId], elr: [], leader: -1, ...epochs };
+  return { replicas: [nodeId], adding: [], removing: [], isr: [nodeId], elr: [], leader: -1, ...epochs, disks: [] };
 }

@@ -11,6 +11,10 @@ export interface ConfigResource {
 export const CLUSTER_ID_KEY = '/cluster/id';
 export const FEATURES_KEY = '/features';
 export const PRODUCER_IDS_KEY = '/pid/next';
+/** Who is the controller; under its lease. */
+export const CONTROLLER_KEY = '/ctrl/leader';
+/** The last controller's epoch; never deleted. Its revision fences every write of a controller. */
+export const CONTROLLER_EPOCH_KEY = '/ctrl/epoch';
 
 export const topicKey = (name: string) => `/t/${name}`;
 export const partitionKey = (topicId: string, partition: number) => `/p/${topicId}/${partition}`;
@@ -18,17 +22,19 @@ export const partitionKey = (topicId: string, partition: number) => `/p/${topicI
 export const liveBrokerKey = (id: number) => `/b/live/${id}`;
 /** Never expires. Its revision is the epoch of the broker's last registration: both keys are written together. */
 export const knownBrokerKey = (id: number) => `/b/known/${id}`;
+/** A broker wants to stop: its leaders should move. Under the broker's lease; the value is its broker epoch. */
+export const stoppingBrokerKey = (id: number) => `/b/stopping/${id}`;
 export const configKey = (resource: ConfigResource) => `/cfg/${resource.type}/${resource.name}`;
 
 export type ParsedKey =
   | { readonly kind: 'topic'; readonly name: string }
   | { readonly kind: 'partition'; readonly topicId: string; readonly partition: number }
-  | { readonly kind: 'live' | 'known'; readonly id: number }
+  | { readonly kind: 'live' | 'known' | 'stopping'; readonly id: number }
   | { readonly kind: 'config'; readonly resource: ConfigResource }
-  | { readonly kind: 'clusterId' | 'features' };
+  | { readonly kind: 'clusterId' | 'features' | 'controller' | 'controllerEpoch' };
 
 const PARTITION_KEY = /^\/p\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
-const BROKER_KEY = /^\/b\/(live|known)\/(0|[1-9]\d{0,9})$/;
+const BROKER_KEY = /^\/b\/(live|known|stopping)\/(0|[1-9]\d{0,9})$/;
 const CONFIG_KEY = /^\/cfg\/(topic|broker|group)\/(.*)$/s;
 
 /** What a key stands for; undefined for the keys that the image has no use for. */
@@ -40,8 +46,10 @@ export function parseKey(key: string): ParsedKey | undefined {
   if (key.startsWith('/t/')) return { kind: 'topic', name: key.slice('/t/'.length) };
   if (key === CLUSTER_ID_KEY) return { kind: 'clusterId' };
   if (key === FEATURES_KEY) return { kind: 'features' };
+  if (key === CONTROLLER_KEY) return { kind: 'controller' };
+  if (key === CONTROLLER_EPOCH_KEY) return { kind: 'controllerEpoch' };
   const broker = BROKER_KEY.exec(key);
-  if (broker) return { kind: broker[1] === 'live' ? 'live' : 'known', id: Number(broker[2]) };
+  if (broker) return { kind: broker[1] as 'live' | 'known' | 'stopping', id: Number(broker[2]) };
   const config = CONFIG_KEY.exec(key);
   return config ? { kind: 'config', resource: { type: config[1] as ConfigResourceType, name: config[2]! } } : undefined;
 }

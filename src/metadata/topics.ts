@@ -15,7 +15,7 @@ import {
   topicAlreadyExists,
 } from './topic-rules.ts';
 import { type RandomBytes, randomUuid } from './uuid.ts';
-import { encodeValue, type PartitionValue, parseTopic, type TopicValue } from './values.ts';
+import { encodeValue, type PartitionValue, parseTopic, type ReplicaDisk, type TopicValue } from './values.ts';
 import { batches, read, untilNoConflict, write } from './writes.ts';
 
 export interface TopicSpec extends TopicCounts {
@@ -168,7 +168,12 @@ function newPartition(image: MetadataImage, replicas: readonly number[]): Partit
   const leader = image.brokers.get(isr[0] ?? -1);
   if (!leader) throw brokerGone();
   const epochs = { leaderBrokerEpoch: leader.epoch, leaderEpoch: 0, partitionEpoch: 0 };
-  return { replicas, adding: [], removing: [], isr, elr: [], leader: leader.id, ...epochs };
+  return { replicas, adding: [], removing: [], isr, elr: [], leader: leader.id, ...epochs, disks: isr.map((id) => diskOf(image, id)) };
+}
+
+function diskOf(image: MetadataImage, id: number): ReplicaDisk {
+  const { directoryId, generation } = image.brokers.get(id)!;
+  return { id, directoryId, generation };
 }
 
 /** Best effort: what is left after a failure is swept at a later start. */

@@ -6,6 +6,18 @@ export interface TopicValue {
   readonly partitions: number;
 }
 
+/** What a replica's records lie on. A new or emptied data directory has a new id; the generation grows when records may have been lost from it. */
+export interface DiskId {
+  /** directory.id of meta.properties. */
+  readonly directoryId: string;
+  readonly generation: number;
+}
+
+/** The disk of a replica when it was last admitted to the ISR. */
+export interface ReplicaDisk extends DiskId {
+  readonly id: number;
+}
+
 export interface PartitionValue {
   readonly replicas: readonly number[];
   readonly adding: readonly number[];
@@ -20,6 +32,8 @@ export interface PartitionValue {
   readonly leaderBrokerEpoch: number;
   readonly leaderEpoch: number;
   readonly partitionEpoch: number;
+  /** One for each member of isr and elr (metadata-store rule 5). A member without one, of an older format, is not suspected. */
+  readonly disks: readonly ReplicaDisk[];
 }
 
 export interface ListenerValue {
@@ -29,16 +43,21 @@ export interface ListenerValue {
   readonly securityProtocol: string;
 }
 
-export interface BrokerValue {
+export interface BrokerValue extends DiskId {
   readonly listeners: readonly ListenerValue[];
   readonly rack: string | null;
-  /** directory.id of its meta.properties. */
-  readonly directoryId: string;
+  /** Where its peers stay connected, to see it die (metadata-store rule 10); null: nowhere. */
+  readonly liveness: string | null;
 }
 
-export interface KnownBrokerValue {
+export interface KnownBrokerValue extends DiskId {
   readonly rack: string | null;
-  readonly directoryId: string;
+}
+
+/** Who is the controller, as its leased key says. */
+export interface ControllerValue {
+  readonly brokerId: number;
+  readonly controllerEpoch: number;
 }
 
 /** A value in the store that this version cannot read. */
@@ -50,7 +69,15 @@ export class BrokenValueError extends Error {
 }
 
 export function encodeValue(
-  value: TopicValue | PartitionValue | BrokerValue | KnownBrokerValue | string | number | Readonly<Record<string, string | number>>,
+  value:
+    | TopicValue
+    | PartitionValue
+    | BrokerValue
+    | KnownBrokerValue
+    | ControllerValue
+    | string
+    | number
+    | Readonly<Record<string, string | number>>,
 ): Uint8Array {
   return Buffer.from(JSON.stringify(value));
 }
@@ -72,6 +99,7 @@ export function parsePartition(key: string, bytes: Uint8Array): PartitionValue {
     leaderBrokerEpoch: value.integer('leaderBrokerEpoch', -1),
     leaderEpoch: value.integer('leaderEpoch', 0),
     partitionEpoch: value.integer('partitionEpoch', 0),
+    disks: value.has('disks') ? value.objects('disks').map((disk) => ({ id: disk.integer('id', 0), ...diskOf(disk) })) : [],
   };
 }
 
@@ -83,12 +111,23 @@ export function parseBroker(key: string, bytes: Uint8Array): BrokerValue {
     port: listener.integer('port', 0),
     securityProtocol: listener.string('securityProtocol'),
   }));
-  return { listeners, rack: value.stringOrNull('rack'), directoryId: value.string('directoryId') };
+  const liveness = value.has('liveness') ? value.stringOrNull('liveness') : null;
+  return { listeners, rack: value.stringOrNull('rack'), liveness, ...diskOf(value) };
 }
 
 export function parseKnownBroker(key: string, bytes: Uint8Array): KnownBrokerValue {
   const value = new Fields(key, bytes);
-  return { rack: value.stringOrNull('rack'), directoryId: value.string('directoryId') };
+  return { rack: value.stringOrNull('rack'), ...diskOf(value) };
+}
+
+export function parseController(key: string, bytes: Uint8Array): ControllerValue {
+  const value = new Fields(key, bytes);
+  return { brokerId: value.integer('brokerId', 0), controllerEpoch: value.integer('controllerEpoch', 0) };
+}
+
+/** Before there were clusters, values named no generation. */
+function diskOf(value: Fields): DiskId {
+  return { directoryId: value.string('directoryId'), generation: value.has('generation') ? value.integer('generation', 0) : 0 };
 }
 
 export function parseConfigs(key: string, bytes: Uint8Array): ReadonlyMap<string, string> {
@@ -128,6 +167,10 @@ class Fields {
 
   names(): string[] {
     return Object.keys(this.object);
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.object, name);
   }
 
   string(name: string): string {

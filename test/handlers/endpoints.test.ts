@@ -11,7 +11,7 @@ function endpoints(live: Readonly<Record<number, number>>, values: Readonly<Reco
   const brokers = new Map<number, BrokerImage>(
     Object.entries(live).map(([id, port]) => {
       const listeners = [{ name: 'PLAINTEXT', host: '', port, securityProtocol: 'PLAINTEXT' }];
-      return [Number(id), { id: Number(id), epoch: 1, rack: null, directoryId: '', listeners }];
+      return [Number(id), { id: Number(id), epoch: 1, rack: null, directoryId: '', generation: 0, liveness: null, listeners }];
     }),
   );
   const config: BrokerConfig = brokerConfig(new Map(Object.entries(values)));

@@ -44,7 +44,7 @@ export async function clusterOf(brokers: readonly number[] = [1], keepRevisions 
     const lease = await store.grantLease(9_000);
     leases.set(id, lease);
     const listeners = [{ name: 'PLAINTEXT', host: 'localhost', port: 9092 + id, securityProtocol: 'PLAINTEXT' }];
-    await registerBroker(store, { id, lease, listeners, rack: null, directoryId: DIRECTORY_ID });
+    await registerBroker(store, { id, lease, listeners, rack: null, directoryId: DIRECTORY_ID, generation: 0, liveness: null });
   }
   const feed = await MetadataFeed.open(store, { clock, onError: (error) => errors.push(error) });
   return {

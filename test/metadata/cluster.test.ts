@@ -5,7 +5,7 @@ import { clusterOf, DIRECTORY_ID, seededBytes } from './cluster-fixture.ts';
 import { bytes } from './store-conformance.ts';
 
 const listeners = [{ name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 'PLAINTEXT' }];
-const broker = (id: number) => ({ id, listeners, rack: null, directoryId: DIRECTORY_ID });
+const broker = (id: number) => ({ id, listeners, rack: null, directoryId: DIRECTORY_ID, generation: 0, liveness: null });
 
 test('the cluster id is made once, whoever starts first, and stays', async () => {
   const { store, feed, close } = await clusterOf([]);

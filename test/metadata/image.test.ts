@@ -13,6 +13,7 @@ const ID = 'abcdefghijklmnopqrstuv';
 const json = (value: unknown) => bytes(JSON.stringify(value));
 const partitionValue = (more: object = {}) => ({
   ...{ replicas: [1, 2], adding: [], removing: [], isr: [1], elr: [2], leader: 1, leaderBrokerEpoch: 3, leaderEpoch: 4, partitionEpoch: 5 },
+  disks: [{ id: 1, directoryId: DIRECTORY_ID, generation: 2 }],
   ...more,
 });
 const kv = (key: string, value: unknown, rev = 1): KV => ({ key, value: json(value), rev });
@@ -26,7 +27,7 @@ test('the image shows what the keys say', () => {
     kv('/t/orders', { topicId: ID, partitions: 2, unknownField: true }, 9),
     kv(`/p/${ID}/0`, partitionValue(), 7),
     kv(`/p/${ID}/1`, partitionValue({ leader: -1, isr: [] }), 8),
-    kv('/b/live/1', { listeners: [listener], rack: 'r1', directoryId: DIRECTORY_ID }, 3),
+    kv('/b/live/1', { listeners: [listener], rack: 'r1', directoryId: DIRECTORY_ID, generation: 2, liveness: null }, 3),
     kv('/b/known/1', { rack: 'r1', directoryId: DIRECTORY_ID }, 3),
     kv('/b/known/2', { rack: null, directoryId: DIRECTORY_ID }, 1),
     kv('/cfg/topic/orders', { 'retention.ms': '9223372036854775807', __proto__x: 'y' }),
@@ -35,6 +36,9 @@ test('the image shows what the keys say', () => {
     kv('/cfg/group/a/b\n', { 'consumer.session.timeout.ms': '3' }),
     kv('/acl/x', 'not for the image'),
     kv('/pid/next', 1_000),
+    kv('/b/stopping/1', 3, 5),
+    kv('/ctrl/leader', { brokerId: 1, controllerEpoch: 6 }, 4),
+    kv('/ctrl/epoch', 6, 4),
   );
   expect([image.revision, image.clusterId, [...image.features], image.featuresEpoch]).toEqual([
     9,
@@ -53,8 +57,15 @@ test('the image shows what the keys say', () => {
   expect(image.topicCount).toBe(1);
   expect(image.partition('orders', 1)).toBe(topic.partitions[1]);
   expect([image.partition('orders', 2), image.topic('other'), image.topicById('x')]).toEqual([undefined, undefined, undefined]);
-  expect([...image.brokers.values()]).toEqual([{ id: 1, epoch: 3, listeners: [listener], rack: 'r1', directoryId: DIRECTORY_ID }]);
+  expect([...image.brokers.values()]).toEqual([
+    { id: 1, epoch: 3, listeners: [listener], rack: 'r1', directoryId: DIRECTORY_ID, generation: 2, liveness: null },
+  ]);
   expect([...image.knownBrokers.keys()]).toEqual([1, 2]);
+  expect([...image.stopping]).toEqual([[1, { brokerEpoch: 3, rev: 5 }]]);
+  expect([image.controller, image.controllerEpoch]).toEqual([
+    { brokerId: 1, controllerEpoch: 6, rev: 4 },
+    { value: 6, rev: 4 },
+  ]);
   expect(image.configs({ type: 'topic', name: 'orders' }).get('retention.ms')).toBe('9223372036854775807');
   expect([...image.configs({ type: 'broker', name: '' })]).toEqual([['log.retention.ms', '1']]);
   expect([...image.configs({ type: 'broker', name: '1' })]).toEqual([['log.retention.ms', '2']]);
@@ -244,4 +255,17 @@ test('image and listeners follow any history of topics, partitions, and configs'
     }),
     { numRuns: 60 },
   );
+});
+
+test('values written before there were clusters are read as of generation 0', () => {
+  const { disks: _, ...old } = partitionValue();
+  const image = imageOf(
+    kv('/t/orders', { topicId: ID, partitions: 1 }),
+    kv(`/p/${ID}/0`, old),
+    kv('/b/live/1', { listeners: [], rack: null, directoryId: DIRECTORY_ID }),
+    kv('/b/known/1', { rack: null, directoryId: DIRECTORY_ID }),
+  );
+  expect(image.partition('orders', 0)?.disks).toEqual([]);
+  expect(image.brokers.get(1)).toMatchObject({ generation: 0, liveness: null });
+  expect(image.knownBrokers.get(1)).toMatchObject({ generation: 0 });
 });
