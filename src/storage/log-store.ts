@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BufferPool } from '../core/bytes.ts';
+import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
@@ -40,6 +40,8 @@ export interface LogStoreOptions {
   readonly producers?: ProducerLimits;
   /** log.flush.scheduler.interval.ms. Default: as often as flush.ms needs. */
   readonly flushCheckMs?: number;
+  /** For directory ids and the names of folders that are set aside. Default crypto's. */
+  readonly randomBytes?: RandomBytes;
 }
 
 const DEFAULT_MAX_OPEN_FILES = 768;
@@ -52,7 +54,7 @@ const MAX_SYNCS = 3;
  * @throws Error with one line when the directory belongs to another cluster or broker
  */
 export function openLogStore(options: LogStoreOptions): LogStore {
-  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId));
+  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
 }
 
 export class LogStore {
@@ -64,6 +66,7 @@ export class LogStore {
   private readonly folders = new Set<string>();
   private readonly recoveryPoints: Checkpoint;
   private readonly logStarts: Checkpoint;
+  private readonly randomBytes: RandomBytes;
   private closed = false;
 
   /** @internal use `openLogStore` */
@@ -72,6 +75,7 @@ export class LogStore {
     const { files, path } = directory;
     this.meta = meta;
     this.directory = directory;
+    this.randomBytes = options.randomBytes ?? randomBytes;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
@@ -138,7 +142,7 @@ export class LogStore {
     this.logStarts.delete(name);
     const folder = join(path, name);
     if (!files.exists(folder)) return;
-    const doomed = join(path, deletedName(name, unique()));
+    const doomed = join(path, deletedName(name, this.unique()));
     files.rename(folder, doomed);
     files.syncDirectory(path);
     this.removeQuietly(doomed);
@@ -212,7 +216,7 @@ export class LogStore {
     this.folders.delete(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    const stray = strayName(name, unique());
+    const stray = strayName(name, this.unique());
     files.rename(folder, join(path, stray));
     files.syncDirectory(path);
     this.folders.add(stray);
@@ -221,6 +225,11 @@ export class LogStore {
       'this folder belongs to a topic that no longer exists: not served, not deleted',
     );
     return false;
+  }
+
+  /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
+  private unique(): string {
+    return Buffer.from(this.randomBytes(16)).toString('hex');
   }
 
   private removeQuietly(path: string): void {
@@ -237,9 +246,4 @@ export class LogStore {
 function note(checkpoint: Checkpoint, name: string, offset: number): void {
   if (offset > 0) checkpoint.set(name, offset);
   else checkpoint.delete(name);
-}
-
-/** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
-function unique(): string {
-  return randomUUID().replaceAll('-', '');
 }
