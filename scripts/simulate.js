@@ -11,7 +11,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 // What the bundle names as packages is found from here.
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
 const build = await rolldown({
-  input: 'test/simulation/' + (process.env.SIM_ENTRY ?? 'main.ts'),
+  input: 'test/simulation/main.ts',
   cwd: root,
   platform: 'node',
   transform: { target: 'node20' },

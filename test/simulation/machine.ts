@@ -2,6 +2,7 @@ import { brokerConfig } from '../../src/config.ts';
 import { KafkaError } from '../../src/core/errors.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { Services } from '../../src/handlers/services.ts';
+import type { DiskId } from '../../src/metadata/values.ts';
 import { Broker } from '../../src/server.ts';
 import { DATA_DIR, Disk } from './disk.ts';
 import type { Network } from './network.ts';
@@ -22,6 +23,8 @@ export interface World {
   readonly random: Random;
   readonly trace: Trace;
   readonly configs: Readonly<Record<string, string>>;
+  /** Ends the run. */
+  fail(error: unknown): void;
 }
 
 /** One machine with one disk, and the broker that runs on it, if one does. */
@@ -36,6 +39,11 @@ export class Machine {
   services: Services | null = null;
   /** Counts the processes. */
   incarnation = 0;
+  /** The disk as it was last registered; null for one that came since. */
+  diskId: DiskId | null = null;
+  /** The process that its registration in the store belongs to. */
+  registeredBy: Process | null = null;
+  registrations = 0;
   /** Whether it answers clients. */
   serving = false;
   private bootId = 1;

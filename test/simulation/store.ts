@@ -37,7 +37,7 @@ interface HeldLease {
 
 /** A transaction that is on its way, or may still be applied. The checker counts what it proposes. */
 export interface PendingTxn {
-  readonly from: string;
+  readonly from: Process;
   readonly conds: readonly Cond[];
   readonly ops: readonly Op[];
 }
@@ -56,7 +56,7 @@ export class SimulatedStore {
   readonly scheduler: Scheduler;
   readonly random: Random;
   /** Told of each commit, before any broker is. */
-  onCommit: (rev: Rev, ops: readonly Op[], from: string) => void = () => {};
+  onCommit: (rev: Rev, ops: readonly Op[], from: Process) => void = () => {};
   private readonly leases = new Map<string, HeldLease>();
   private readonly handles = new Set<StoreHandle>();
   private granted = 0;
@@ -77,7 +77,7 @@ export class SimulatedStore {
   }
 
   /** @throws LeaseLostError */
-  commit(conds: readonly Cond[], ops: readonly Op[], from: string): { ok: boolean; rev: Rev } {
+  commit(conds: readonly Cond[], ops: readonly Op[], from: Process): { ok: boolean; rev: Rev } {
     for (const op of ops) if ('put' in op && op.lease !== undefined && !this.leases.has(op.lease)) throw new LeaseLostError(op.lease);
     const before = this.engine.revision();
     const outcome = this.engine.commit(conds, ops);
@@ -105,7 +105,7 @@ export class SimulatedStore {
   end(id: string): void {
     if (!this.leases.delete(id)) return;
     const ops = this.engine.leasedKeys(id).map((key) => ({ del: key }));
-    if (ops.length > 0) this.commit([], ops, `lease ${id} ended`);
+    if (ops.length > 0) this.commit([], ops, this.scheduler.world);
   }
 
   private expireAt(lease: HeldLease): void {
@@ -152,10 +152,10 @@ export class StoreHandle implements MetadataStore {
   async txn(conds: readonly Cond[], ops: readonly Op[], options: { timeoutMs?: number } = {}): Promise<{ ok: boolean; rev: Rev }> {
     checkTxn(conds, ops);
     const { scheduler, random } = this.store;
-    const pending = { from: this.process.name, conds, ops: copyOf(ops) };
+    const pending = { from: this.process, conds, ops: copyOf(ops) };
     const apply = () => {
       this.store.pending.delete(pending);
-      return this.store.commit(conds, pending.ops, this.process.name);
+      return this.store.commit(conds, pending.ops, this.process);
     };
     const doubtful = this.weather.cut ? random.chance(0.7) : random.chance(this.weather.inDoubt);
     const label = `txn ${ops.map((op) => ('put' in op ? op.put : `-${op.del}`)).join(' ')}`;
