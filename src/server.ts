@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { BrokerConfig } from './config.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { replicatedLog } from './coordinator/replicated-log.ts';
+import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
@@ -20,6 +21,7 @@ import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
 import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { sweepOrphans } from './metadata/topics.ts';
+import { uuidText } from './metadata/uuid.ts';
 import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
@@ -42,6 +44,10 @@ export interface BrokerOptions {
   readonly logger: Logger;
   /** Who holds the data directory, for whoever is refused it: "process 4711". */
   readonly holder?: string;
+  /** Default crypto's. */
+  readonly randomBytes?: RandomBytes;
+  /** Told of the parts as soon as they are built, before clients are served: for the simulation, which looks into them. */
+  readonly observe?: (services: Services) => void;
 }
 
 export interface NewTopicOptions {
@@ -107,7 +113,7 @@ export class Broker {
 type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmin: TopicAdmin];
 
 async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
-  const { files, clock, logger, dataDir } = options;
+  const { files, clock, logger, dataDir, randomBytes = cryptoBytes } = options;
   const nodeId = options.config.int('node.id');
   const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
   closers.push(() => directory.release());
@@ -124,7 +130,16 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
-  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger, producers, flushCheckMs });
+  const logs = openLogStore({
+    directory: { ...directory, release: () => {} },
+    clock,
+    clusterId,
+    nodeId,
+    logger,
+    producers,
+    flushCheckMs,
+    randomBytes,
+  });
   closers.push(() => closeLogs(logs));
   if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
@@ -164,7 +179,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     metadata,
     topicAdmin,
     replicas,
-    fetchSessions: new FetchSessions(clock, () => config.int('max.incremental.fetch.session.cache.slots'), randomSessionId),
+    fetchSessions: new FetchSessions(
+      clock,
+      () => config.int('max.incremental.fetch.session.cache.slots'),
+      () => Buffer.from(randomBytes(4)).readUInt32BE() & 0x7fffffff,
+    ),
     groups,
     purgatory,
     endpoints: new Endpoints(nodeId, metadata, currentConfig),
@@ -172,6 +191,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     producerIds: new ProducerIds(store),
   };
 
+  options.observe?.(services);
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
@@ -191,7 +211,7 @@ function dynamicConfig(base: BrokerConfig, metadata: MetadataFeed, nodeId: numbe
 }
 
 function makeGroups(
-  { clock, logger }: BrokerOptions,
+  { clock, logger, randomBytes }: BrokerOptions,
   metadata: MetadataFeed,
   replicas: ReplicaManager,
   compactions: Compactions,
@@ -200,6 +220,7 @@ function makeGroups(
   return new GroupCoordinator({
     clock,
     logger,
+    ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
     openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock, compactions),
     config: () => ({
       initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
@@ -325,8 +346,4 @@ async function closeAll(closers: Closer[]): Promise<void> {
     }
   }
   if (failures.length > 0) throw failures[0];
-}
-
-function randomSessionId(): number {
-  return randomBytes(4).readUInt32BE() & 0x7fffffff;
 }
