@@ -119,7 +119,7 @@ function listenersOf(value: Fields): ListenerValue[] {
     host: listener.string('host'),
     port: listener.integer('port', 0),
     securityProtocol: listener.string('securityProtocol'),
-    ...(listener.has('advertised') && { advertised: advertisedOf(listener.object('advertised')) }),
+    ...(listener.has('advertised') && { advertised: advertisedOf(listener.inner('advertised')) }),
   }));
 }
 
@@ -207,7 +207,7 @@ class Fields {
     });
   }
 
-  object(name: string): Fields {
+  inner(name: string): Fields {
     const value = this.get(name);
     if (typeof value !== 'object' || value === null) throw this.broken(name, 'must be an object');
     return new Fields(this.key, value);
