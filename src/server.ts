@@ -14,6 +14,7 @@ import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
+import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
@@ -22,6 +23,7 @@ import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { sweepOrphans } from './metadata/topics.ts';
 import { uuidText } from './metadata/uuid.ts';
+import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
@@ -177,6 +179,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     store,
     metadata,
+    unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
     replicas,
     fetchSessions: new FetchSessions(
@@ -277,11 +280,16 @@ function register(services: Services, listeners: readonly BrokerListener[], dire
       directoryId,
       generation: 0,
       liveness: null,
-      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT' })),
+      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
     },
     onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),
     onRegained: () => logger.info({}, 'this broker is registered again'),
   });
+}
+
+function advertisedAs(listenerName: string, { advertisedListeners }: BrokerConfig): Pick<ListenerValue, 'advertised'> {
+  const found = advertisedListeners.find(({ name }) => name === listenerName);
+  return found ? { advertised: { host: found.host, port: found.port } } : {};
 }
 
 function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {

@@ -160,7 +160,10 @@ export class Checker implements Machines {
       this.ledgers.set(key, ledger);
     }
     const { isr, elr, leader, leaderEpoch } = value;
-    this.world.trace.tell('store', `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}] at ${rev} by ${from.name}`);
+    this.world.trace.tell(
+      'store',
+      `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}] at ${rev} by ${from.name}`,
+    );
     ledger.partitionWritten(value, rev);
   }
 

@@ -97,7 +97,8 @@ export class Client {
     });
     const [found] = answer.topics;
     accept(found!.errorCode);
-    for (const { partitionIndex, leaderId } of found!.partitions) if (leaderId >= 0) this.leaders.set(`${topic}-${partitionIndex}`, leaderId);
+    for (const { partitionIndex, leaderId } of found!.partitions)
+      if (leaderId >= 0) this.leaders.set(`${topic}-${partitionIndex}`, leaderId);
     const leader = this.leaders.get(`${topic}-${partition}`);
     if (leader === undefined) throw new Refused(ERROR_CODES.LEADER_NOT_AVAILABLE.code);
     return leader;

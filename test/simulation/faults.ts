@@ -116,7 +116,10 @@ export class FaultInjector {
     const peers = [...this.machines.values()].filter((one) => one !== machine);
     const peer = peers[other % peers.length];
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-    this.world.trace.tell('world', `FAULT ${name} ${machine.host}${peer && ['cut', 'drop'].includes(name) ? ` ${peer.host}` : ''} for ${forMs.toFixed(0)} ms`);
+    this.world.trace.tell(
+      'world',
+      `FAULT ${name} ${machine.host}${peer && ['cut', 'drop'].includes(name) ? ` ${peer.host}` : ''} for ${forMs.toFixed(0)} ms`,
+    );
     switch (name) {
       case 'kill':
       case 'killLeader':
@@ -146,9 +149,17 @@ export class FaultInjector {
         if (peer) this.breakLinks([[machine.host, peer.host]], name, forMs);
         return;
       case 'isolate':
-        return this.breakLinks(peers.map(({ host }) => [machine.host, host] as const), other % 2 ? 'cut' : 'drop', forMs);
+        return this.breakLinks(
+          peers.map(({ host }) => [machine.host, host] as const),
+          other % 2 ? 'cut' : 'drop',
+          forMs,
+        );
       case 'cutClients':
-        return this.breakLinks(this.clients.map((host) => [machine.host, host] as const), other % 2 ? 'cut' : 'drop', forMs);
+        return this.breakLinks(
+          this.clients.map((host) => [machine.host, host] as const),
+          other % 2 ? 'cut' : 'drop',
+          forMs,
+        );
       case 'cutStore':
         return this.changeWeather(machine, { cut: true }, { cut: false }, forMs);
       case 'doubt':

@@ -1,5 +1,5 @@
 import type { PartitionValue } from '../../src/metadata/values.ts';
-import { LogIndex, same, type StoredBatch, show } from './log-index.ts';
+import { LogIndex, type StoredBatch, same, show } from './log-index.ts';
 
 /** What a run broke, with the words of the transcript. */
 export class Violation extends Error {
@@ -119,7 +119,10 @@ export class Ledger {
   observe(id: number, who: string, now: ReplicaView, before: ReplicaView | undefined): void {
     const { logStartOffset, lastStableOffset, highWatermark, logEndOffset } = now;
     if (!(logStartOffset <= lastStableOffset && lastStableOffset <= highWatermark && highWatermark <= logEndOffset)) {
-      this.fail('ORDER', `${who}: log start ${logStartOffset} <= LSO ${lastStableOffset} <= HW ${highWatermark} <= LEO ${logEndOffset} does not hold`);
+      this.fail(
+        'ORDER',
+        `${who}: log start ${logStartOffset} <= LSO ${lastStableOffset} <= HW ${highWatermark} <= LEO ${logEndOffset} does not hold`,
+      );
     }
     if (before && logEndOffset < before.logEndOffset) this.counts.truncations++;
     const share = this.share(id);
@@ -144,7 +147,8 @@ export class Ledger {
   wasRead(batch: StoredBatch, who: string): void {
     if (this.tainted) return;
     const there = this.committedAt(batch.baseOffset);
-    if (!there || !same(there, batch)) this.fail('READ', `${who} read ${show(batch)}, committed is ${there ? show(there) : 'nothing there'}`);
+    if (!there || !same(there, batch))
+      this.fail('READ', `${who} read ${show(batch)}, committed is ${there ? show(there) : 'nothing there'}`);
   }
 
   committedAt(offset: number): StoredBatch | undefined {
@@ -170,7 +174,10 @@ export class Ledger {
         return;
       }
       const there = log.at(batch.baseOffset);
-      this.fail('LOSS', `${when}: broker ${id} has ${there ? show(there) : 'nothing'} in place of committed ${show(batch)}; LEO ${log.endOffset}, ${this.state()}`);
+      this.fail(
+        'LOSS',
+        `${when}: broker ${id} has ${there ? show(there) : 'nothing'} in place of committed ${show(batch)}; LEO ${log.endOffset}, ${this.state()}`,
+      );
     }
   }
 
@@ -253,14 +260,18 @@ export class Ledger {
       this.tainted = true;
       return;
     }
-    this.fail('DIFFERENCE', `${who} (broker ${id}) has ${show(batch)} below its HW, committed is ${covering ? show(covering) : `only up to ${this.committedTo}`}; ${this.state()}`);
+    this.fail(
+      'DIFFERENCE',
+      `${who} (broker ${id}) has ${show(batch)} below its HW, committed is ${covering ? show(covering) : `only up to ${this.committedTo}`}; ${this.state()}`,
+    );
   }
 
   private checkSequence({ producerId, producerEpoch, baseSequence, baseOffset, lastOffset }: StoredBatch, who: string): void {
     if (producerId < 0 || baseSequence < 0) return;
     const key = `${producerId}/${producerEpoch}`;
     const expected = this.sequences.get(key) ?? 0;
-    if (baseSequence !== expected) this.fail('SEQUENCE', `${who} commits sequence ${baseSequence} of producer ${key} at ${baseOffset}, ${expected} is next`);
+    if (baseSequence !== expected)
+      this.fail('SEQUENCE', `${who} commits sequence ${baseSequence} of producer ${key} at ${baseOffset}, ${expected} is next`);
     this.sequences.set(key, baseSequence + (lastOffset - baseOffset) + 1);
   }
 

@@ -120,10 +120,13 @@ export class Machine {
     this.serving = false;
     const { scheduler, trace } = this.world;
     scheduler.after(process, 0, 'stop', () => {
-      broker.close().then(
-        () => trace.tell(this.host, 'has stopped'),
-        (error) => trace.tell(this.host, `stopped badly: ${describe(error)}`),
-      ).then(() => this.exit(process));
+      broker
+        .close()
+        .then(
+          () => trace.tell(this.host, 'has stopped'),
+          (error) => trace.tell(this.host, `stopped badly: ${describe(error)}`),
+        )
+        .then(() => this.exit(process));
     });
   }
 
@@ -138,7 +141,8 @@ export class Machine {
     if (this.process !== process || process.state === 'dead') return;
     this.end(false);
     this.disk.kill();
-    if (this.wanted) this.world.scheduler.after(this.world.scheduler.world, RETRY_START_MS, `restart ${this.host}`, () => this.wanted && this.start());
+    if (this.wanted)
+      this.world.scheduler.after(this.world.scheduler.world, RETRY_START_MS, `restart ${this.host}`, () => this.wanted && this.start());
   }
 
   private end(silently: boolean): void {

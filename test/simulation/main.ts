@@ -59,7 +59,9 @@ async function main(): Promise<number> {
   const seconds = Number(process.hrtime.bigint() - began) / 1e9;
   print(`seeds ${first} to ${first + done - 1}: ${done - failed} passed, ${failed} failed`);
   print([...totals].map(([name, n]) => `${name} ${n}`).join(', '));
-  say(`${seconds.toFixed(1)} s, ${(seconds / done).toFixed(2)} s a seed, at most ${(slowest.ms / 1000).toFixed(2)} s (seed ${slowest.seed})`);
+  say(
+    `${seconds.toFixed(1)} s, ${(seconds / done).toFixed(2)} s a seed, at most ${(slowest.ms / 1000).toFixed(2)} s (seed ${slowest.seed})`,
+  );
   return failed > 0 ? 1 : 0;
 }
 

@@ -130,7 +130,8 @@ export class Network {
     const to = this.listeners.get(name)?.host ?? address.host;
     const link = this.link(host, to);
     return new Promise<Wire>((resolve, reject) => {
-      const refuse = (code: string, ms: number) => this.after(process, ms, `connect ${name} ${code}`, () => reject(failure(code, `${name}: ${code}`)));
+      const refuse = (code: string, ms: number) =>
+        this.after(process, ms, `connect ${name} ${code}`, () => reject(failure(code, `${name}: ${code}`)));
       this.after(this.scheduler.world, this.delay(), `connect ${host}->${name}`, () => {
         if (link.fault === 'drop') return refuse('ETIMEDOUT', timeoutMs);
         const listener = this.listeners.get(name);
@@ -252,7 +253,8 @@ class SimulatedWire implements Wire {
   private travel(what: string, arrive: () => void): void {
     const send = () => {
       if (this.link.fault === 'drop') this.link.swallowed.push(send);
-      else if (this.link.fault === null) this.peer.arriveAt(this.network.delay(), `${this.local.host}->${this.remote.host}:${this.remote.port} ${what}`, arrive);
+      else if (this.link.fault === null)
+        this.peer.arriveAt(this.network.delay(), `${this.local.host}->${this.remote.host}:${this.remote.port} ${what}`, arrive);
     };
     send();
   }

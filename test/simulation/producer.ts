@@ -99,7 +99,8 @@ export class Producer extends Client {
         this.world.trace.event(this.name, `refused: ${error instanceof Error ? error.message : String(error)}`);
         this.forgetLeaders();
         const fatal = error instanceof Refused && FATAL.has(error.code);
-        if (fatal) this.world.trace.tell(this.name, `begins anew: ${error.message} at sequence ${this.sequence} of ${this.identity.producerId}`);
+        if (fatal)
+          this.world.trace.tell(this.name, `begins anew: ${error.message} at sequence ${this.sequence} of ${this.identity.producerId}`);
         if (fatal || !idempotent || this.now - begun > GIVE_UP_MS) {
           // What became of the batch nobody knows: it is not sent again under the same name.
           this.identity = { producerId: -1, producerEpoch: -1 };

@@ -206,12 +206,16 @@ class Simulation {
       }
     }
     for (const producer of this.producers) {
-      for (const { topic, partition, offset, crc } of producer.acknowledged) this.checker.ledger(topic, partition)?.acknowledged(offset, crc, producer.name);
+      for (const { topic, partition, offset, crc } of producer.acknowledged)
+        this.checker.ledger(topic, partition)?.acknowledged(offset, crc, producer.name);
     }
     for (const producer of this.producers) {
       const ledger = this.checker.ledger(TOPIC, producer.partition);
       if (ledger?.value.leader !== -1 && producer.lastAcknowledgedAt < PRODUCE_TO_MS - 5_000) {
-        throw new Violation('END', `${producer.name} was last acknowledged at ${producer.lastAcknowledgedAt.toFixed(0)} ms; ${ledger?.state()}`);
+        throw new Violation(
+          'END',
+          `${producer.name} was last acknowledged at ${producer.lastAcknowledgedAt.toFixed(0)} ms; ${ledger?.state()}`,
+        );
       }
     }
     for (const reader of this.readers) {

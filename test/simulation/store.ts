@@ -246,7 +246,9 @@ export class StoreHandle implements MetadataStore {
     return new Promise((resolve, reject) => {
       if (refused) {
         const ms = this.weather.cut ? timeoutMs : this.delay();
-        scheduler.after(this.process, ms, `${label} unavailable`, () => reject(new UnavailableError('the metadata store cannot be reached')));
+        scheduler.after(this.process, ms, `${label} unavailable`, () =>
+          reject(new UnavailableError('the metadata store cannot be reached')),
+        );
         return;
       }
       if (pending) this.store.pending.add(pending);
@@ -258,7 +260,9 @@ export class StoreHandle implements MetadataStore {
           scheduler.after(this.process, this.delay(), `${label} failed`, () => reject(error));
           return;
         }
-        scheduler.after(this.process, this.delay(), `${label} done`, () => (this.closed ? reject(new UnavailableError('closed')) : resolve(outcome)));
+        scheduler.after(this.process, this.delay(), `${label} done`, () =>
+          this.closed ? reject(new UnavailableError('closed')) : resolve(outcome),
+        );
       });
     });
   }
