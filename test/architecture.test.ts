@@ -18,6 +18,7 @@ const LAYERS = [
   'console',
   'server', // server.ts
   'index', // index.ts
+  'supervisor',
   'testing',
   'conformance',
   'cli',

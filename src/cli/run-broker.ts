@@ -21,8 +21,20 @@ import { version } from './version.ts';
  */
 const HEAP_GROWTH = '--heap-growing-percent=30';
 
+/** Who else may want the broker to stop, and to know that it serves. */
+export interface BrokerSupervision {
+  /** Resolves with the reason, in two or three words. */
+  readonly stop: Promise<string>;
+  serving(broker: Broker): void;
+}
+
 /** Runs a broker in this process until a signal stops it. @throws what main prints: one line that says what to do */
-export async function runBroker(plan: StartPlan, log: LogOptions, { out }: Pick<Context, 'out'>): Promise<void> {
+export async function runBroker(
+  plan: StartPlan,
+  log: LogOptions,
+  { out }: Pick<Context, 'out'>,
+  supervision?: BrokerSupervision,
+): Promise<void> {
   setFlagsFromString(HEAP_GROWTH);
   const signals = stopSignals(process, realClock, () => process.exit(1));
   try {
@@ -36,8 +48,9 @@ export async function runBroker(plan: StartPlan, log: LogOptions, { out }: Pick<
     });
     try {
       await createTopics(broker, plan);
+      supervision?.serving(broker);
       sayStarted(broker, dataDirectory, logger);
-      const signal = await signals.first;
+      const signal = await Promise.race([signals.first, ...(supervision ? [supervision.stop] : [])]);
       logger.info({}, `${signal}: stopping`);
       if (signal === 'SIGHUP') dieOfHangUp();
     } finally {
