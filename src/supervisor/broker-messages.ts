@@ -11,3 +11,6 @@ export interface ToBroker {
 
 /** In the environment of a broker process that a supervisor has started. */
 export const SUPERVISED = 'MINIKAFKA_SUPERVISED';
+
+/** In the environment of a broker process: JSON of the addresses by broker id under which it dials its peers. For tests that cut these links. */
+export const PEERS = 'MINIKAFKA_PEERS';

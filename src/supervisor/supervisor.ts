@@ -6,7 +6,7 @@ export interface SupervisorOptions {
   /** The cluster's. */
   readonly directory: string;
   readonly brokerIds: readonly number[];
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: (brokerId: number) => NodeJS.ProcessEnv;
   readonly clock: Clock;
   /** Of `minikafka start`, for one broker; `port` is what it listened on before, if it ever did. */
   readonly flags: (brokerId: number, port: number | null) => readonly string[];
@@ -128,7 +128,7 @@ export class Supervisor {
       brokerId,
       directory,
       flags: flags(brokerId, slot.address?.port ?? null),
-      env,
+      env: env(brokerId),
       outputPath: outputPath(directory, brokerId),
       clock,
     });

@@ -43,7 +43,7 @@ export async function startCluster(flags: StartClusterFlags, { out, env }: Pick<
   const supervisor = new Supervisor({
     directory,
     brokerIds: Array.from({ length: cluster.brokers }, (_, i) => i + 1),
-    env,
+    env: () => env,
     clock: realClock,
     flags: (brokerId, port) => brokerFlags(cluster, brokerId, port, flags.logLevel),
     onServing: ({ brokerId, host, port }) =>
