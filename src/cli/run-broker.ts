@@ -5,7 +5,9 @@ import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { realFiles } from '../core/real-files.ts';
 import { tcpTransport } from '../core/tcp-transport.ts';
+import type { MetadataStore } from '../metadata/store.ts';
 import type { Broker } from '../server.ts';
+import { storePath } from '../supervisor/cluster-file.ts';
 import { earlyLogger } from './early-logger.ts';
 import { CliError } from './errors.ts';
 import type { LogOptions } from './logging.ts';
@@ -70,8 +72,8 @@ function dieOfHangUp(): void {
   process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
 }
 
-async function startBroker({ config }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {
-  const [{ Broker }, { openSqliteStore }] = await Promise.all([import('../server.ts'), import('../metadata/sqlite-store.ts')]);
+async function startBroker({ config, cluster }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {
+  const [{ Broker }, openStore] = await Promise.all([import('../server.ts'), storeOf(cluster, dataDir, logger)]);
   try {
     return await Broker.start({
       config,
@@ -79,13 +81,24 @@ async function startBroker({ config }: StartPlan, dataDir: string, logger: Logge
       clock: realClock,
       transport: tcpTransport,
       dataDir,
-      openStore: async () => openSqliteStore(join(dataDir, 'metadata.db'), { clock: realClock }),
+      openStore,
       logger,
       holder: `process ${process.pid}`,
+      ...(cluster && { cluster }),
     });
   } catch (error) {
     throw explainStartFailure(error, dataDir);
   }
+}
+
+/** One that several processes share costs a thread: a broker by itself has its own. */
+async function storeOf(cluster: StartPlan['cluster'], dataDir: string, logger: Logger): Promise<() => Promise<MetadataStore>> {
+  if (cluster === null) {
+    const { openSqliteStore } = await import('../metadata/sqlite-store.ts');
+    return async () => openSqliteStore(join(dataDir, 'metadata.db'), { clock: realClock });
+  }
+  const { openSharedStore } = await import('../metadata/shared-store.ts');
+  return () => openSharedStore(storePath(cluster.directory), { clock: realClock, logger });
 }
 
 /** Topics that exist are left alone, whatever they look like. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type BrokerConfig,
   brokerConfig,
@@ -9,6 +10,9 @@ import {
   validateConfigs,
 } from '../config.ts';
 import { KafkaError } from '../core/errors.ts';
+import type { Address } from '../core/transport.ts';
+import type { ClusterOptions } from '../server.ts';
+import { PEERS } from '../supervisor/broker-messages.ts';
 import { brokerDirectory, CLUSTER_FILE, type ClusterFile, portOf, rackOf } from '../supervisor/cluster-file.ts';
 import { usageError } from './errors.ts';
 import { parseTopicSpecs, type TopicSpec } from './topic-spec.ts';
@@ -50,8 +54,8 @@ export interface StartPlan {
   readonly notices: readonly string[];
   /** One sentence each: what the user should think about. */
   readonly warnings: readonly string[];
-  /** Directory of the cluster that this broker is part of; null when it is one by itself. */
-  readonly cluster: string | null;
+  /** The cluster that this broker is part of; null when it is one by itself. */
+  readonly cluster: ClusterOptions | null;
 }
 
 export const DEFAULT_PORT = 9092;
@@ -85,7 +89,7 @@ export function planStart(flags: StartFlags, sources: StartSources): StartPlan {
   const config = checked(values);
   const topics = parseTopicSpecs(flags.topic ?? []);
   for (const topic of topics) checkTopicConfigs(topic, config);
-  const cluster = member?.directory ?? null;
+  const cluster = member && { directory: resolve(member.directory), peers: peersOf(sources.env[PEERS]) };
   return { config, topics, notices: noticesOf(config), warnings: warningsOf(config, environment.unknown), cluster };
 }
 
@@ -113,6 +117,16 @@ function memberOf({ brokerId, cluster, data, ephemeral }: StartFlags, sources: S
   const rack = rackOf(file, brokerId);
   const common = Object.entries({ ...file.defaults, ...(rack !== null && { 'broker.rack': rack }), ...file.overrides });
   return { brokerId, directory: cluster, file, common };
+}
+
+function peersOf(text = '{}'): ReadonlyMap<number, Address> {
+  const addresses = Object.entries(JSON.parse(text) as Record<string, string>);
+  return new Map(
+    addresses.map(([id, address]) => [
+      Number(id),
+      { host: address.slice(0, address.lastIndexOf(':')), port: Number(address.slice(address.lastIndexOf(':') + 1)) },
+    ]),
+  );
 }
 
 /** What its place decides and nothing else may: two brokers must not share it. */
