@@ -246,7 +246,8 @@ export class LogStore {
     files.rename(folder, join(path, stray));
     files.syncDirectory(path);
     this.folders.add(stray);
-    this.forget(name);
+    // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
+    if (owner !== null) this.forget(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },
       'this folder belongs to a topic that no longer exists: not served, not deleted',
