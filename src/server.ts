@@ -264,12 +264,14 @@ function register(services: Services, listeners: readonly BrokerListener[], dire
 }
 
 function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
-  return repeat(
-    clock,
-    config().int('log.flush.offset.checkpoint.interval.ms'),
-    () => logs.writeCheckpoints(),
-    (error) => logger.error({ err: error }, 'the checkpoints could not be written'),
-  );
+  const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
+  const stops = [
+    repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
+    repeat(clock, config().long('replica.high.watermark.checkpoint.interval.ms'), () => logs.writeHighWatermarks(), failed),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import { inTurn } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
-import type { LogContext } from './log-types.ts';
+import type { LogContext, LogLocation } from './log-types.ts';
 import {
   deletedName,
   folderName,
@@ -19,6 +19,7 @@ import {
   readTopicId,
   strayName,
   type TopicPartition,
+  writeSmallFile,
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
@@ -42,6 +43,7 @@ export interface LogStoreOptions {
   readonly flushCheckMs?: number;
 }
 
+const HIGH_WATERMARKS = 'replication-offset-checkpoint';
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
 /** Of the four threads that Node has for files; the fourth reads. */
@@ -64,6 +66,10 @@ export class LogStore {
   private readonly folders = new Set<string>();
   private readonly recoveryPoints: Checkpoint;
   private readonly logStarts: Checkpoint;
+  private readonly highWatermarks: Checkpoint;
+  private writtenHighWatermarks = '';
+  /** The checkpoint files still say something of logs that are gone. */
+  private hasForgotten = false;
   private closed = false;
 
   /** @internal use `openLogStore` */
@@ -82,6 +88,7 @@ export class LogStore {
     }
     this.recoveryPoints = readCheckpoint(files, path, 'recovery-point-offset-checkpoint');
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
+    this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
     markInUse(directory);
   }
 
@@ -92,18 +99,32 @@ export class LogStore {
     if (known) return known;
     const { files, path } = this.directory;
     const folder = join(path, name);
-    const location = {
+    const { recoveryPoints, logStarts, highWatermarks } = this;
+    const location: LogLocation = {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
       folder,
       claim: () => this.claim(name, folder, topicId),
       create: () => {
+        if (this.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
       },
-      startTakenBack: () => this.writeCheckpoints(),
-      recoveryPoint: this.recoveryPoints.get(name) ?? 0,
-      logStartOffset: this.logStarts.get(name) ?? 0,
+      takenBack: () => {
+        const isBeyond = (points: Checkpoint, offset: number) => (points.get(name) ?? 0) > offset;
+        const { logEndOffset, logStartOffset } = log;
+        if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
+          this.writeCheckpoints();
+      },
+      get recoveryPoint() {
+        return recoveryPoints.get(name) ?? 0;
+      },
+      get logStartOffset() {
+        return logStarts.get(name) ?? 0;
+      },
+      get highWatermark() {
+        return highWatermarks.get(name) ?? 0;
+      },
       unclean: !this.directory.endedCleanly,
     };
     const log = new PartitionLog(this.context, location, config);
@@ -134,8 +155,7 @@ export class LogStore {
     this.logs.get(name)?.abandon();
     this.logs.delete(name);
     this.folders.delete(name);
-    this.recoveryPoints.delete(name);
-    this.logStarts.delete(name);
+    this.forget(name);
     const folder = join(path, name);
     if (!files.exists(folder)) return;
     const doomed = join(path, deletedName(name, unique()));
@@ -144,15 +164,7 @@ export class LogStore {
     this.removeQuietly(doomed);
   }
 
-  /** High watermarks of the last run, by folder name (`topic-partition`). */
-  readHighWatermarks(): Checkpoint {
-    return readCheckpoint(this.directory.files, this.directory.path, 'replication-offset-checkpoint');
-  }
-  writeHighWatermarks(offsets: Checkpoint): void {
-    writeCheckpoint(this.directory.files, this.directory.path, 'replication-offset-checkpoint', offsets);
-  }
-
-  /** Writes how far each log is durable and where it begins; now and then, and at the end. */
+  /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     for (const [name, log] of this.logs) {
       if (!log.isOpen || log.isOffline) continue;
@@ -162,6 +174,20 @@ export class LogStore {
     const { files, path } = this.directory;
     writeCheckpoint(files, path, 'recovery-point-offset-checkpoint', this.recoveryPoints);
     writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
+    this.writeHighWatermarks();
+    this.hasForgotten = false;
+  }
+
+  /**
+   * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure an old one, or none, only makes a
+   * replica wait for its leader to tell it anew.
+   */
+  writeHighWatermarks(): void {
+    for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) note(this.highWatermarks, name, log.highWatermark);
+    const text = offsetsText(this.highWatermarks);
+    if (text === this.writtenHighWatermarks) return;
+    writeSmallFile(this.directory.files, join(this.directory.path, HIGH_WATERMARKS), text);
+    this.writtenHighWatermarks = text;
   }
 
   /**
@@ -216,11 +242,17 @@ export class LogStore {
     files.rename(folder, join(path, stray));
     files.syncDirectory(path);
     this.folders.add(stray);
+    this.forget(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },
       'this folder belongs to a topic that no longer exists: not served, not deleted',
     );
     return false;
+  }
+
+  /** What the checkpoints say of a folder is not true of another that gets its name. */
+  private forget(name: string): void {
+    for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
   }
 
   private removeQuietly(path: string): void {
