@@ -39,7 +39,12 @@ export class Following {
   appendFetched(leaderEpoch: number, { records, highWatermark, logStartOffset }: Fetched, done: Done): void {
     if (!this.isCurrent(leaderEpoch)) done(null);
     else if (records.byteLength === 0) this.guarded(() => this.takeOver(highWatermark, logStartOffset), done);
-    else this.change((ready) => this.log.appendFetched(records, ready), done, () => this.takeOver(highWatermark, logStartOffset));
+    else
+      this.change(
+        (ready) => this.log.appendFetched(records, ready),
+        done,
+        () => this.takeOver(highWatermark, logStartOffset),
+      );
   }
 
   /** KIP-101, KIP-279: to the end of that epoch in the leader's log or in ours, whichever comes first. */

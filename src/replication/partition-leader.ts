@@ -9,7 +9,7 @@ import type { Done } from '../storage/log-types.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
 import { type Produced, ProduceLine } from '../storage/produce-line.ts';
 import { type IsrOwner, IsrProposals } from './partition-isr.ts';
-import type { PartitionServices } from './partition-services.ts';
+import { type PartitionServices, requireLease } from './partition-services.ts';
 import { PendingAcks } from './pending-acks.ts';
 import { type ReplicaFetch, ReplicaProgress } from './replica-progress.ts';
 
@@ -95,15 +95,23 @@ export class Leadership implements IsrOwner {
     const { state, minIsr } = this.partition;
     const wanted = effectiveMinIsr(state, minIsr);
     if (state.isr.length < wanted)
-      throw new KafkaError('NOT_ENOUGH_REPLICAS', `The ISR has ${state.isr.length} of the ${wanted} members that min.insync.replicas asks for`);
+      throw new KafkaError(
+        'NOT_ENOUGH_REPLICAS',
+        `The ISR has ${state.isr.length} of the ${wanted} members that min.insync.replicas asks for`,
+      );
   }
 
-  /** See ProduceLine.take. With `acks` -1 `produced` is called when the batch is committed, or cannot be in time. */
+  /**
+   * See ProduceLine.take. With `acks` -1 `produced` is called when the batch is committed, or cannot be in time.
+   * @throws KafkaError NOT_ENOUGH_REPLICAS, NOT_LEADER_OR_FOLLOWER: `produced` is then never called
+   */
   produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced): void {
+    if (acks === -1) this.requireMinIsr();
+    else requireLease(this.services);
     this.line.take(records, (error, appended) => {
       if (!appended) produced(error, null);
       else if (acks === -1) this.whenCommitted(appended.lastOffset, timeoutMs, (failure) => produced(failure, failure ? null : appended));
-      else produced(this.over, this.over ? null : appended);
+      else this.acknowledgeAlone(appended, produced);
     });
   }
 
@@ -124,13 +132,17 @@ export class Leadership implements IsrOwner {
     else this.acks.add(offset, timeoutMs, done);
   }
 
-  /**
-   * A follower has fetched, and its log does not diverge from ours before the offset of its fetch.
-   * @throws KafkaError NOT_LEADER_OR_FOLLOWER: it is no replica, or registered anew since
-   */
+  /** Whether this broker may fetch as a follower. @throws KafkaError NOT_LEADER_OR_FOLLOWER: it has no replica, or registered anew since */
+  checkReplica(id: number, brokerEpoch: Rev): ReplicaProgress {
+    const replica = this.replicas.get(id);
+    if (!replica) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${id} has no replica of this partition`);
+    if (brokerEpoch < replica.brokerEpoch) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${id} has registered anew since`);
+    return replica;
+  }
+
+  /** A follower has fetched, and its log does not diverge from ours before the offset of its fetch. @throws KafkaError as `checkReplica` */
   noteFetch(fetch: ReplicaFetch): void {
-    const replica = this.replicas.get(fetch.replicaId);
-    if (!replica) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${fetch.replicaId} has no replica of this partition`);
+    const replica = this.checkReplica(fetch.replicaId, fetch.brokerEpoch);
     if (fetch.brokerEpoch !== replica.brokerEpoch) this.registered(replica, fetch.brokerEpoch);
     const { logStartOffset } = replica;
     replica.noteFetch(fetch, this.log.logEndOffset, this.services.clock.monotonicMs());
@@ -206,6 +218,16 @@ export class Leadership implements IsrOwner {
     return appended;
   }
 
+  private acknowledgeAlone(appended: AppendInfo, produced: Produced): void {
+    let failure = this.over;
+    try {
+      requireLease(this.services);
+    } catch (error) {
+      failure ??= error as KafkaError;
+    }
+    produced(failure, failure ? null : appended);
+  }
+
   private wrote(): void {
     if (this.over) return;
     this.advance();
@@ -257,7 +279,6 @@ export class Leadership implements IsrOwner {
   }
 
   private registered(replica: ReplicaProgress, brokerEpoch: Rev): void {
-    if (brokerEpoch < replica.brokerEpoch) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${replica.id} has registered anew since`);
     replica.brokerEpoch = brokerEpoch;
     replica.disk = undefined;
     this.judge(replica, this.state);

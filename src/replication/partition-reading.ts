@@ -91,7 +91,8 @@ export abstract class PartitionReading {
       .segmentStarts()
       .map(({ baseOffset, maxTimestamp }) => ({ offset: Math.max(baseOffset, logStartOffset), maxTimestamp }))
       .filter(({ offset }) => offset <= highWatermark);
-    if (highWatermark > logStartOffset && starts.at(-1)?.offset !== highWatermark) starts.push({ offset: highWatermark, maxTimestamp: nowMs });
+    if (highWatermark > logStartOffset && starts.at(-1)?.offset !== highWatermark)
+      starts.push({ offset: highWatermark, maxTimestamp: nowMs });
     return starts.reverse();
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Purgatory } from '../core/purgatory.ts';
 import type { MetadataImage } from '../metadata/image.ts';
@@ -28,4 +29,14 @@ export interface PartitionServices {
   readonly fetchers: Fetchers;
   /** replica.lag.time.max.ms */
   readonly maxLagMs: () => number;
+}
+
+/**
+ * Whether what this broker reads, or acknowledges alone, may still be true: after a pause another may lead since long (metadata-store rule 7).
+ * @throws KafkaError NOT_LEADER_OR_FOLLOWER
+ */
+export function requireLease({ clock, registration }: Pick<PartitionServices, 'clock' | 'registration'>): void {
+  const own = registration();
+  if (!own || clock.monotonicMs() > own.validUntil())
+    throw new KafkaError('NOT_LEADER_OR_FOLLOWER', 'This broker cannot tell whether it is still registered');
 }

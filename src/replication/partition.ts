@@ -12,7 +12,7 @@ import type { Produced } from '../storage/produce-line.ts';
 import type { DivergingEpoch, Fetched, FollowedPartition, NextFetch } from './followed-partition.ts';
 import type { ReplicaConfig } from './log-config.ts';
 import { Following } from './partition-follower.ts';
-import { type LedPartition, Leadership } from './partition-leader.ts';
+import { Leadership, type LedPartition } from './partition-leader.ts';
 import { PartitionReading } from './partition-reading.ts';
 import type { PartitionServices } from './partition-services.ts';
 
@@ -84,7 +84,9 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   /** Producers should pause: the disk is behind, or much waits for a batch that is prepared. */
   get congested(): boolean {
     const { leadership, log } = this;
-    return log.congested || (leadership !== null && (leadership.queuedBytes >= CONGESTED_BYTES || leadership.queuedBatches >= CONGESTED_WRITES));
+    return (
+      log.congested || (leadership !== null && (leadership.queuedBytes >= CONGESTED_BYTES || leadership.queuedBatches >= CONGESTED_WRITES))
+    );
   }
 
   configure(config: ReplicaConfig): void {
@@ -141,9 +143,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR: `produced` is then never called
    */
   produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced): void {
-    const leadership = this.leading();
-    if (acks === -1) leadership.requireMinIsr();
-    leadership.produce(records, acks, timeoutMs, produced);
+    this.leading().produce(records, acks, timeoutMs, produced);
   }
 
   /**

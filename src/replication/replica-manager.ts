@@ -13,7 +13,7 @@ import { PreparationSlots } from '../storage/preparation-slots.ts';
 import type { Fetchers } from './followed-partition.ts';
 import { type ReplicaConfig, replicaConfigOf } from './log-config.ts';
 import { Partition } from './partition.ts';
-import type { LiveRegistration, PartitionServices } from './partition-services.ts';
+import { type LiveRegistration, type PartitionServices, requireLease } from './partition-services.ts';
 
 export interface ReplicaManagerOptions {
   readonly nodeId: number;
@@ -101,14 +101,9 @@ export class ReplicaManager {
     return this.partitions.get(topic.topicId)?.[index] ?? this.make(topic, state);
   }
 
-  /**
-   * Whether what this broker reads, or acknowledges alone, may still be true: after a pause another may lead since long (metadata-store rule 7).
-   * @throws KafkaError NOT_LEADER_OR_FOLLOWER
-   */
+  /** See the function. @throws KafkaError NOT_LEADER_OR_FOLLOWER */
   requireLease(): void {
-    const registration = this.options.registration();
-    if (!registration || this.options.clock.monotonicMs() > registration.validUntil())
-      throw new KafkaError('NOT_LEADER_OR_FOLLOWER', 'This broker cannot tell whether it is still registered');
+    requireLease(this.services);
   }
 
   /**
@@ -204,7 +199,9 @@ export class ReplicaManager {
   /** The topic is gone, or this broker is not among the partition's replicas any more. */
   private drop({ name: topic, topicId }: Pick<TopicImage, 'name' | 'topicId'>, index: number): void {
     const partitions = this.partitions.get(topicId);
-    partitions?.[index]?.close(new KafkaError(this.options.metadata.current.topicById(topicId) ? 'NOT_LEADER_OR_FOLLOWER' : 'UNKNOWN_TOPIC_OR_PARTITION'));
+    partitions?.[index]?.close(
+      new KafkaError(this.options.metadata.current.topicById(topicId) ? 'NOT_LEADER_OR_FOLLOWER' : 'UNKNOWN_TOPIC_OR_PARTITION'),
+    );
     delete partitions?.[index];
     try {
       this.options.logs.delete({ topic, partition: index });

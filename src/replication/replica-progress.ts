@@ -36,7 +36,8 @@ export class ReplicaProgress {
   noteFetch({ fetchOffset, logStartOffset }: ReplicaFetch, leaderEndOffset: number, nowMs: number): void {
     // KAFKA-1546: caught up is who has all that there was a fetch ago, so that a steady stream of records does not make it fall behind.
     if (fetchOffset >= leaderEndOffset) this.caughtUpMs = nowMs;
-    else if (fetchOffset >= this.leaderEndAtLastFetch && this.leaderEndAtLastFetch >= 0) this.caughtUpMs = Math.max(this.caughtUpMs, this.lastFetchMs);
+    else if (fetchOffset >= this.leaderEndAtLastFetch && this.leaderEndAtLastFetch >= 0)
+      this.caughtUpMs = Math.max(this.caughtUpMs, this.lastFetchMs);
     this.logEndOffset = fetchOffset;
     this.logStartOffset = logStartOffset;
     this.lastFetchMs = nowMs;
