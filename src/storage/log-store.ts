@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BufferPool } from '../core/bytes.ts';
+import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
@@ -41,6 +41,8 @@ export interface LogStoreOptions {
   readonly producers?: ProducerLimits;
   /** log.flush.scheduler.interval.ms. Default: as often as flush.ms needs. */
   readonly flushCheckMs?: number;
+  /** For directory ids and the names of folders that are set aside. Default crypto's. */
+  readonly randomBytes?: RandomBytes;
 }
 
 const HIGH_WATERMARKS = 'replication-offset-checkpoint';
@@ -54,7 +56,7 @@ const MAX_SYNCS = 3;
  * @throws Error with one line when the directory belongs to another cluster or broker
  */
 export function openLogStore(options: LogStoreOptions): LogStore {
-  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId));
+  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
 }
 
 export class LogStore {
@@ -70,6 +72,7 @@ export class LogStore {
   private writtenHighWatermarks = '';
   /** The checkpoint files still say something of logs that are gone. */
   private hasForgotten = false;
+  private readonly randomBytes: RandomBytes;
   private closed = false;
 
   /** @internal use `openLogStore` */
@@ -78,6 +81,7 @@ export class LogStore {
     const { files, path } = directory;
     this.meta = meta;
     this.directory = directory;
+    this.randomBytes = options.randomBytes ?? randomBytes;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
@@ -158,7 +162,7 @@ export class LogStore {
     this.forget(name);
     const folder = join(path, name);
     if (!files.exists(folder)) return;
-    const doomed = join(path, deletedName(name, unique()));
+    const doomed = join(path, deletedName(name, this.unique()));
     files.rename(folder, doomed);
     files.syncDirectory(path);
     this.removeQuietly(doomed);
@@ -238,7 +242,7 @@ export class LogStore {
     this.folders.delete(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    const stray = strayName(name, unique());
+    const stray = strayName(name, this.unique());
     files.rename(folder, join(path, stray));
     files.syncDirectory(path);
     this.folders.add(stray);
@@ -255,6 +259,11 @@ export class LogStore {
     for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
   }
 
+  /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
+  private unique(): string {
+    return Buffer.from(this.randomBytes(16)).toString('hex');
+  }
+
   private removeQuietly(path: string): void {
     try {
       this.directory.files.remove(path);
@@ -269,9 +278,4 @@ export class LogStore {
 function note(checkpoint: Checkpoint, name: string, offset: number): void {
   if (offset > 0) checkpoint.set(name, offset);
   else checkpoint.delete(name);
-}
-
-/** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
-function unique(): string {
-  return randomUUID().replaceAll('-', '');
 }
