@@ -179,7 +179,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await sweepOrphans(store, metadata.current);
   const registration = await register(services, listeners, logs.meta.directoryId);
   closers.push(() => registration.close());
-  settleFolders(logs, metadata.current, nodeId, logger);
+  settleFolders(logs, metadata.current, nodeId, false, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   connections.begin();

@@ -10,11 +10,14 @@ const MAX_NAMED = 20;
  * What happened to topics and replicas while this broker was down. A folder of a topic that is gone is set aside (`-stray`, as Kafka does), so
  * that it does not come back under its name; one of a replica that has moved to other brokers is deleted, as it would have been then. A folder
  * of which this cannot be said for certain stays where it is.
+ *
+ * @param isContinued the image is of the store that this broker's data belong to, no older than they are: see DiskIdentity
  */
 export function settleFolders(
   logs: Pick<LogStore, 'strays' | 'topicIdOf' | 'setAside' | 'delete'>,
   image: MetadataImage,
   nodeId: number,
+  isContinued: boolean,
   logger: Logger,
 ): void {
   const isHere = ({ topic, partition }: { topic: string; partition: number }) =>
@@ -34,7 +37,7 @@ export function settleFolders(
   function settle(name: string): string[] {
     const topicPartition = parseFolderName(name);
     const topicId = logs.topicIdOf(name);
-    if (!topicPartition || !topicId || underway.has(topicId)) return [name];
+    if (!isContinued || !topicPartition || !topicId || underway.has(topicId)) return [name];
     const partition = image.topicById(topicId)?.partitions[topicPartition.partition];
     if (!partition) return [logs.setAside(name)];
     const { replicas, isr, elr } = partition;

@@ -25,9 +25,9 @@ async function leave(topic: string, partitions: readonly number[], topicId = top
   await closeStore(store);
 }
 /** What is left of it after the next start; the unique part of names left out. */
-async function settled(): Promise<string[]> {
+async function settled(isContinued = true): Promise<string[]> {
   const store = openStore(files, '/data');
-  settleFolders(store, cluster.feed.current, ME, silentLogger);
+  settleFolders(store, cluster.feed.current, ME, isContinued, silentLogger);
   const names = files.list('/data').filter((name) => files.isDirectory(`/data/${name}`));
   await closeStore(store);
   return names.map((name) => name.replace(/[0-9a-f]{32}/, '*')).sort();
@@ -88,6 +88,14 @@ test('a topic whose creation or deletion is under way, and a folder that does no
   await leave('nameless', [3], 'EEEEEEEEEEEEEEEEEEEEEw');
   files.remove('/data/nameless-3/partition.metadata');
   expect(await settled()).toEqual(['nameless-3', 'orders-0']);
+});
+
+test('a store that was lost, or is older than the data, proves nothing', async () => {
+  await cluster.create('orders');
+  await leave('orders', [0]);
+  await leave('gone', [0], 'EEEEEEEEEEEEEEEEEEEEEw');
+  await place('orders', 0, [2, 3]);
+  expect(await settled(false)).toEqual(['gone-0', 'orders-0']);
 });
 
 test('a folder that cannot be moved is no reason not to start', async () => {
