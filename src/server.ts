@@ -29,6 +29,7 @@ import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
+import { settleFolders } from './replication/settle-folders.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogStore, openLogStore } from './storage/log-store.ts';
@@ -201,7 +202,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await sweepOrphans(store, metadata.current);
   const registration = await register(services, listeners, logs.meta.directoryId);
   closers.push(() => registration.close());
-  nameStrays(logs, metadata, logger);
+  settleFolders(logs, metadata.current, nodeId, false, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   connections.begin();
@@ -315,12 +316,6 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
     stopRepeating();
     retention.stop();
   };
-}
-
-function nameStrays(logs: LogStore, metadata: MetadataFeed, logger: Logger): void {
-  const strays = logs.strays(({ topic, partition }) => metadata.current.partition(topic, partition) !== undefined);
-  if (strays.length === 0) return;
-  logger.warn({ folders: strays.slice(0, 20), count: strays.length }, 'folders of topics that are not known here: not served, not deleted');
 }
 
 /** Work that fails, as on a full disk, is tried again at its next time. */

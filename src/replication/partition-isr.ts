@@ -68,7 +68,7 @@ export class IsrProposals {
 
   /** Writes another ISR; with the one that stands, what follows from it: an ELR that is to be emptied, a disk that is admitted again. */
   propose(isr: readonly number[], facts: Facts, admitted: Admitted = []): void {
-    if (!this.busy) void this.write(isr, isrChange(valueOf(this.owner.state), isr, facts), admitted);
+    if (!this.busy) void this.write(isr, isrChange(withoutKey(this.owner.state), isr, facts), admitted);
   }
 
   /** The partition was seen at this revision: what was proposed at an older one is settled. */
@@ -113,7 +113,7 @@ export class IsrProposals {
 
   private tryAgain(): void {
     this.retry = null;
-    const value = valueOf(this.owner.state);
+    const value = withoutKey(this.owner.state);
     if (this.doubted.length > 0) void this.write(value.isr, { ...value, partitionEpoch: value.partitionEpoch + 1 }, []);
     else this.owner.recount();
   }
@@ -129,6 +129,6 @@ export class IsrProposals {
   }
 }
 
-function valueOf({ topicId: _topicId, partition: _partition, rev: _rev, ...value }: PartitionImage): PartitionValue {
+function withoutKey({ topicId: _topicId, partition: _partition, rev: _rev, ...value }: PartitionImage): PartitionValue {
   return value;
 }
