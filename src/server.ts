@@ -7,7 +7,7 @@ import type { Clock, Timer } from './core/clock.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
-import type { Listening, Transport } from './core/transport.ts';
+import type { Address, Listening, Transport } from './core/transport.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { ProducerIds } from './handlers/producer-ids.ts';
@@ -53,6 +53,15 @@ export interface BrokerOptions {
   readonly randomBytes?: RandomBytes;
   /** Told of the parts as soon as they are built, before clients are served: for the simulation, which looks into them. */
   readonly observe?: (services: Services) => void;
+  /** The cluster of brokers on this machine that this one is part of; left out: it is one by itself. */
+  readonly cluster?: ClusterOptions;
+}
+
+export interface ClusterOptions {
+  /** Where its brokers meet: for sockets. */
+  readonly directory: string;
+  /** Where peers are dialled instead of where they listen: tests cut these links. */
+  readonly peers: ReadonlyMap<number, Address>;
 }
 
 export interface NewTopicOptions {
