@@ -16,12 +16,12 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { Controller } from './metadata/controller.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
 import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
-import { sweepOrphans } from './metadata/topics.ts';
 import { uuidText } from './metadata/uuid.ts';
 import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
@@ -229,9 +229,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  await sweepOrphans(store, metadata.current);
-  const registration = await register(services, listeners, logs.meta.directoryId, registrationChanged);
-  closers.push(() => registration.close());
+  await joinCluster(services, listeners, logs.meta.directoryId, registrationChanged, closers);
   settleFolders(logs, metadata.current, nodeId, false, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
@@ -299,32 +297,43 @@ async function listen(options: BrokerOptions, connections: Connections, services
   return bound;
 }
 
-function register(
+/** Resolves when this broker is registered and, where it is the controller, has elected what it can. */
+async function joinCluster(
   services: Services,
   listeners: readonly BrokerListener[],
   directoryId: string,
   changed: (registered: LiveRegistration | null) => void,
-): Promise<Registration> {
+  closers: Closer[],
+): Promise<void> {
   const { store, metadata, clock, logger, config, nodeId } = services;
-  return Registration.open({
+  let controller: Controller | undefined;
+  const registration = await Registration.open({
     store,
     metadata,
     clock,
     broker: {
       id: nodeId,
       rack: config().string('broker.rack'),
-      directoryId,
-      generation: 0,
       liveness: null,
       listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
     },
-    onRegistered: ({ epoch, lease }) => changed({ epoch, validUntil: () => lease.validUntil() }),
+    disk: { directoryId, generationToRegister: () => 0, noteRegistered: () => {} },
     onLost: (error) => {
       changed(null);
       logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew');
+      controller?.kick();
     },
-    onRegained: () => logger.info({}, 'this broker is registered again'),
+    onRegistered: ({ epoch, lease }) => {
+      changed({ epoch, validUntil: () => lease.validUntil() });
+      if (controller) logger.info({}, 'this broker is registered again');
+      controller?.kick();
+    },
+    onFailure: (error) => logger.warn({ err: error }, 'this broker cannot register again yet'),
   });
+  closers.push(() => registration.close());
+  controller = new Controller({ store, metadata, clock, logger, nodeId, config, registered: () => registration.current });
+  closers.push(() => controller.close());
+  await controller.settled();
 }
 
 function advertisedAs(listenerName: string, { advertisedListeners }: BrokerConfig): Pick<ListenerValue, 'advertised'> {
