@@ -8,8 +8,13 @@ const file = `${workerData.path}.fault`;
 const sleeping = new Int32Array(new SharedArrayBuffer(4));
 
 function fail(when, sql) {
-  if (!existsSync(file)) return;
-  const [expected, statement, what] = readFileSync(file, 'utf8').split(' ');
+  let fault = '';
+  try {
+    fault = readFileSync(file, 'utf8');
+  } catch {
+    // None.
+  }
+  const [expected, statement, what] = fault.split(' ');
   if (expected !== when || statement !== sql.split(' ')[0]) return;
   if (what === 'wait') {
     while (existsSync(file)) Atomics.wait(sleeping, 0, 0, 5);

@@ -136,6 +136,7 @@ test('closing waits for what was asked, and refuses what comes after', async () 
   const last = put('last');
   const closing = store.close();
   await expect(put('late')).rejects.toThrow(UnavailableError);
+  await sleep(50);
   rmSync(`${path}.fault`);
   expect(await last).toEqual({ ok: true, rev: 1 });
   await closing;
