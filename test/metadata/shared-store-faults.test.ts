@@ -105,6 +105,7 @@ test('a lock that another process does not give back is told, and changes nothin
   await expect(put('1')).rejects.toThrow(UnavailableError);
   await expect(put('1')).rejects.toThrow(/database is locked/);
   expect(await stored()).toBeUndefined(); // reading goes on
+  expect(warnings).toEqual([expect.stringMatching(process.platform === 'linux' ? `^process ${process.pid} keeps` : /^process .* keeps/)]);
   other.exec('ROLLBACK');
   other.close();
   expect(await put('2')).toEqual({ ok: true, rev: 1 });

@@ -178,6 +178,20 @@ describe('several processes', () => {
     expect(await oldest()).toBe(122);
   });
 
+  test('a watch that is behind by more than a piece of the log gets all of it', async () => {
+    const a = await all.open();
+    const full = Array.from({ length: 15 }, (_, i) => ({ put: `/${i}`, value: new Uint8Array(65_536) })); // 0.98 MB a revision
+    for (let i = 0; i < 10; i++) await a.store.txn([], full);
+    for (let i = 0; i < 90; i++) await a.store.txn([], [{ put: '/small', value: bytes(String(i)) }]);
+    const seen: number[] = [];
+    for await (const { rev, changes } of a.store.watch('', 1, never)) {
+      seen.push(rev);
+      expect(changes).toHaveLength(rev <= 10 ? 15 : 1);
+      if (rev === 100) break;
+    }
+    expect(seen).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+  });
+
   test('a renewal counts from when it was sent', async () => {
     let nowMs = 0;
     const clock = { ...fakeClock(), monotonicMs: () => nowMs };
