@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../scripts/stale.js';
 import { NAMES, startBroker } from './brokers.js';
+import { startCluster } from './clusters.js';
 import { FIGURES, MEASURES } from './figures.js';
 import { BROKER_VERSION, brokerJars, TOOLS_VERSION, toolsJars } from './jars.js';
 import { consume, createTopics, endToEndLatency, produce } from './loads.js';
 import { summarizeAll, table } from './report.js';
-import { observe, rssMb } from './usage.js';
+import { observe, pssMb, rssMb } from './usage.js';
 
 /** @import { Broker, Side } from './brokers.js' */
 /** @import { Measure } from './figures.js' */
@@ -33,6 +34,9 @@ const SMALL_BYTES = 100;
 const SETTLE_MS = 5000;
 /** @type {Record<string, number>} */
 const TOPICS = { warm: 1, produce: 1, small: 6, latency: 1 };
+/** Of three nodes. */
+const REPLICATED_TOPICS = { warm: 3, replicated: 3, latency: 1 };
+const REPLICATED = /** @type {const} */ (['clusterIdle', 'replicated', 'replicatedLatency']);
 
 /** @param {string} line */
 const say = (line) => void process.stderr.write(`${line}\n`);
@@ -104,6 +108,31 @@ async function measureLoads(broker, { records, warmUp, only }) {
   if (wants('after')) record('after', side, [rssMb(pid)], { load: loadavg()[0] });
 }
 
+/** Three nodes, three replicas, acks=all, min ISR 2. @param {Side} side @param {Plan} plan */
+async function measureCluster(side, { records, warmUp, only }) {
+  const cluster = await startCluster(side);
+  try {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const pids = cluster.pids();
+    if (only.includes('clusterIdle')) record('clusterIdle', side, [pssMb(pids)], { load: loadavg()[0] });
+    await createTopics(cluster.address, REPLICATED_TOPICS, { replicas: 3, minInSync: 2 });
+    await produce(cluster.address, 'warm', warmUp, KIB);
+    if (only.includes('replicated')) {
+      const used = observe(...pids);
+      const { mibPerSecond } = await produce(cluster.address, 'replicated', records, KIB);
+      const usage = used();
+      record('replicated', side, [mibPerSecond, (usage.brokerCpuSeconds * GIB) / (records * KIB)], usage);
+    }
+    if (only.includes('replicatedLatency')) {
+      const used = observe(...pids);
+      const { avgMs, p99Ms } = await endToEndLatency(cluster.address, 'latency', Math.min(10_000, Math.ceil(records / 100)));
+      record('replicatedLatency', side, [avgMs, p99Ms], used());
+    }
+  } finally {
+    await cluster.stop();
+  }
+}
+
 /** @param {Plan} plan */
 async function measureAll(plan) {
   if (plan.only.includes('start')) await measureStarts(plan.starts);
@@ -111,6 +140,8 @@ async function measureAll(plan) {
   for (let round = 0; round < plan.rounds; round++) {
     say(`round ${round + 1} of ${plan.rounds}`);
     for (const side of order(round)) {
+      if (REPLICATED.some((measure) => plan.only.includes(measure))) await measureCluster(side, plan);
+      if (plan.only.every((measure) => REPLICATED.some((each) => each === measure))) continue;
       const broker = await startBroker(side);
       try {
         await measureLoads(broker, plan);

@@ -39,7 +39,7 @@ const READY_WITHIN_MS = 90_000;
 const POLL_EVERY_MS = 5;
 
 /** Undone when the bench ends, however it ends: no process and no directory is left. @type {Set<() => void>} */
-const leftovers = new Set();
+export const leftovers = new Set();
 process.once('exit', () => {
   // The last first: a directory's owner is killed before the directory goes.
   for (const remove of [...leftovers].toReversed()) remove();
@@ -69,6 +69,16 @@ export async function startBroker(side, { nodeOptions = [] } = {}) {
   const port = await freePort();
   const [program, ...args] =
     side === 'kafka' ? kafkaCommand(directory, port, await freePort()) : minikafkaCommand(directory, port, nodeOptions);
+  return runBroker({ side, command: [program, ...args], directory, ports: [port], removeDirectory });
+}
+
+/**
+ * Runs a program that serves one port or several, and waits until each names as many brokers as there are ports.
+ * @param {{ side: Side, command: readonly string[], directory: string, ports: readonly number[], removeDirectory: () => void }} how
+ * @returns {Promise<Broker>} with the first port
+ */
+export async function runBroker({ side, command, directory, ports, removeDirectory }) {
+  const [program, ...args] = command;
   const logFile = join(directory, 'broker.log');
   const log = openSync(logFile, 'a');
   // Node reads the certificates that this names before it runs anything: tens of milliseconds that are the machine's, not the broker's.
@@ -88,14 +98,17 @@ export async function startBroker(side, { nodeOptions = [] } = {}) {
     removeDirectory();
     leftovers.delete(removeDirectory);
   };
-  while (!(await answersMetadata(port))) {
-    if (!running || performance.now() - from > READY_WITHIN_MS) {
-      const end = readFileSync(logFile, 'utf8').slice(-4000);
-      await stop();
-      throw new Error(`${NAMES[side]} does not start:\n${end}`);
+  for (const port of ports) {
+    while (!(await answersMetadata(port, ports.length))) {
+      if (!running || performance.now() - from > READY_WITHIN_MS) {
+        const end = readFileSync(logFile, 'utf8').slice(-4000);
+        await stop();
+        throw new Error(`${NAMES[side]} does not start:\n${end}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_EVERY_MS));
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_EVERY_MS));
   }
+  const [port] = ports;
   return { side, pid: child.pid ?? 0, port, address: `localhost:${port}`, startMs: performance.now() - from, stop };
 }
 
@@ -108,10 +121,19 @@ function minikafkaCommand(directory, port, nodeOptions) {
 
 /** Formats the directory, which does not count as starting. @param {string} directory @param {number} port @param {number} controllerPort */
 function kafkaCommand(directory, port, controllerPort) {
+  return kafkaNodeCommand(directory, SHARED_CONFIG, port, [controllerPort]);
+}
+
+/**
+ * A node of Apache Kafka that is broker and controller. Formats its directory.
+ * @param {string} directory @param {Record<string, string>} configs with node.id @param {number} port @param {readonly number[]} controllerPorts of nodes 1, 2, ...
+ */
+export function kafkaNodeCommand(directory, configs, port, controllerPorts) {
+  const controllerPort = controllerPorts[Number(configs['node.id']) - 1];
   const config = writeProperties(directory, {
-    ...SHARED_CONFIG,
+    ...configs,
     'process.roles': 'broker,controller',
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'controller.quorum.voters': controllerPorts.map((each, at) => `${at + 1}@127.0.0.1:${each}`).join(','),
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
     'advertised.listeners': `PLAINTEXT://localhost:${port}`,
     'controller.listener.names': 'CONTROLLER',
@@ -125,7 +147,7 @@ function kafkaCommand(directory, port, controllerPort) {
 }
 
 /** @param {string} directory @param {Record<string, string>} properties */
-function writeProperties(directory, properties) {
+export function writeProperties(directory, properties) {
   const file = join(directory, 'server.properties');
   const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
   writeFileSync(file, lines.join(''));
@@ -133,7 +155,7 @@ function writeProperties(directory, properties) {
 }
 
 /** @returns {Promise<number>} */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
@@ -147,8 +169,11 @@ function freePort() {
 // Metadata (3) v1, correlation id 1, no client id, no topics.
 const METADATA = Buffer.from([0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0]);
 
-/** Whether the broker answers Metadata and names a broker: Apache Kafka may listen before it knows itself. @param {number} port @returns {Promise<boolean>} */
-function answersMetadata(port) {
+/**
+ * Whether the broker answers Metadata and names so many brokers: Apache Kafka may listen before it knows itself.
+ * @param {number} port @param {number} brokers @returns {Promise<boolean>}
+ */
+function answersMetadata(port, brokers) {
   return new Promise((resolve) => {
     const socket = connect(port, 'localhost');
     let answer = Buffer.alloc(0);
@@ -161,7 +186,7 @@ function answersMetadata(port) {
     socket.once('connect', () => socket.write(METADATA));
     socket.on('data', (chunk) => {
       answer = Buffer.concat([answer, chunk]);
-      if (answer.length >= 12) end(answer.readInt32BE(8) > 0);
+      if (answer.length >= 12) end(answer.readInt32BE(8) >= brokers);
     });
   });
 }

@@ -1,7 +1,7 @@
 /**
  * What is measured. `betterIs` says which way is good; `goal` is the ratio minikafka / Apache Kafka to reach; `digits` after the point.
  * @typedef {{ name: string, unit: string, digits: number, betterIs: 'more' | 'less', goal?: number }} Figure
- * @typedef {'start' | 'idle' | 'produce' | 'small' | 'consume' | 'latency' | 'after'} Measure
+ * @typedef {'start' | 'idle' | 'produce' | 'small' | 'consume' | 'latency' | 'after' | 'clusterIdle' | 'replicated' | 'replicatedLatency'} Measure
  */
 
 /** @type {Record<Measure, Figure[]>} */
@@ -25,6 +25,15 @@ export const FIGURES = {
     { name: 'end to end, 99th percentile', unit: 'ms', digits: 0, betterIs: 'less' },
   ],
   after: [{ name: 'RSS after all loads', unit: 'MB', digits: 0, betterIs: 'less' }],
+  clusterIdle: [{ name: 'three nodes, PSS idle', unit: 'MB', digits: 0, betterIs: 'less' }],
+  replicated: [
+    { name: 'three replicas, produce 1 KiB, 3 partitions', unit: 'MiB/s', digits: 1, betterIs: 'more' },
+    { name: 'CPU of three nodes per GiB produced', unit: 's', digits: 2, betterIs: 'less' },
+  ],
+  replicatedLatency: [
+    { name: 'three replicas, end to end, average', unit: 'ms', digits: 2, betterIs: 'less' },
+    { name: 'three replicas, end to end, 99th percentile', unit: 'ms', digits: 0, betterIs: 'less' },
+  ],
 };
 
 export const MEASURES = /** @type {Measure[]} */ (Object.keys(FIGURES));

@@ -33,12 +33,20 @@ function numbers(text, pattern) {
   return found.slice(1).map(Number);
 }
 
-/** @param {string} address @param {Record<string, number>} partitionsOf */
-export async function createTopics(address, partitionsOf) {
-  const admin = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING }).admin();
+/**
+ * @param {string} address one, or several with commas @param {Record<string, number>} partitionsOf
+ * @param {{ replicas: number, minInSync: number }} replication
+ */
+export async function createTopics(address, partitionsOf, { replicas, minInSync } = { replicas: 1, minInSync: 1 }) {
+  const admin = new Kafka({ brokers: address.split(','), logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    const topics = Object.entries(partitionsOf).map(([topic, numPartitions]) => ({ topic, numPartitions, replicationFactor: 1 }));
+    const topics = Object.entries(partitionsOf).map(([topic, numPartitions]) => ({
+      topic,
+      numPartitions,
+      replicationFactor: replicas,
+      configEntries: [{ name: 'min.insync.replicas', value: String(minInSync) }],
+    }));
     await admin.createTopics({ topics, waitForLeaders: true });
   } finally {
     await admin.disconnect();

@@ -22,6 +22,12 @@ export function rssMb(pid) {
   return (Number(kib) * 1024) / 1e6;
 }
 
+/** @param {readonly number[]} pids @returns {number} MB (10^6 bytes) of several processes, what they share divided among its users */
+export function pssMb(pids) {
+  const kib = pids.map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]));
+  return (kib.reduce((sum, each) => sum + each, 0) * 1024) / 1e6;
+}
+
 /** Seconds of this process and of the children that it has waited for. */
 function ownSeconds() {
   const fields = statFields('/proc/self/stat');
@@ -37,14 +43,15 @@ function machineSeconds() {
 /**
  * Starts to observe a broker; the returned function tells what was used since.
  * `othersCores`: how many cores were busy with anything but the broker, the load and the bench. A figure taken beside other work says little.
- * @param {number} pid
+ * @param {readonly number[]} pids of the broker, or of all brokers
  */
-export function observe(pid) {
+export function observe(...pids) {
   const load = loadavg()[0];
-  const [cpu, own, machine, from] = [cpuSeconds(pid), ownSeconds(), machineSeconds(), performance.now()];
+  const brokerSeconds = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  const [cpu, own, machine, from] = [brokerSeconds(), ownSeconds(), machineSeconds(), performance.now()];
   return () => {
     const seconds = (performance.now() - from) / 1000;
-    const brokerCpuSeconds = cpuSeconds(pid) - cpu;
+    const brokerCpuSeconds = brokerSeconds() - cpu;
     const others = machineSeconds() - machine - brokerCpuSeconds - (ownSeconds() - own);
     return { load, seconds, brokerCpuSeconds, othersCores: Math.max(0, others / seconds) };
   };

@@ -23,8 +23,8 @@ async function bundle(input, output) {
   await build.close();
 }
 
-/** Writes the declarations that `entry` reaches, for importers of either kind: what a `.d.cts` says is of a CommonJS module. */
-function writeTypes(entry) {
+/** Writes the declarations that the entries reach, for importers of either kind: what a `.d.cts` says is of a CommonJS module. */
+function writeTypes(...entries) {
   const declared = mkdtempSync(join(tmpdir(), 'minikafka-types-'));
   try {
     execFileSync(
@@ -32,7 +32,7 @@ function writeTypes(entry) {
       [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--outDir', declared],
       { cwd: root, stdio: 'inherit' },
     );
-    const reached = new Set([entry]);
+    const reached = new Set(entries);
     for (const name of reached) {
       const text = readFileSync(join(declared, `${name}.d.ts`), 'utf8');
       const importing = (extension) =>
@@ -55,10 +55,13 @@ function write(path, text) {
 
 const started = new Date();
 rmSync(dist, { recursive: true, force: true });
-writeTypes('index');
-await bundle({ index: 'src/index.ts', 'cli/main': 'src/cli/main.ts' }, { dir: dist, format: 'esm', chunkFileNames: 'chunks/[name].js' });
+writeTypes('index', 'testing');
 await bundle(
-  { index: 'src/index.ts' },
+  { index: 'src/index.ts', testing: 'src/testing.ts', 'cli/main': 'src/cli/main.ts' },
+  { dir: dist, format: 'esm', chunkFileNames: 'chunks/[name].js' },
+);
+await bundle(
+  { index: 'src/index.ts', testing: 'src/testing.ts' },
   // Jest gives CommonJS no import(), so that dynamic ones become require(); all packages that they name can be required.
   { dir: join(dist, 'cjs'), format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name].cjs', dynamicImportInCjs: false },
 );

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
+import { addCluster } from './commands/cluster.ts';
 import { addConfigs } from './commands/configs.ts';
 import { addConsume } from './commands/consume.ts';
 import { addGroups } from './commands/groups.ts';
@@ -55,6 +56,7 @@ function createProgram(context: Context): Command {
       getErrHasColors: () => err.hasColors,
     });
   addStart(program, context);
+  addCluster(program, context);
   addTopics(program, context);
   addConfigs(program, context);
   addGroups(program, context);

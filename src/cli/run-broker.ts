@@ -5,7 +5,9 @@ import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { realFiles } from '../core/real-files.ts';
 import { tcpTransport } from '../core/tcp-transport.ts';
+import type { MetadataStore } from '../metadata/store.ts';
 import type { Broker } from '../server.ts';
+import { storePath } from '../supervisor/cluster-file.ts';
 import { earlyLogger } from './early-logger.ts';
 import { CliError } from './errors.ts';
 import type { LogOptions } from './logging.ts';
@@ -21,8 +23,20 @@ import { version } from './version.ts';
  */
 const HEAP_GROWTH = '--heap-growing-percent=30';
 
+/** Who else may want the broker to stop, and to know that it serves. */
+export interface BrokerSupervision {
+  /** Resolves with the reason, in two or three words. */
+  readonly stop: Promise<string>;
+  serving(broker: Broker): void;
+}
+
 /** Runs a broker in this process until a signal stops it. @throws what main prints: one line that says what to do */
-export async function runBroker(plan: StartPlan, log: LogOptions, { out }: Pick<Context, 'out'>): Promise<void> {
+export async function runBroker(
+  plan: StartPlan,
+  log: LogOptions,
+  { out }: Pick<Context, 'out'>,
+  supervision?: BrokerSupervision,
+): Promise<void> {
   setFlagsFromString(HEAP_GROWTH);
   const signals = stopSignals(process, realClock, () => process.exit(1));
   try {
@@ -36,8 +50,9 @@ export async function runBroker(plan: StartPlan, log: LogOptions, { out }: Pick<
     });
     try {
       await createTopics(broker, plan);
+      supervision?.serving(broker);
       sayStarted(broker, dataDirectory, logger);
-      const signal = await signals.first;
+      const signal = await Promise.race([signals.first, ...(supervision ? [supervision.stop] : [])]);
       logger.info({}, `${signal}: stopping`);
       if (signal === 'SIGHUP') dieOfHangUp();
     } finally {
@@ -57,8 +72,8 @@ function dieOfHangUp(): void {
   process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
 }
 
-async function startBroker({ config }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {
-  const [{ Broker }, { openSqliteStore }] = await Promise.all([import('../server.ts'), import('../metadata/sqlite-store.ts')]);
+async function startBroker({ config, cluster }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {
+  const [{ Broker }, openStore] = await Promise.all([import('../server.ts'), storeOf(cluster, dataDir, logger)]);
   try {
     return await Broker.start({
       config,
@@ -66,13 +81,24 @@ async function startBroker({ config }: StartPlan, dataDir: string, logger: Logge
       clock: realClock,
       transport: tcpTransport,
       dataDir,
-      openStore: async () => openSqliteStore(join(dataDir, 'metadata.db'), { clock: realClock }),
+      openStore,
       logger,
       holder: `process ${process.pid}`,
+      ...(cluster && { cluster }),
     });
   } catch (error) {
     throw explainStartFailure(error, dataDir);
   }
+}
+
+/** One that several processes share costs a thread: a broker by itself has its own. */
+async function storeOf(cluster: StartPlan['cluster'], dataDir: string, logger: Logger): Promise<() => Promise<MetadataStore>> {
+  if (cluster === null) {
+    const { openSqliteStore } = await import('../metadata/sqlite-store.ts');
+    return async () => openSqliteStore(join(dataDir, 'metadata.db'), { clock: realClock });
+  }
+  const { openSharedStore } = await import('../metadata/shared-store.ts');
+  return () => openSharedStore(storePath(cluster.directory), { clock: realClock, logger });
 }
 
 /** Topics that exist are left alone, whatever they look like. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type BrokerConfig,
   brokerConfig,
@@ -9,6 +10,10 @@ import {
   validateConfigs,
 } from '../config.ts';
 import { KafkaError } from '../core/errors.ts';
+import type { Address } from '../core/transport.ts';
+import type { ClusterOptions } from '../server.ts';
+import { PEERS } from '../supervisor/broker-messages.ts';
+import { brokerDirectory, CLUSTER_FILE, type ClusterFile, portOf, rackOf } from '../supervisor/cluster-file.ts';
 import { usageError } from './errors.ts';
 import { parseTopicSpecs, type TopicSpec } from './topic-spec.ts';
 
@@ -24,6 +29,10 @@ export interface StartFlags {
   /** `name:partitions[:config=value,..]` each. */
   readonly topic?: readonly string[] | undefined;
   readonly ephemeral?: boolean | undefined;
+  /** With `cluster`: its number there. */
+  readonly brokerId?: number | undefined;
+  /** Directory of the cluster to be part of. */
+  readonly cluster?: string | undefined;
 }
 
 /** What a plan is made from besides the flags. */
@@ -33,6 +42,8 @@ export interface StartSources {
   readonly file: string | null;
   /** Where the data of --ephemeral goes. */
   readonly temporaryDirectory: string;
+  /** What all brokers of --cluster have in common; null without it. */
+  readonly cluster?: ClusterFile | null;
 }
 
 /** Everything that `start` decides before it touches anything. */
@@ -43,6 +54,8 @@ export interface StartPlan {
   readonly notices: readonly string[];
   /** One sentence each: what the user should think about. */
   readonly warnings: readonly string[];
+  /** The cluster that this broker is part of; null when it is one by itself. */
+  readonly cluster: ClusterOptions | null;
 }
 
 export const DEFAULT_PORT = 9092;
@@ -59,21 +72,73 @@ type Origins = Map<string, { value: string; from: string }>;
 export function planStart(flags: StartFlags, sources: StartSources): StartPlan {
   if (flags.ephemeral && flags.data !== undefined)
     throw usageError('--ephemeral keeps no data, and --data says where to keep it; leave one out');
+  const member = memberOf(flags, sources);
   const environment = fromEnvironment(sources.env);
   const values: Origins = new Map();
   const put = (entries: Iterable<readonly [string, string]>, from: string) => {
     for (const [key, value] of entries) values.set(key, { value, from });
   };
+  if (member) put(member.common, CLUSTER_FILE);
   put(readProperties(sources.file ?? '', flags.config ?? ''), flags.config ?? '');
   for (const [key, value] of environment.values) values.set(key, { value, from: environment.names.get(key)! });
   put((flags.override ?? []).map(parseOverride), '--override');
-  put(listenersOf(flags, values), '--port and --host');
-  put(dataOf(flags, values, sources.temporaryDirectory), '--data');
+  put(listenersOf(flags, values, member), '--port and --host');
+  if (member) put(ownValues(member, values), '--broker-id and --cluster');
+  else put(dataOf(flags, values, sources.temporaryDirectory), '--data');
 
   const config = checked(values);
   const topics = parseTopicSpecs(flags.topic ?? []);
   for (const topic of topics) checkTopicConfigs(topic, config);
-  return { config, topics, notices: noticesOf(config), warnings: warningsOf(config, environment.unknown) };
+  const cluster = member && { directory: resolve(member.directory), peers: peersOf(sources.env[PEERS]) };
+  return { config, topics, notices: noticesOf(config), warnings: warningsOf(config, environment.unknown), cluster };
+}
+
+/** A broker's place in a cluster on this machine. */
+interface Member {
+  readonly brokerId: number;
+  readonly directory: string;
+  readonly file: ClusterFile;
+  /** Configs that it has because of its place, below everything that the user says. */
+  readonly common: readonly (readonly [string, string])[];
+}
+
+function memberOf({ brokerId, cluster, data, ephemeral }: StartFlags, sources: StartSources): Member | null {
+  if (cluster === undefined && brokerId === undefined) return null;
+  if (cluster === undefined) throw usageError('--broker-id is for a broker of a cluster; say which with --cluster, or leave it out');
+  if (brokerId === undefined) throw usageError('--cluster needs --broker-id, a number that no other broker of the cluster has');
+  if (data !== undefined || ephemeral) {
+    throw usageError(
+      `a broker of a cluster keeps its data in the directory of --cluster; leave out ${ephemeral ? '--ephemeral' : '--data'}`,
+    );
+  }
+  const file = sources.cluster ?? null;
+  if (file === null)
+    throw usageError(`--cluster ${cluster}: there is no cluster yet; "minikafka cluster start --data ${cluster}" starts one`);
+  const rack = rackOf(file, brokerId);
+  const common = Object.entries({ ...file.defaults, ...(rack !== null && { 'broker.rack': rack }), ...file.overrides });
+  return { brokerId, directory: cluster, file, common };
+}
+
+function peersOf(text = '{}'): ReadonlyMap<number, Address> {
+  const addresses = Object.entries(JSON.parse(text) as Record<string, string>);
+  return new Map(
+    addresses.map(([id, address]) => [
+      Number(id),
+      { host: address.slice(0, address.lastIndexOf(':')), port: Number(address.slice(address.lastIndexOf(':') + 1)) },
+    ]),
+  );
+}
+
+/** What its place decides and nothing else may: two brokers must not share it. */
+function ownValues({ brokerId, directory }: Member, values: Origins): [string, string][] {
+  for (const key of ['node.id', 'broker.id', 'log.dirs', 'log.dir']) {
+    const other = values.get(key);
+    if (other) throw usageError(`${key} (${other.from}) is for --broker-id and --cluster to say; remove it`);
+  }
+  return [
+    ['node.id', String(brokerId)],
+    ['log.dirs', brokerDirectory(directory, brokerId)],
+  ];
 }
 
 function readProperties(text: string, file: string): Map<string, string> {
@@ -91,11 +156,12 @@ function parseOverride(text: string): [string, string] {
   return [key, text.slice(equals + 1).trim()];
 }
 
-function listenersOf({ port, host }: StartFlags, values: Origins): [string, string][] {
+function listenersOf({ port, host }: StartFlags, values: Origins, member: Member | null): [string, string][] {
   const listeners = values.get('listeners');
   if (!listeners) {
-    const name = host ?? DEFAULT_HOST;
-    return [['listeners', `PLAINTEXT://${name.includes(':') ? `[${name}]` : name}:${port ?? DEFAULT_PORT}`]];
+    const name = host ?? member?.file.host ?? DEFAULT_HOST;
+    const number = port ?? (member ? portOf(member.file, member.brokerId) : DEFAULT_PORT);
+    return [['listeners', `PLAINTEXT://${name.includes(':') ? `[${name}]` : name}:${number}`]];
   }
   const flag = port !== undefined ? '--port' : host !== undefined ? '--host' : null;
   if (flag) throw usageError(`${flag} and listeners (${listeners.from}) both say where to listen; leave one out`);

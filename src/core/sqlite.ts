@@ -63,14 +63,45 @@ export function sqliteErrorCode(error: unknown): number {
 }
 
 let loaded: DatabaseConstructor | undefined;
+let loadedFrom = '';
 
 /** Loaded at first use: a broker with an in-memory store pays nothing for SQLite. */
 function sqliteDriver(): DatabaseConstructor {
   if (!loaded) {
     const require = createRequire(import.meta.url);
-    loaded = chooseDriver([() => withoutExperimentalWarning(() => require('node:sqlite')), () => require('@photostructure/sqlite')]);
+    const load = (name: string) => {
+      loadedFrom = require.resolve(name);
+      return withoutExperimentalWarning(() => require(loadedFrom));
+    };
+    loaded = chooseDriver([() => load('node:sqlite'), () => load('@photostructure/sqlite')]);
   }
   return loaded;
+}
+
+/** What another thread requires to get the same driver: two SQLite libraries in one process would drop each other's locks. @throws as openSqlite */
+export function sqliteDriverModule(): string {
+  sqliteDriver();
+  return loadedFrom; // the driver that was taken is the last that was tried
+}
+
+/**
+ * Opens a database in a worker thread, whose program has this function's text: so it refers to nothing outside of itself.
+ * @param driver what sqliteDriverModule gave
+ */
+export function openSqliteIn(require: (module: string) => unknown, driver: string, path: string, busyTimeoutMs: number): SqliteDatabase {
+  const { emitWarning } = process;
+  process.emitWarning = () => {}; // Node 22 calls node:sqlite experimental
+  const { DatabaseSync } = require(driver) as { DatabaseSync: new (path: string) => SqliteDatabase };
+  process.emitWarning = emitWarning;
+  const database = new DatabaseSync(path);
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    database.exec('PRAGMA synchronous = FULL');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return database;
 }
 
 /** The first driver that loads and whose SQLite is new enough. Exported for its test only. */

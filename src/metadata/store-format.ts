@@ -15,6 +15,11 @@ export const MIGRATIONS: readonly Migration[] = [
         PRIMARY KEY (rev, seq)) WITHOUT ROWID;
       INSERT INTO meta (name, value) VALUES ('rev', 0), ('oldest', 1);
     `),
+  // Leases of several processes: deadline_ms is monotonic time of the boot named, keep_ms how long a renewal keeps the lease.
+  (database) =>
+    database.exec(`
+      CREATE TABLE lease (id TEXT PRIMARY KEY, keep_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, boot_id TEXT NOT NULL) WITHOUT ROWID;
+    `),
 ];
 
 /** The file was written by a newer minikafka, or is no metadata store at all. */
@@ -37,13 +42,19 @@ export function checkStoreFormat(database: SqliteDatabase, path: string, migrati
 }
 
 /**
- * Brings the store up to the newest format of `migrations`, step by step; a crash in between leaves the last finished step.
+ * Brings the store up to the newest format of `migrations`, step by step; a crash in between leaves the last finished step. Several processes
+ * may do it at once.
  * When it throws, the connection is to be closed, which undoes the step under way.
  * @throws StoreFormatError as checkStoreFormat
  */
 export function upgradeStore(database: SqliteDatabase, path: string, migrations: readonly Migration[] = MIGRATIONS): void {
-  for (let format = checkStoreFormat(database, path, migrations); format < migrations.length; format++) {
+  while (checkStoreFormat(database, path, migrations) < migrations.length) {
     database.exec('BEGIN IMMEDIATE');
+    const format = checkStoreFormat(database, path, migrations); // another process may have been first
+    if (format === migrations.length) {
+      database.exec('ROLLBACK');
+      return;
+    }
     if (format === 0) database.exec('CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID');
     migrations[format]?.(database);
     database.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('format', ?)").run(format + 1);

@@ -169,7 +169,7 @@ test('a store of a newer format is refused, naming both formats and what to do, 
   database.close();
   expect(open).toThrow(StoreFormatError);
   expect(open).toThrow(
-    /metadata\.db has format 7, .* formats up to 1: start it with the newer minikafka that wrote it, or use another data directory/,
+    /metadata\.db has format 7, .* formats up to 2: start it with the newer minikafka that wrote it, or use another data directory/,
   );
   const after = openSqlite(path);
   expect(after.prepare("SELECT value FROM meta WHERE name = 'format'").get()).toMatchObject({ value: 7 });

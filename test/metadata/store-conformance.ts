@@ -10,21 +10,38 @@ export interface StoppableClock extends FakeClock {
   resume(): Promise<void>;
 }
 
-export function stoppableClock(): StoppableClock {
+/** Time moves in steps at most so long for a store that answers from another thread: shorter than a third of any lease here. */
+const STEP_MS = 500;
+
+/** @param quiet resolves when all that was asked of the store is answered */
+export function stoppableClock(quiet?: () => Promise<unknown>): StoppableClock {
   const clock = fakeClock();
+  const settle = async () => {
+    await clock.settle();
+    await quiet?.();
+    if (quiet) await clock.settle();
+  };
   let paused = false;
   const late: (() => void)[] = [];
   const after: Clock['after'] = (ms, fire) => clock.after(ms, () => (paused ? void late.push(fire) : fire()));
   return {
     ...clock,
     after,
+    settle,
+    advance: async (ms) => {
+      if (!quiet) return clock.advance(ms);
+      for (let left = ms; left > 0; left -= STEP_MS) {
+        await clock.advance(Math.min(left, STEP_MS));
+        await settle();
+      }
+    },
     pause: () => {
       paused = true;
     },
     resume: async () => {
       paused = false;
       for (const fire of late.splice(0)) fire();
-      await clock.settle();
+      await settle();
     },
   };
 }
@@ -44,15 +61,21 @@ export async function take(watch: AsyncIterable<Batch>, count: number): Promise<
   return lines;
 }
 
-/** The rules of MetadataStore that every engine keeps. */
-export function storeConformance(open: (options: EmbeddedStoreOptions) => MetadataStore): void {
+/**
+ * The rules of MetadataStore that every engine keeps.
+ * @param answersLater the engine is in another thread
+ */
+export function storeConformance(
+  open: (options: EmbeddedStoreOptions) => MetadataStore | Promise<MetadataStore>,
+  { answersLater = false } = {},
+): void {
   let clock: StoppableClock;
   let store: MetadataStore;
   const never = new AbortController().signal;
 
-  beforeEach(() => {
-    clock = stoppableClock();
-    store = open({ clock, keepRevisions: 20 });
+  beforeEach(async () => {
+    clock = stoppableClock(answersLater ? () => store.get('/').catch(() => {}) : undefined);
+    store = await open({ clock, keepRevisions: 20 });
   });
   afterEach(async () => {
     await store.close();
@@ -189,7 +212,7 @@ export function storeConformance(open: (options: EmbeddedStoreOptions) => Metada
 
   test('a slow watch misses nothing, however many revisions pass while it is busy', async () => {
     await store.close();
-    store = open({ clock, keepRevisions: 1_000 });
+    store = await open({ clock, keepRevisions: 1_000 });
     const seen: number[] = [];
     const watching = (async () => {
       for await (const { rev } of store.watch('', 1, never)) {

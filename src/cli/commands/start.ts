@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, type LogLevel } from '../../core/logger.ts';
+import { SUPERVISED } from '../../supervisor/broker-messages.ts';
 import { messageOf, usageError } from '../errors.ts';
 import type { LogFormat } from '../logging.ts';
 import type { Context } from '../output.ts';
+import type { BrokerSupervision } from '../run-broker.ts';
 import type { StartFlags } from '../start-plan.ts';
 import { collect } from './collect.ts';
 
@@ -14,6 +16,7 @@ Examples:
   minikafka start
   minikafka start --port 19092 --data /var/lib/minikafka
   minikafka start --ephemeral --topic orders:3 --topic users:1:cleanup.policy=compact,retention.ms=60000
+  minikafka start --broker-id 4 --cluster ./minikafka-cluster
   minikafka start --config server.properties --override log.segment.bytes=67108864 --log-level warn
 
 A setting is looked for in the flags, then --override, then the environment (KAFKA_LOG_RETENTION_MS is log.retention.ms),
@@ -35,6 +38,8 @@ export function addStart(program: Command, context: Context): void {
     .option('--config <file>', "a server.properties, in Kafka's format")
     .option('--override <key=value>', 'one setting, over those of the file and the environment (repeatable)', collect)
     .option('--topic <name:partitions[:config=value,..]>', 'create a topic unless it exists (repeatable)', collect)
+    .option('--cluster <directory>', 'be a broker of the cluster that "minikafka cluster start" keeps there')
+    .option('--broker-id <number>', 'its number in the cluster, which no other broker has', parseBrokerId)
     .option('--ephemeral', 'keep the data in a temporary directory, which is removed at the end')
     .addOption(new Option('--log-level <level>', 'what is logged at least (default: info)').choices(LOG_LEVELS))
     .addOption(
@@ -44,12 +49,21 @@ export function addStart(program: Command, context: Context): void {
       ]),
     )
     .addHelpText('after', EXAMPLES)
-    .action((flags: StartCommandFlags) => start(flags, context));
+    .action(async (flags: StartCommandFlags) => {
+      if (context.env[SUPERVISED] !== '1') return start(flags, context);
+      const { supervised } = await import('../cluster/supervised.ts');
+      return supervised((supervision) => start(flags, context, supervision));
+    });
 }
 
 function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65535) return Number(text);
   throw new InvalidArgumentError('Write a number from 0 to 65535.');
+}
+
+function parseBrokerId(text: string): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) >= 1) return Number(text);
+  throw new InvalidArgumentError('Write a number from 1 to 9999.');
 }
 
 function parseHost(text: string): string {
@@ -58,17 +72,22 @@ function parseHost(text: string): string {
 }
 
 /** Resolves when the broker has stopped. Only what this command needs is loaded, and only now. */
-async function start(flags: StartCommandFlags, context: Context): Promise<void> {
-  const [{ realFiles }, { planStart }] = await Promise.all([import('../../core/real-files.ts'), import('../start-plan.ts')]);
+async function start(flags: StartCommandFlags, context: Context, supervision?: BrokerSupervision): Promise<void> {
+  const [{ realFiles }, { planStart }, { readClusterFile }] = await Promise.all([
+    import('../../core/real-files.ts'),
+    import('../start-plan.ts'),
+    import('../../supervisor/cluster-file.ts'),
+  ]);
   const temporaryDirectory = join(tmpdir(), `minikafka-${randomBytes(8).toString('hex')}`);
   const plan = planStart(flags, {
     env: context.env,
     file: flags.config === undefined ? null : readConfig(flags.config, realFiles.read),
     temporaryDirectory,
+    cluster: flags.cluster === undefined ? null : readClusterFile(realFiles, flags.cluster),
   });
   const { runBroker } = await import('../run-broker.ts');
   const log = { level: flags.logLevel, format: flags.logFormat };
-  if (!flags.ephemeral) return runBroker(plan, log, context);
+  if (!flags.ephemeral) return runBroker(plan, log, context, supervision);
   // For a second Ctrl-C too, after which nothing but this handler runs.
   const removeData = () => realFiles.remove(temporaryDirectory);
   process.once('exit', removeData);
