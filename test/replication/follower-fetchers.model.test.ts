@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { brokerConfig } from '../../src/config.ts';
-import { BufferPool } from '../../src/core/bytes.ts';
 import { ERROR_CODES } from '../../src/core/error-codes.ts';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -116,7 +115,6 @@ async function run(seed: number): Promise<{ appends: number; held: number }> {
     brokerEpoch: () => 5,
     clock,
     transport: network.transport('follower'),
-    pool: new BufferPool(2 ** 24),
     logger: silentLogger,
     config: () => config,
     addressOf: () => ({ host: 'leader', port: 9092 }),

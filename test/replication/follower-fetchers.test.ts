@@ -33,16 +33,18 @@ async function following(config: Record<string, string> = {}) {
       return network.transport('follower').connect(address, timeoutMs);
     },
   };
-  const fetchers = new FollowerFetchers({
-    nodeId: 2,
-    brokerEpoch: () => state.epoch,
-    clock,
-    transport,
+  const fetchers = new FollowerFetchers(
+    {
+      nodeId: 2,
+      brokerEpoch: () => state.epoch,
+      clock,
+      transport,
+      logger: silentLogger,
+      config: () => settings,
+      addressOf: (id) => (id === 1 ? state.address : { host: `leader-${id}`, port: 9092 }),
+    },
     pool,
-    logger: silentLogger,
-    config: () => settings,
-    addressOf: (id) => (id === 1 ? state.address : { host: `leader-${id}`, port: 9092 }),
-  });
+  );
   const follow = async (...partitions: FakeFollowed[]) => {
     for (const partition of partitions) fetchers.follow(partition, 1);
     await clock.settle();
