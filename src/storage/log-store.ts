@@ -168,7 +168,8 @@ export class LogStore {
     files.syncDirectory(path);
     this.folders.delete(name);
     this.folders.add(stray);
-    this.forget(name);
+    // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
+    if (readTopicId(files, join(path, stray)) !== null) this.forget(name);
     return stray;
   }
 
