@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { BrokerConfig } from './config.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { replicatedLog } from './coordinator/replicated-log.ts';
+import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
@@ -13,6 +14,7 @@ import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
+import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
@@ -20,6 +22,8 @@ import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
 import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { sweepOrphans } from './metadata/topics.ts';
+import { uuidText } from './metadata/uuid.ts';
+import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
@@ -42,6 +46,10 @@ export interface BrokerOptions {
   readonly logger: Logger;
   /** Who holds the data directory, for whoever is refused it: "process 4711". */
   readonly holder?: string;
+  /** Default crypto's. */
+  readonly randomBytes?: RandomBytes;
+  /** Told of the parts as soon as they are built, before clients are served: for the simulation, which looks into them. */
+  readonly observe?: (services: Services) => void;
   /** The cluster of brokers on this machine that this one is part of; left out: it is one by itself. */
   readonly cluster?: ClusterOptions;
 }
@@ -116,7 +124,7 @@ export class Broker {
 type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmin: TopicAdmin];
 
 async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
-  const { files, clock, logger, dataDir } = options;
+  const { files, clock, logger, dataDir, randomBytes = cryptoBytes } = options;
   const nodeId = options.config.int('node.id');
   const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
   closers.push(() => directory.release());
@@ -133,7 +141,16 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
-  const logs = openLogStore({ directory: { ...directory, release: () => {} }, clock, clusterId, nodeId, logger, producers, flushCheckMs });
+  const logs = openLogStore({
+    directory: { ...directory, release: () => {} },
+    clock,
+    clusterId,
+    nodeId,
+    logger,
+    producers,
+    flushCheckMs,
+    randomBytes,
+  });
   closers.push(() => closeLogs(logs));
   if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
@@ -171,9 +188,14 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     store,
     metadata,
+    unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
     replicas,
-    fetchSessions: new FetchSessions(clock, () => config.int('max.incremental.fetch.session.cache.slots'), randomSessionId),
+    fetchSessions: new FetchSessions(
+      clock,
+      () => config.int('max.incremental.fetch.session.cache.slots'),
+      () => Buffer.from(randomBytes(4)).readUInt32BE() & 0x7fffffff,
+    ),
     groups,
     purgatory,
     endpoints: new Endpoints(nodeId, metadata, currentConfig),
@@ -181,6 +203,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     producerIds: new ProducerIds(store),
   };
 
+  options.observe?.(services);
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
@@ -200,7 +223,7 @@ function dynamicConfig(base: BrokerConfig, metadata: MetadataFeed, nodeId: numbe
 }
 
 function makeGroups(
-  { clock, logger }: BrokerOptions,
+  { clock, logger, randomBytes }: BrokerOptions,
   metadata: MetadataFeed,
   replicas: ReplicaManager,
   compactions: Compactions,
@@ -209,6 +232,7 @@ function makeGroups(
   return new GroupCoordinator({
     clock,
     logger,
+    ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
     openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock, compactions),
     config: () => ({
       initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
@@ -265,20 +289,27 @@ function register(services: Services, listeners: readonly BrokerListener[], dire
       directoryId,
       generation: 0,
       liveness: null,
-      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT' })),
+      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
     },
     onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),
     onRegained: () => logger.info({}, 'this broker is registered again'),
   });
 }
 
+function advertisedAs(listenerName: string, { advertisedListeners }: BrokerConfig): Pick<ListenerValue, 'advertised'> {
+  const found = advertisedListeners.find(({ name }) => name === listenerName);
+  return found ? { advertised: { host: found.host, port: found.port } } : {};
+}
+
 function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
-  return repeat(
-    clock,
-    config().int('log.flush.offset.checkpoint.interval.ms'),
-    () => logs.writeCheckpoints(),
-    (error) => logger.error({ err: error }, 'the checkpoints could not be written'),
-  );
+  const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
+  const stops = [
+    repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
+    repeat(clock, config().long('replica.high.watermark.checkpoint.interval.ms'), () => logs.writeHighWatermarks(), failed),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
@@ -332,8 +363,4 @@ async function closeAll(closers: Closer[]): Promise<void> {
     }
   }
   if (failures.length > 0) throw failures[0];
-}
-
-function randomSessionId(): number {
-  return randomBytes(4).readUInt32BE() & 0x7fffffff;
 }

@@ -1,3 +1,6 @@
+/** `n` random bytes: crypto's in a broker, seeded ones in a simulation. */
+export type RandomBytes = (n: number) => Uint8Array;
+
 /**
  * A bounded pool of large buffers. Fresh memory costs more to touch than to fill (1-2 GB/s against 17-30), so what is read and received by
  * the megabyte goes through buffers that were used before.

@@ -30,7 +30,7 @@ const FIRST_EPHEMERAL_PORT = 49_152;
 
 export function memoryNetwork(clock: Clock): MemoryNetwork {
   const links = new Map<string, Link>();
-  const listeners = new Map<string, (wire: Wire) => void>();
+  const listeners = new Map<string, { host: string; accept: (wire: Wire) => void }>();
   let nextPort = FIRST_EPHEMERAL_PORT;
 
   const linkOf = (a: string, b: string): Link => {
@@ -45,28 +45,29 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
 
   const transport = (host: string): Transport => ({
     async listen(address, accept): Promise<Listening> {
-      const bound = { host: address.host, port: address.port || nextPort++ };
-      const key = `${host}:${bound.port}`;
+      const bound = address.path ? address : { host: address.host, port: address.port || nextPort++ };
+      const key = nameOf({ ...bound, host });
       if (listeners.has(key)) throw failure('EADDRINUSE', `${key} is taken`);
-      listeners.set(key, accept);
+      listeners.set(key, { host, accept });
       return { address: bound, close: async () => void listeners.delete(key) };
     },
 
     connect(address, timeoutMs) {
       return new Promise<Wire>((resolve, reject) => {
-        const link = linkOf(host, address.host);
+        const name = nameOf(address);
+        const link = linkOf(host, listeners.get(name)?.host ?? address.host);
         if (link.fault === 'drop') {
-          clock.after(timeoutMs, () => reject(failure('ETIMEDOUT', `no connection to ${address.host}:${address.port} in ${timeoutMs} ms`)));
+          clock.after(timeoutMs, () => reject(failure('ETIMEDOUT', `no connection to ${name} in ${timeoutMs} ms`)));
           return;
         }
         const arrive = () => {
-          const accept = listeners.get(`${address.host}:${address.port}`);
-          if (!accept || link.fault === 'cut') {
-            reject(failure('ECONNREFUSED', `nobody listens at ${address.host}:${address.port}`));
+          const listener = listeners.get(name);
+          if (!listener || link.fault === 'cut') {
+            reject(failure('ECONNREFUSED', `nobody listens at ${name}`));
             return;
           }
           const [near, far] = pair(clock, link, { host, port: nextPort++ }, address);
-          accept(far);
+          listener.accept(far);
           resolve(near);
         };
         if (link.delayMs > 0) clock.after(link.delayMs, arrive);
@@ -215,5 +216,7 @@ class MemoryWire implements Wire {
   }
 }
 
+/** Sockets with a path have the same name on every host: the network is one machine to them, and its faults still lie between its hosts. */
+const nameOf = ({ host, port, path }: Address): string => path ?? `${host}:${port}`;
 const sizeOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
 const failure = (code: string, message: string): Error => Object.assign(new Error(message), { code });

@@ -7,33 +7,32 @@ const BACKLOG = 1024;
 export const tcpTransport: Transport = {
   listen(address, accept) {
     return new Promise<Listening>((resolve, reject) => {
-      const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => accept(readingInto(socket)));
+      const { host, port, path } = address;
+      const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => accept(path ? wireOf(socket) : readingInto(socket)));
       server.once('error', reject);
-      server.listen(
-        { host: address.host, port: address.port, backlog: BACKLOG, ipv6Only: isIPv6(address.host) && address.host !== '::' },
-        () => {
-          server.removeListener('error', reject);
-          server.on('error', () => {}); // accept errors (EMFILE): the kernel keeps the connection in the backlog, the next accept tries again
-          const bound = server.address() as { address: string; port: number };
-          resolve({
-            address: { host: address.host, port: bound.port },
-            // The port is free when this returns. Node calls back only when the last connection has ended as well, which may be never.
-            close: async () => void server.close(),
-          });
-        },
-      );
+      server.listen(path ? { path, backlog: BACKLOG } : { host, port, backlog: BACKLOG, ipv6Only: isIPv6(host) && host !== '::' }, () => {
+        server.removeListener('error', reject);
+        server.on('error', () => {}); // accept errors (EMFILE): the kernel keeps the connection in the backlog, the next accept tries again
+        const bound = path ? address : { host, port: (server.address() as { port: number }).port };
+        resolve({
+          address: bound,
+          // The port is free when this returns. Node calls back only when the last connection has ended as well, which may be never.
+          close: async () => void server.close(),
+        });
+      });
     });
   },
 
   connect(address, timeoutMs) {
     return new Promise<Wire>((resolve, reject) => {
-      const socket = netConnect({ host: address.host, port: address.port, noDelay: true });
+      const { host, port, path } = address;
+      const socket = netConnect(path ? { path } : { host, port, noDelay: true });
       const failed = (error: Error) => {
         socket.destroy();
         reject(error);
       };
       socket.setTimeout(timeoutMs, () => {
-        failed(Object.assign(new Error(`no connection to ${address.host}:${address.port} in ${timeoutMs} ms`), { code: 'ETIMEDOUT' }));
+        failed(Object.assign(new Error(`no connection to ${path ?? `${host}:${port}`} in ${timeoutMs} ms`), { code: 'ETIMEDOUT' }));
       });
       socket.once('error', failed);
       socket.once('connect', () => {

@@ -13,6 +13,11 @@ export interface Transport {
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /**
+   * A socket of this machine alone, which host and port then say nothing of: its name in the file system (at most 100 bytes: Node cuts longer
+   * ones silently), where a file that was left there has to be removed before `listen`; on Windows a named pipe.
+   */
+  readonly path?: string;
 }
 
 export interface Listening {

@@ -24,24 +24,29 @@ type Cursor = NonNullable<Request['cursor']>;
  * - A page has at most `responsePartitionLimit` partitions, at most max.request.partition.size.limit, and at least one. Where it ends before
  *   the topics do, the next cursor says with which partition the next page begins.
  * - A cursor must name one of the topics that are asked for.
- * Deviations from Apache Kafka: there are no eligible leader replicas, so these lists are empty.
+ * Deviations from Apache Kafka: the last known leader is not told apart, so lastKnownElr is empty.
  */
-export const describeTopicPartitions = handler(DescribeTopicPartitions, [0, 0], ({ metadata, config }: Needs<'metadata' | 'config'>) => ({
-  handle: (request) => {
-    checkCursor(request);
-    const { topics: asked, cursor, responsePartitionLimit } = request;
-    const all = asked.length === 0;
-    const from = cursor?.topicName ?? '';
-    const { current } = metadata;
-    const names = all ? Array.from(current.topics(), ({ name }) => name) : [...new Set(asked.map(({ name }) => name))];
-    const sorted = names.filter((name) => name >= from).sort();
-    const limit = Math.max(Math.min(config().int('max.request.partition.size.limit'), responsePartitionLimit), 1);
-    return pageOf(sorted, (name) => current.topic(name), cursor, limit);
-  },
-  refuse: ({ topics }, error) => ({
-    topics: topics.map(({ name }) => ({ ...without(name), errorCode: error.code, topicAuthorizedOperations: NO_OPERATIONS })),
+export const describeTopicPartitions = handler(
+  DescribeTopicPartitions,
+  [0, 0],
+  ({ metadata, config, endpoints }: Needs<'metadata' | 'config' | 'endpoints'>) => ({
+    handle: (request, { arrival }) => {
+      checkCursor(request);
+      const { topics: asked, cursor, responsePartitionLimit } = request;
+      const all = asked.length === 0;
+      const from = cursor?.topicName ?? '';
+      const { current } = metadata;
+      const names = all ? Array.from(current.topics(), ({ name }) => name) : [...new Set(asked.map(({ name }) => name))];
+      const sorted = names.filter((name) => name >= from).sort();
+      const limit = Math.max(Math.min(config().int('max.request.partition.size.limit'), responsePartitionLimit), 1);
+      const isOffline = (id: number) => !endpoints.isReachable(id, arrival);
+      return pageOf(sorted, (name) => current.topic(name), isOffline, { cursor, limit });
+    },
+    refuse: ({ topics }, error) => ({
+      topics: topics.map(({ name }) => ({ ...without(name), errorCode: error.code, topicAuthorizedOperations: NO_OPERATIONS })),
+    }),
   }),
-}));
+);
 
 /** @throws KafkaError INVALID_REQUEST */
 function checkCursor({ topics, cursor }: Request): void {
@@ -52,7 +57,12 @@ function checkCursor({ topics, cursor }: Request): void {
   if (partitionIndex < 0) throw new KafkaError('INVALID_REQUEST', `The partition of the cursor must not be negative: ${partitionIndex}`);
 }
 
-function pageOf(names: readonly string[], topicOf: (name: string) => TopicImage | undefined, cursor: Cursor | null, limit: number): Reply {
+function pageOf(
+  names: readonly string[],
+  topicOf: (name: string) => TopicImage | undefined,
+  isOffline: (id: number) => boolean,
+  { cursor, limit }: { cursor: Cursor | null; limit: number },
+): Reply {
   const topics: TopicReply[] = [];
   let room = limit;
   for (const name of names) {
@@ -64,7 +74,7 @@ function pageOf(names: readonly string[], topicOf: (name: string) => TopicImage 
     }
     const first = cursor && name === cursor.topicName ? cursor.partitionIndex : 0;
     const partitions = topic.partitions.slice(first, first + room);
-    topics.push({ ...described(topic), partitions: partitions.map(partitionReply) });
+    topics.push({ ...described(topic), partitions: partitions.map((each) => partitionReply(each, isOffline)) });
     room -= partitions.length;
     const next = first + partitions.length;
     if (next < topic.partitions.length) return { topics, nextCursor: { topicName: name, partitionIndex: next } };
@@ -82,16 +92,17 @@ function without(name: string): TopicReply {
   return { ...described({ name, topicId: ZERO_UUID }), errorCode: error.code, partitions: [] };
 }
 
-function partitionReply({ partition, leader, leaderEpoch, replicas, isr }: PartitionImage): TopicReply['partitions'][number] {
+function partitionReply(image: PartitionImage, isOffline: (id: number) => boolean): TopicReply['partitions'][number] {
+  const { partition, leader, leaderEpoch, replicas, isr, elr } = image;
   return {
     errorCode: 0,
     partitionIndex: partition,
-    leaderId: leader,
+    leaderId: leader >= 0 && isOffline(leader) ? -1 : leader,
     leaderEpoch,
     replicaNodes: replicas,
     isrNodes: isr,
-    eligibleLeaderReplicas: [],
+    eligibleLeaderReplicas: elr,
     lastKnownElr: [],
-    offlineReplicas: [],
+    offlineReplicas: replicas.filter(isOffline),
   };
 }

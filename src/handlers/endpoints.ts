@@ -1,5 +1,5 @@
 import type { BrokerConfig } from '../config.ts';
-import type { BrokerImage } from '../metadata/image.ts';
+import type { BrokerImage, MetadataImage } from '../metadata/image.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { Arrival } from './handler.ts';
 
@@ -44,6 +44,16 @@ export class Endpoints {
     return this.endpointOf(live, arrival);
   }
 
+  /** Whether a client that arrived there can be sent to this broker; costs nothing. */
+  isReachable(nodeId: number, arrival: Arrival): boolean {
+    if (nodeId === this.nodeId) return true;
+    return this.metadata.current.brokers.get(nodeId)?.listeners.some(({ name }) => name === arrival.listenerName) ?? false;
+  }
+
+  isAlive(nodeId: number): boolean {
+    return nodeId === this.nodeId || this.metadata.current.brokers.has(nodeId);
+  }
+
   /** This broker, as the client that arrived there should dial it. */
   self(arrival: Arrival): Endpoint {
     const advertised = this.config().advertisedListeners.find(({ name }) => name === arrival.listenerName);
@@ -51,11 +61,31 @@ export class Endpoints {
     return { nodeId: this.nodeId, host, port, rack: this.config().string('broker.rack') };
   }
 
-  private endpointOf({ id, listeners, rack }: BrokerImage, arrival: Arrival): Endpoint | undefined {
+  /** Brokers that were registered once and are not alive, by id. Without a listener of that name they are nowhere: host empty, port -1. */
+  fenced(arrival: Arrival): Endpoint[] {
+    const { brokers, knownBrokers } = this.metadata.current;
+    return [...knownBrokers.values()]
+      .filter(({ id }) => id !== this.nodeId && !brokers.has(id))
+      .sort((a, b) => a.id - b.id)
+      .map((known) => this.endpointOf({ ...known, listeners: known.listeners ?? [] }, arrival) ?? nowhere(known));
+  }
+
+  private endpointOf({ id, listeners, rack }: Pick<BrokerImage, 'id' | 'listeners' | 'rack'>, arrival: Arrival): Endpoint | undefined {
     if (id === this.nodeId) return this.self(arrival);
     const listener = listeners.find(({ name }) => name === arrival.listenerName);
-    return listener && { nodeId: id, host: dialled(arrival.host), port: listener.port, rack };
+    if (!listener) return undefined;
+    const { host, port } = listener.advertised ?? { host: dialled(arrival.host), port: listener.port };
+    return { nodeId: id, host, port, rack };
   }
+}
+
+/** The broker that moves leaders, if it is alive; else this one, for any broker carries out what an admin asks for. */
+export function controllerOf({ controller, brokers }: MetadataImage, nodeId: number): number {
+  return controller && brokers.has(controller.brokerId) ? controller.brokerId : nodeId;
+}
+
+function nowhere({ id, rack }: Pick<BrokerImage, 'id' | 'rack'>): Endpoint {
+  return { nodeId: id, host: '', port: -1, rack };
 }
 
 function dialled(host: string): string {

@@ -1,5 +1,6 @@
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { FindCoordinator } from '../protocol/messages/find-coordinator.ts';
 import type { ResponseTo } from '../protocol/schema.ts';
 import { type Handling, handler, type RequestContext } from './handler.ts';
@@ -19,7 +20,8 @@ type Coordinator = NonNullable<ResponseTo<typeof FindCoordinator>['coordinators'
  *
  * Versions: v1 key type and error message · v3 flexible · v4 several keys (KIP-699) · v6 share groups (KIP-932)
  * Behaviour:
- * - The first call creates __consumer_offsets. The answer waits a little for the group to be loaded, so that what follows succeeds.
+ * - The first call creates __consumer_offsets. The leader of the group's partition there coordinates it; without one that is alive the answer
+ *   is COORDINATOR_NOT_AVAILABLE. Where it is this broker, the answer waits a little for the group to be loaded, so that what follows succeeds.
  * - An unknown key type is INVALID_REQUEST, for every key.
  * Deviations from Apache Kafka:
  * - A transactional id (type 1) is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, on which clients give up at once: there are no
@@ -29,13 +31,16 @@ type Coordinator = NonNullable<ResponseTo<typeof FindCoordinator>['coordinators'
 export const findCoordinator = handler(
   FindCoordinator,
   [0, 6],
-  ({ endpoints, groups, topicAdmin }: Needs<'endpoints' | 'groups' | 'topicAdmin'>): Handling<typeof FindCoordinator> => {
+  (needs: Needs<'endpoints' | 'groups' | 'topicAdmin' | 'metadata' | 'nodeId'>): Handling<typeof FindCoordinator> => {
+    const { endpoints, groups, topicAdmin, metadata, nodeId: self } = needs;
     const find = async (key: string, type: number, context: RequestContext): Promise<Coordinator> => {
       if (type === TRANSACTION) return failed(key, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
       if (type === SHARE) return failed(key, 'INVALID_REQUEST', '');
-      await groups.ready(key);
-      const { host, nodeId, port } = endpoints.self(context.arrival);
-      return { key, nodeId, host, port, errorCode: 0, errorMessage: '' };
+      const leader = metadata.current.partition(OFFSETS_TOPIC, groups.partitionOf(key))?.leader ?? -1;
+      if (leader === self) await groups.ready(key);
+      const found = leader < 0 ? undefined : endpoints.broker(leader, context.arrival);
+      if (!found) return failed(key, 'COORDINATOR_NOT_AVAILABLE', '');
+      return { key, nodeId: found.nodeId, host: found.host, port: found.port, errorCode: 0, errorMessage: '' };
     };
     return {
       async handle(request, context) {

@@ -20,6 +20,11 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Calls `release` once the response's bytes have left, or will never leave: for memory that the response refers to. */
   onSent(release: () => void): void;
+  /**
+   * Of a Fetch: calls `listener` once when the client's next Fetch stands behind this one on the connection, which answers one at a time; at once
+   * when it does already. A replica that sends its next Fetch has something to say that must not wait until this one has waited.
+   */
+  onNextFetch(listener: () => void): void;
 }
 
 /** Answered by a handler when the protocol has no response: Produce with acks=0. */

@@ -15,6 +15,7 @@ import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { fetch } from './fetch.ts';
 import { findCoordinator } from './find-coordinator.ts';
+import { heardOf } from './heard-of.ts';
 import { heartbeat } from './heartbeat.ts';
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts';
 import { initProducerId } from './init-producer-id.ts';
@@ -25,6 +26,7 @@ import { listGroups } from './list-groups.ts';
 import { listOffsets } from './list-offsets.ts';
 import { listPartitionReassignments } from './list-partition-reassignments.ts';
 import { metadata } from './metadata.ts';
+import { namedBy } from './named-topics.ts';
 import { offsetCommit } from './offset-commit.ts';
 import { offsetDelete } from './offset-delete.ts';
 import { offsetFetch } from './offset-fetch.ts';
@@ -36,12 +38,12 @@ import { syncGroup } from './sync-group.ts';
 
 /** THE registry: every API that this broker serves, in key order. Dispatch, ApiVersions and the docs derive from it. */
 export const HANDLERS: readonly AnyHandler<Services>[] = [
-  produce, // 0
-  fetch, // 1
-  listOffsets, // 2
-  metadata, // 3
-  offsetCommit, // 8
-  offsetFetch, // 9
+  heardOf(produce, namedBy.produce), // 0
+  heardOf(fetch, namedBy.fetch), // 1
+  heardOf(listOffsets, namedBy.listOffsets), // 2
+  heardOf(metadata, namedBy.metadata), // 3
+  heardOf(offsetCommit, namedBy.offsetCommit), // 8
+  heardOf(offsetFetch, namedBy.offsetFetch), // 9
   findCoordinator, // 10
   joinGroup, // 11
   heartbeat, // 12
@@ -51,22 +53,22 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   listGroups, // 16
   apiVersions, // 18
   createTopics, // 19
-  deleteTopics, // 20
-  deleteRecords, // 21
+  heardOf(deleteTopics, namedBy.deleteTopics), // 20
+  heardOf(deleteRecords, namedBy.deleteRecords), // 21
   initProducerId, // 22
-  offsetForLeaderEpoch, // 23
+  heardOf(offsetForLeaderEpoch, namedBy.offsetForLeaderEpoch), // 23
   describeAcls, // 29
   createAcls, // 30
   deleteAcls, // 31
-  describeConfigs, // 32
-  alterConfigs, // 33
+  heardOf(describeConfigs, namedBy.configs), // 32
+  heardOf(alterConfigs, namedBy.configs), // 33
   describeLogDirs, // 35
-  createPartitions, // 37
+  heardOf(createPartitions, namedBy.createPartitions), // 37
   deleteGroups, // 42
-  incrementalAlterConfigs, // 44
-  listPartitionReassignments, // 46
-  offsetDelete, // 47
+  heardOf(incrementalAlterConfigs, namedBy.configs), // 44
+  heardOf(listPartitionReassignments, namedBy.listPartitionReassignments), // 46
+  heardOf(offsetDelete, namedBy.offsetDelete), // 47
   describeCluster, // 60
   listConfigResources, // 74
-  describeTopicPartitions, // 75
+  heardOf(describeTopicPartitions, namedBy.describeTopicPartitions), // 75
 ];

@@ -1,13 +1,14 @@
 import { ERROR_CODES, type ErrorName } from '../core/error-codes.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
-import type { TopicImage } from '../metadata/image.ts';
+import type { PartitionImage, TopicImage } from '../metadata/image.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { isValidTopicName } from '../metadata/topic-rules.ts';
 import { Metadata } from '../protocol/messages/metadata.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
 import { eachOnce } from './each-once.ts';
-import { handler } from './handler.ts';
+import { controllerOf, type Endpoints } from './endpoints.ts';
+import { handler, type RequestContext } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import { CLUSTER_OPERATIONS, NO_OPERATIONS, TOPIC_OPERATIONS } from './operations.ts';
 import type { Needs } from './services.ts';
@@ -16,8 +17,12 @@ type Request = RequestOf<typeof Metadata>;
 type Wanted = NonNullable<Request['topics']>[number];
 type TopicReply = ResponseTo<typeof Metadata>['topics'][number];
 
+type PartitionReply = TopicReply['partitions'][number];
+
 /** Ids stand in requests since v10, and may be used since this version. */
 const FIRST_BY_ID = 12;
+/** Before it a leader without this listener is no leader, since it an error of its own. */
+const FIRST_WITH_LISTENER_ERROR = 6;
 
 /**
  * Metadata (3): the brokers, and for each topic its partitions with their leaders.
@@ -29,8 +34,10 @@ const FIRST_BY_ID = 12;
  * - Every topic that is asked for is answered once, in the order of the request: platformatic maps errors by index.
  * - A topic that does not exist is created before the answer, if the client and auto.create.topics.enable allow it. Apache Kafka answers
  *   UNKNOWN_TOPIC_OR_PARTITION first and creates it behind that; kafkajs consumers then fail.
- * - Brokers are named as the client arrived (endpoints.ts). The controller is this broker: any broker carries out admin requests.
- * Deviations from Apache Kafka: the synchronous creation.
+ * - Brokers are named as the client arrived (endpoints.ts).
+ * - A partition without a leader that is alive is LEADER_NOT_AVAILABLE. v0 leaves dead replicas out, with REPLICA_NOT_AVAILABLE.
+ * - Any broker carries out admin requests. As controller the one is named that moves leaders; this broker while there is none.
+ * Deviations from Apache Kafka: the synchronous creation; Kafka names any broker as controller.
  */
 export const metadata = handler(
   Metadata,
@@ -38,13 +45,22 @@ export const metadata = handler(
   (needs: Needs<'metadata' | 'endpoints' | 'topicAdmin' | 'config' | 'nodeId' | 'clock'>) => {
     const { metadata: feed, endpoints, topicAdmin, config, nodeId, clock } = needs;
 
-    const replyTo = ({ name, topicId }: Wanted, request: Request): TopicReply | Promise<TopicReply> => {
+    const topicReply = ({ name, topicId, partitions }: TopicImage, request: Request, context: RequestContext): TopicReply => ({
+      errorCode: 0,
+      name,
+      topicId,
+      isInternal: INTERNAL_TOPICS.has(name),
+      topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS,
+      partitions: partitions.map((partition) => partitionReply(partition, endpoints, context)),
+    });
+
+    const replyTo = ({ name, topicId }: Wanted, request: Request, context: RequestContext): TopicReply | Promise<TopicReply> => {
       if (name === null || topicId !== ZERO_UUID) {
         const topic = feed.current.topicById(topicId);
-        return topic ? topicReply(topic, request) : failed(null, topicId, 'UNKNOWN_TOPIC_ID');
+        return topic ? topicReply(topic, request, context) : failed(null, topicId, 'UNKNOWN_TOPIC_ID');
       }
       const topic = feed.current.topic(name);
-      if (topic) return topicReply(topic, request);
+      if (topic) return topicReply(topic, request, context);
       const refused = (errorCode: number): TopicReply => {
         const topicAuthorizedOperations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS;
         return { ...failed(name, ZERO_UUID, 'UNKNOWN_TOPIC_OR_PARTITION'), errorCode, topicAuthorizedOperations };
@@ -55,16 +71,16 @@ export const metadata = handler(
       return topicAdmin.autoCreate(name).then(
         () => {
           const created = feed.current.topic(name);
-          return created ? topicReply(created, request) : refused(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code); // deleted again meanwhile
+          return created ? topicReply(created, request, context) : refused(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code); // deleted again meanwhile
         },
         (error) => refused(errorCodeOf(error)),
       );
     };
 
-    const respond = (topics: TopicReply[], request: Request, context: { arrival: Parameters<typeof endpoints.brokers>[0] }) => ({
+    const respond = (topics: TopicReply[], request: Request, context: RequestContext) => ({
       brokers: endpoints.brokers(context.arrival),
       clusterId: feed.current.clusterId,
-      controllerId: nodeId,
+      controllerId: controllerOf(feed.current, nodeId),
       topics,
       clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NO_OPERATIONS,
       errorCode: 0,
@@ -75,7 +91,7 @@ export const metadata = handler(
         const { topics } = request;
         if (topics === null || (context.version === 0 && topics.length === 0)) {
           return respond(
-            [...feed.current.topics()].map((topic) => topicReply(topic, request)),
+            [...feed.current.topics()].map((topic) => topicReply(topic, request, context)),
             request,
             context,
           );
@@ -89,7 +105,7 @@ export const metadata = handler(
         const wantedTopics = eachOnce(named, ({ name, topicId }) => `${name}/${topicId}`).map(({ item }) => item);
         const replies: TopicReply[] = [];
         const answer = (wanted: Wanted): void | Promise<void> => {
-          const reply = replyTo(wanted, request);
+          const reply = replyTo(wanted, request, context);
           if (reply instanceof Promise) return reply.then((later) => void replies.push(later));
           replies.push(reply);
         };
@@ -108,23 +124,19 @@ export const metadata = handler(
   },
 );
 
-function topicReply({ name, topicId, partitions }: TopicImage, request: Request): TopicReply {
-  return {
-    errorCode: 0,
-    name,
-    topicId,
-    isInternal: INTERNAL_TOPICS.has(name),
-    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS,
-    partitions: partitions.map(({ partition, leader, leaderEpoch, replicas, isr }) => ({
-      errorCode: leader < 0 ? ERROR_CODES.LEADER_NOT_AVAILABLE.code : 0,
-      partitionIndex: partition,
-      leaderId: leader,
-      leaderEpoch,
-      replicaNodes: replicas,
-      isrNodes: isr,
-      offlineReplicas: [],
-    })),
-  };
+function partitionReply(image: PartitionImage, endpoints: Endpoints, { arrival, version }: RequestContext): PartitionReply {
+  const { partition, leader, leaderEpoch, replicas, isr } = image;
+  const offlineReplicas = replicas.filter((id) => !endpoints.isReachable(id, arrival));
+  const leads = leader >= 0 && endpoints.isReachable(leader, arrival);
+  const lasting = { partitionIndex: partition, leaderId: leads ? leader : -1, leaderEpoch, offlineReplicas };
+  if (version > 0) {
+    const hasNoListener = version >= FIRST_WITH_LISTENER_ERROR && endpoints.isAlive(leader);
+    const error = leads ? null : hasNoListener ? 'LISTENER_NOT_FOUND' : 'LEADER_NOT_AVAILABLE';
+    return { ...lasting, errorCode: error ? ERROR_CODES[error].code : 0, replicaNodes: replicas, isrNodes: isr };
+  }
+  const alive = (ids: readonly number[]) => ids.filter((id) => !offlineReplicas.includes(id));
+  const error = !leads ? 'LEADER_NOT_AVAILABLE' : offlineReplicas.length > 0 ? 'REPLICA_NOT_AVAILABLE' : null;
+  return { ...lasting, errorCode: error ? ERROR_CODES[error].code : 0, replicaNodes: alive(replicas), isrNodes: alive(isr) };
 }
 
 function failed(name: string | null, topicId: string, error: ErrorName): TopicReply {

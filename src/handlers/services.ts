@@ -11,6 +11,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { AdvertisedApi } from './registry.ts';
 import type { TopicAdmin } from './topic-admin.ts';
+import type { UnheardTopics } from './unheard-topics.ts';
 
 /** Everything that a handler may ask for. Each handler names the few that it needs, so that a test passes stubs for just those. */
 export interface Services {
@@ -22,6 +23,8 @@ export interface Services {
   readonly store: MetadataStore;
   /** The cluster as this broker knows it. */
   readonly metadata: MetadataFeed;
+  /** What other brokers have created a moment ago (metadata-store rule 11). */
+  readonly unheardTopics: UnheardTopics;
   readonly topicAdmin: TopicAdmin;
   readonly replicas: ReplicaManager;
   readonly fetchSessions: FetchSessions;

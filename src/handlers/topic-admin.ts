@@ -3,11 +3,12 @@ import { KafkaError } from '../core/errors.ts';
 import { alterConfigs } from '../metadata/config-writes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
-import { type ConfigResource, topicKey } from '../metadata/keys.ts';
+import { CONTROLLER_KEY, type ConfigResource, topicKey } from '../metadata/keys.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import { checkTotalPartitions, type TopicCounts } from '../metadata/topic-rules.ts';
 import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
 import type { RandomBytes } from '../metadata/uuid.ts';
+import { read } from '../metadata/writes.ts';
 
 export interface NewTopic extends TopicCounts {
   readonly name: string;
@@ -21,6 +22,9 @@ export interface PlannedTopic {
   readonly replicationFactor: number;
   readonly configs: ReadonlyMap<string, string>;
 }
+
+/** A broker goes once in a while; that one went for each plan means something else. */
+const MAX_PLANS = 5;
 
 export interface TopicAdminOptions {
   readonly store: MetadataStore;
@@ -43,7 +47,11 @@ export class TopicAdmin {
   }
 
   /** @throws KafkaError with Kafka's code and message */
-  async create(topic: NewTopic, validateOnly: boolean): Promise<PlannedTopic> {
+  create(topic: NewTopic, validateOnly: boolean): Promise<PlannedTopic> {
+    return this.whileBrokersGo(() => this.createOnce(topic, validateOnly));
+  }
+
+  private async createOnce(topic: NewTopic, validateOnly: boolean): Promise<PlannedTopic> {
     const { store, metadata, config, randomBytes } = this.options;
     const defaults = { partitions: config().int('num.partitions'), replicationFactor: config().int('default.replication.factor') };
     const { configs: entries, ...counts } = topic;
@@ -67,10 +75,12 @@ export class TopicAdmin {
   ensureOffsetsTopic(): Promise<void> {
     if (this.options.metadata.current.topic(OFFSETS_TOPIC)) return Promise.resolve();
     const config = this.options.config();
+    // With fewer brokers it begins with fewer replicas; the controller adds them when others join.
+    const replicas = Math.min(config.int('offsets.topic.replication.factor'), Math.max(this.options.metadata.current.brokers.size, 1));
     return this.once(OFFSETS_TOPIC, {
       name: OFFSETS_TOPIC,
       partitions: config.int('offsets.topic.num.partitions'),
-      replicationFactor: config.int('offsets.topic.replication.factor'),
+      replicationFactor: replicas,
       configs: [
         { name: 'cleanup.policy', value: 'compact' },
         { name: 'compression.type', value: 'producer' },
@@ -86,12 +96,14 @@ export class TopicAdmin {
   }
 
   /** @param assignments replicas of the new partitions; null lets the broker choose */
-  async grow(name: string, count: number, assignments: readonly (readonly number[])[] | null, validateOnly: boolean): Promise<void> {
+  grow(name: string, count: number, assignments: readonly (readonly number[])[] | null, validateOnly: boolean): Promise<void> {
     const { store, metadata } = this.options;
-    const plan: TopicPlan = planPartitions(metadata.current, name, count, assignments);
-    if (validateOnly) return;
-    const { revision } = await addPartitions(store, metadata.current, name, plan);
-    await metadata.waitFor(revision);
+    return this.whileBrokersGo(async () => {
+      const plan: TopicPlan = planPartitions(metadata.current, name, count, assignments);
+      if (validateOnly) return;
+      const { revision } = await addPartitions(store, metadata.current, name, plan);
+      await metadata.waitFor(revision);
+    });
   }
 
   /** Replaces what is set for a resource by `change` of it; what `change` throws ends the call. */
@@ -108,6 +120,20 @@ export class TopicAdmin {
     }
     const { revision } = await alterConfigs(store, resource, change);
     await metadata.waitFor(revision);
+  }
+
+  /** Plans anew, by a newer image, when a broker that was to lead went or registered anew. */
+  private async whileBrokersGo<T>(act: () => Promise<T>): Promise<T> {
+    const { store, metadata } = this.options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await act();
+      } catch (error) {
+        const isPassing = error instanceof KafkaError && error.errorName === 'LEADER_NOT_AVAILABLE';
+        if (!isPassing || attempt === MAX_PLANS) throw error;
+        await metadata.waitFor((await read(store, CONTROLLER_KEY)).rev);
+      }
+    }
   }
 
   private once(name: string, topic: NewTopic): Promise<void> {

@@ -40,7 +40,7 @@ export async function registerBroker(
 ): Promise<{ brokerEpoch: Rev }> {
   const { id, lease, previous, listeners, rack, directoryId, generation, liveness } = broker;
   const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
-  const known: KnownBrokerValue = { rack, directoryId, generation };
+  const known: KnownBrokerValue = { rack, directoryId, generation, listeners };
   const key = liveBrokerKey(id);
   return untilNoConflict(async () => {
     const { kv } = await store.get(key);

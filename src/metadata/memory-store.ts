@@ -6,7 +6,8 @@ export function openMemoryStore(options: EmbeddedStoreOptions): MetadataStore {
   return new EmbeddedStore(new MemoryEngine(), options);
 }
 
-class MemoryEngine implements Engine {
+/** The keys and their history in memory; several handles of a simulation share one. */
+export class MemoryEngine implements Engine {
   private readonly keys = new Map<string, KV>();
   /** Batch i has revision oldest + i. */
   private batches: Batch[] = [];

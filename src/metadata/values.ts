@@ -41,6 +41,8 @@ export interface ListenerValue {
   readonly host: string;
   readonly port: number;
   readonly securityProtocol: string;
+  /** What clients are told, where advertised.listeners says it; peers go to host and port. */
+  readonly advertised?: { readonly host: string; readonly port: number };
 }
 
 export interface BrokerValue extends DiskId {
@@ -52,6 +54,8 @@ export interface BrokerValue extends DiskId {
 
 export interface KnownBrokerValue extends DiskId {
   readonly rack: string | null;
+  /** Those of its last registration, for admins who ask where it was; absent in older formats. */
+  readonly listeners?: readonly ListenerValue[];
 }
 
 /** Who is the controller, as its leased key says. */
@@ -105,19 +109,25 @@ export function parsePartition(key: string, bytes: Uint8Array): PartitionValue {
 
 export function parseBroker(key: string, bytes: Uint8Array): BrokerValue {
   const value = new Fields(key, bytes);
-  const listeners = value.objects('listeners').map((listener) => ({
+  const liveness = value.has('liveness') ? value.stringOrNull('liveness') : null;
+  return { listeners: listenersOf(value), rack: value.stringOrNull('rack'), liveness, ...diskOf(value) };
+}
+
+function listenersOf(value: Fields): ListenerValue[] {
+  return value.objects('listeners').map((listener) => ({
     name: listener.string('name'),
     host: listener.string('host'),
     port: listener.integer('port', 0),
     securityProtocol: listener.string('securityProtocol'),
+    ...(listener.has('advertised') && { advertised: advertisedOf(listener.inner('advertised')) }),
   }));
-  const liveness = value.has('liveness') ? value.stringOrNull('liveness') : null;
-  return { listeners, rack: value.stringOrNull('rack'), liveness, ...diskOf(value) };
 }
+
+const advertisedOf = (value: Fields) => ({ host: value.string('host'), port: value.integer('port', 0) });
 
 export function parseKnownBroker(key: string, bytes: Uint8Array): KnownBrokerValue {
   const value = new Fields(key, bytes);
-  return { rack: value.stringOrNull('rack'), ...diskOf(value) };
+  return { rack: value.stringOrNull('rack'), ...(value.has('listeners') && { listeners: listenersOf(value) }), ...diskOf(value) };
 }
 
 export function parseController(key: string, bytes: Uint8Array): ControllerValue {
@@ -195,6 +205,12 @@ class Fields {
       if (!isInteger(value, 0)) throw this.broken(name, 'must be a list of broker ids');
       return value;
     });
+  }
+
+  inner(name: string): Fields {
+    const value = this.get(name);
+    if (typeof value !== 'object' || value === null) throw this.broken(name, 'must be an object');
+    return new Fields(this.key, value);
   }
 
   objects(name: string): Fields[] {

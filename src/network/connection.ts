@@ -72,6 +72,8 @@ export class Connection {
   private inFlightBytes = 0;
   private replyBytes = 0;
   private fetches = 0;
+  /** Told when a Fetch is held behind the one under way. */
+  private onNextFetch: (() => void) | null = null;
   private paused = false;
   private flushing = false;
   /** A whole frame came: whoever this is, it speaks Kafka's protocol. */
@@ -92,6 +94,10 @@ export class Connection {
       clientHost: wire.remote.host,
       arrival: { listenerName: options.listenerName, host: wire.local.host, port: wire.local.port },
       signal: this.abort.signal,
+      onNextFetch: (listener) => {
+        this.onNextFetch = listener;
+        this.tellOfNextFetch();
+      },
     };
     this.lastActiveMs = options.clock.monotonicMs();
     if (options.maxIdleMs >= 0) this.watchIdle(options.maxIdleMs);
@@ -131,11 +137,19 @@ export class Connection {
       this.slots.push(slot);
       this.refuse(slot, this.unreadable, explainUnreadable(this.unreadable, !this.hasBegun, this.options.maxRequestBytes));
     }
+    this.tellOfNextFetch();
     const pause = this.held.length > 0 || this.mustWait();
     if (pause === this.paused || this.ended) return;
     this.paused = pause;
     if (pause) this.wire.pause();
     else this.wire.resume();
+  }
+
+  private tellOfNextFetch(): void {
+    const { onNextFetch, held } = this;
+    if (!onNextFetch || held.length === 0 || apiKeyOf(held[0]!.bytes) !== Fetch.key) return;
+    this.onNextFetch = null;
+    onNextFetch();
   }
 
   private mustWait(next?: Buffer): boolean {
@@ -156,7 +170,7 @@ export class Connection {
     const done = (outcome: Outcome) => {
       // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
       if (apiKey === Produce.key) release();
-      if (apiKey === Fetch.key) this.fetches--;
+      if (apiKey === Fetch.key) this.fetchOver();
       this.inFlightBytes -= requestBytes;
       this.finished(slot, outcome);
     };
@@ -168,9 +182,14 @@ export class Connection {
       dispatch(this.options.registry, bytes, this.context, onSent, this.options.logger, done);
     } catch (error) {
       this.inFlightBytes -= requestBytes;
-      if (apiKey === Fetch.key) this.fetches--;
+      if (apiKey === Fetch.key) this.fetchOver();
       this.refuse(slot, error, explainFrame(error, bytes, this.options.registry));
     }
+  }
+
+  private fetchOver(): void {
+    this.fetches--;
+    this.onNextFetch = null;
   }
 
   private finished(slot: Slot, outcome: Outcome): void {

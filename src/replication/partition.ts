@@ -63,6 +63,7 @@ export class Partition {
       requirements: () => this.requirements,
       append: (records, valid, done) => this.appendTo(records, 'client', valid, done),
     });
+    log.commitTo(Number.POSITIVE_INFINITY);
     log.startEpoch(leaderEpoch);
   }
 

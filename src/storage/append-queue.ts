@@ -138,7 +138,7 @@ export class AppendQueue {
     const backlogged = this.takeRun();
     const run = this.inFlight;
     const { segment, position } = run[0]!;
-    const chunks = run.map((write) => write.bytes);
+    const chunks = chunksOf(run);
     let total = 0;
     for (const write of run) total += write.batchBytes;
     const startMs = this.clock.monotonicMs();
@@ -231,6 +231,21 @@ export class AppendQueue {
     this.idlers = [];
     for (const idle of idlers) idle();
   }
+}
+
+/** The bytes of a run. What a follower fetched lies in one piece, however many batches it is. */
+function chunksOf(run: readonly PendingWrite[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let i = 0; i < run.length; ) {
+    const { buffer, byteOffset } = run[i]!.bytes;
+    let end = byteOffset;
+    do end += run[i++]!.bytes.byteLength;
+    while (i < run.length && run[i]!.bytes.buffer === buffer && run[i]!.bytes.byteOffset === end);
+    chunks.push(
+      end - byteOffset === run[i - 1]!.bytes.byteLength ? run[i - 1]!.bytes : new Uint8Array(buffer, byteOffset, end - byteOffset),
+    );
+  }
+  return chunks;
 }
 
 function findByOffset(writes: readonly PendingWrite[], baseOffset: number): PendingWrite | undefined {

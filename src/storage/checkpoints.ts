@@ -24,11 +24,15 @@ export function readCheckpoint(files: Files, directory: string, name: Checkpoint
 }
 
 export function writeCheckpoint(files: Files, directory: string, name: CheckpointName, offsets: Checkpoint): void {
+  files.replace(join(directory, name), offsetsText(offsets));
+}
+
+export function offsetsText(offsets: Checkpoint): string {
   const lines = [...offsets].map(([folder, offset]) => {
     const dash = folder.lastIndexOf('-');
     return `${folder.slice(0, dash)} ${folder.slice(dash + 1)} ${offset}`;
   });
-  files.replace(join(directory, name), checkpointText(lines));
+  return checkpointText(lines);
 }
 
 /** A checkpoint file's text: version, count, entries. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import type { RandomBytes } from '../core/bytes.ts';
 import type { Files, Lock } from '../core/files.ts';
 
 /** meta.properties, version 1: whose data this is. */
@@ -50,9 +51,14 @@ export function openDataDirectory(files: Files, path: string, holder: string): D
  * Makes sure that the directory belongs to this broker: writes meta.properties into a new one, compares it in a used one.
  * @throws Error with one line that says whose it is
  */
-export function claimDirectory({ files, path, meta }: DataDirectory, clusterId: string, nodeId: number): MetaProperties {
+export function claimDirectory(
+  { files, path, meta }: DataDirectory,
+  clusterId: string,
+  nodeId: number,
+  random: RandomBytes = randomBytes,
+): MetaProperties {
   if (!meta) {
-    const fresh = { clusterId, nodeId, directoryId: randomBytes(16).toString('base64url') };
+    const fresh = { clusterId, nodeId, directoryId: Buffer.from(random(16)).toString('base64url') };
     files.replace(join(path, META_FILE), metaText(fresh));
     return fresh;
   }

@@ -41,10 +41,11 @@ export class LeaderEpochs {
     this.become([...entries]);
   }
 
-  /** The log now ends at `endOffset`. */
-  truncateEnd(endOffset: number): void {
-    if ((this.entries.at(-1)?.startOffset ?? -1) < endOffset) return;
+  /** The log now ends at `endOffset`; tells whether an epoch is gone with that. */
+  truncateEnd(endOffset: number): boolean {
+    if ((this.entries.at(-1)?.startOffset ?? -1) < endOffset) return false;
     this.become(this.entries.filter((entry) => entry.startOffset < endOffset));
+    return true;
   }
 
   /**

@@ -71,9 +71,10 @@ export abstract class LogCompacting extends LogFlushing {
     return { cache, clock, folder: this.folder, indexIntervalBytes, segmentBytes, endOffset, isExpired };
   }
 
-  /** Those that get no more batches, and of which all batches are written. */
+  /** Those that get no more batches, and of which all batches are committed. */
   private fullSegments({ segments: { all } }: OpenedLog): Segment[] {
-    return all.slice(0, -1).filter((_, i) => all[i + 1]!.baseOffset <= this.endOffset);
+    const { highWatermark } = this;
+    return all.slice(0, -1).filter((_, i) => all[i + 1]!.baseOffset <= highWatermark);
   }
 
   private compactNext(

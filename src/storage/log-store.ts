@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BufferPool } from '../core/bytes.ts';
+import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import { inTurn } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
-import type { LogContext } from './log-types.ts';
+import type { LogContext, LogLocation } from './log-types.ts';
 import {
   deletedName,
   folderName,
@@ -19,6 +19,7 @@ import {
   readTopicId,
   strayName,
   type TopicPartition,
+  writeSmallFile,
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
@@ -40,8 +41,11 @@ export interface LogStoreOptions {
   readonly producers?: ProducerLimits;
   /** log.flush.scheduler.interval.ms. Default: as often as flush.ms needs. */
   readonly flushCheckMs?: number;
+  /** For directory ids and the names of folders that are set aside. Default crypto's. */
+  readonly randomBytes?: RandomBytes;
 }
 
+const HIGH_WATERMARKS = 'replication-offset-checkpoint';
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
 /** Of the four threads that Node has for files; the fourth reads. */
@@ -52,7 +56,7 @@ const MAX_SYNCS = 3;
  * @throws Error with one line when the directory belongs to another cluster or broker
  */
 export function openLogStore(options: LogStoreOptions): LogStore {
-  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId));
+  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
 }
 
 export class LogStore {
@@ -64,6 +68,11 @@ export class LogStore {
   private readonly folders = new Set<string>();
   private readonly recoveryPoints: Checkpoint;
   private readonly logStarts: Checkpoint;
+  private readonly highWatermarks: Checkpoint;
+  private writtenHighWatermarks = '';
+  /** The checkpoint files still say something of logs that are gone. */
+  private hasForgotten = false;
+  private readonly randomBytes: RandomBytes;
   private closed = false;
 
   /** @internal use `openLogStore` */
@@ -72,6 +81,7 @@ export class LogStore {
     const { files, path } = directory;
     this.meta = meta;
     this.directory = directory;
+    this.randomBytes = options.randomBytes ?? randomBytes;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
@@ -82,6 +92,7 @@ export class LogStore {
     }
     this.recoveryPoints = readCheckpoint(files, path, 'recovery-point-offset-checkpoint');
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
+    this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
     markInUse(directory);
   }
 
@@ -92,18 +103,32 @@ export class LogStore {
     if (known) return known;
     const { files, path } = this.directory;
     const folder = join(path, name);
-    const location = {
+    const { recoveryPoints, logStarts, highWatermarks } = this;
+    const location: LogLocation = {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
       folder,
       claim: () => this.claim(name, folder, topicId),
       create: () => {
+        if (this.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
       },
-      startTakenBack: () => this.writeCheckpoints(),
-      recoveryPoint: this.recoveryPoints.get(name) ?? 0,
-      logStartOffset: this.logStarts.get(name) ?? 0,
+      takenBack: () => {
+        const isBeyond = (points: Checkpoint, offset: number) => (points.get(name) ?? 0) > offset;
+        const { logEndOffset, logStartOffset } = log;
+        if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
+          this.writeCheckpoints();
+      },
+      get recoveryPoint() {
+        return recoveryPoints.get(name) ?? 0;
+      },
+      get logStartOffset() {
+        return logStarts.get(name) ?? 0;
+      },
+      get highWatermark() {
+        return highWatermarks.get(name) ?? 0;
+      },
       unclean: !this.directory.endedCleanly,
     };
     const log = new PartitionLog(this.context, location, config);
@@ -134,25 +159,16 @@ export class LogStore {
     this.logs.get(name)?.abandon();
     this.logs.delete(name);
     this.folders.delete(name);
-    this.recoveryPoints.delete(name);
-    this.logStarts.delete(name);
+    this.forget(name);
     const folder = join(path, name);
     if (!files.exists(folder)) return;
-    const doomed = join(path, deletedName(name, unique()));
+    const doomed = join(path, deletedName(name, this.unique()));
     files.rename(folder, doomed);
     files.syncDirectory(path);
     this.removeQuietly(doomed);
   }
 
-  /** High watermarks of the last run, by folder name (`topic-partition`). */
-  readHighWatermarks(): Checkpoint {
-    return readCheckpoint(this.directory.files, this.directory.path, 'replication-offset-checkpoint');
-  }
-  writeHighWatermarks(offsets: Checkpoint): void {
-    writeCheckpoint(this.directory.files, this.directory.path, 'replication-offset-checkpoint', offsets);
-  }
-
-  /** Writes how far each log is durable and where it begins; now and then, and at the end. */
+  /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     for (const [name, log] of this.logs) {
       if (!log.isOpen || log.isOffline) continue;
@@ -162,6 +178,20 @@ export class LogStore {
     const { files, path } = this.directory;
     writeCheckpoint(files, path, 'recovery-point-offset-checkpoint', this.recoveryPoints);
     writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
+    this.writeHighWatermarks();
+    this.hasForgotten = false;
+  }
+
+  /**
+   * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure an old one, or none, only makes a
+   * replica wait for its leader to tell it anew.
+   */
+  writeHighWatermarks(): void {
+    for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) note(this.highWatermarks, name, log.highWatermark);
+    const text = offsetsText(this.highWatermarks);
+    if (text === this.writtenHighWatermarks) return;
+    writeSmallFile(this.directory.files, join(this.directory.path, HIGH_WATERMARKS), text);
+    this.writtenHighWatermarks = text;
   }
 
   /**
@@ -212,15 +242,26 @@ export class LogStore {
     this.folders.delete(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    const stray = strayName(name, unique());
+    const stray = strayName(name, this.unique());
     files.rename(folder, join(path, stray));
     files.syncDirectory(path);
     this.folders.add(stray);
+    this.forget(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },
       'this folder belongs to a topic that no longer exists: not served, not deleted',
     );
     return false;
+  }
+
+  /** What the checkpoints say of a folder is not true of another that gets its name. */
+  private forget(name: string): void {
+    for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
+  }
+
+  /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
+  private unique(): string {
+    return Buffer.from(this.randomBytes(16)).toString('hex');
   }
 
   private removeQuietly(path: string): void {
@@ -237,9 +278,4 @@ export class LogStore {
 function note(checkpoint: Checkpoint, name: string, offset: number): void {
   if (offset > 0) checkpoint.set(name, offset);
   else checkpoint.delete(name);
-}
-
-/** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
-function unique(): string {
-  return randomUUID().replaceAll('-', '');
 }

@@ -12,6 +12,7 @@ import type { Segment } from './segment.ts';
 /** How a log loses its beginning. */
 export abstract class LogTrimming extends LogReading {
   abstract readonly folder: string;
+  abstract get isOpen(): boolean;
   protected abstract readonly config: LogConfig;
   protected abstract readonly flusher: Flusher;
   protected abstract readonly deleted: DeletedSegments;
@@ -20,6 +21,8 @@ export abstract class LogTrimming extends LogReading {
   protected endOffset = 0;
   /** Behind all that is queued. */
   protected nextOffset = 0;
+  /** What `commitTo` said last; null: nothing yet. */
+  private committedTo: number | null = null;
 
   get logStartOffset(): number {
     this.open();
@@ -28,6 +31,26 @@ export abstract class LogTrimming extends LogReading {
   get logEndOffset(): number {
     this.open();
     return this.endOffset;
+  }
+
+  /** The high watermark, which is never outside the log: what `commitTo` said, else what the checkpoint of the last run says. */
+  get highWatermark(): number {
+    this.open();
+    return Math.max(this.startOffset, Math.min(this.committedTo ?? this.startOffset, this.endOffset));
+  }
+
+  /**
+   * Records before `highWatermark` are committed: retention and compaction leave all others alone. It may lie behind an earlier one.
+   * Infinity: whatever is written is committed, as where there is one replica. Opens nothing.
+   */
+  commitTo(highWatermark: number): void {
+    const isBeyond = this.isOpen && highWatermark < Number.POSITIVE_INFINITY && highWatermark > this.endOffset;
+    this.committedTo = isBeyond ? this.endOffset : highWatermark;
+  }
+
+  /** The log was opened: what was said of it before, if anything was, counts as far as there are records. */
+  protected recallCommitted(checkpointed: number): void {
+    this.commitTo(this.committedTo ?? checkpointed);
   }
 
   /** Nothing of this log can be used any more; returns what its users are told. */
@@ -56,7 +79,7 @@ export abstract class LogTrimming extends LogReading {
    */
   applyRetention(): number {
     const opened = this.open();
-    const { startOffset, endOffset: committedTo, nextOffset } = this;
+    const { startOffset, highWatermark: committedTo, nextOffset } = this;
     if (!this.hasFolder) return 0;
     return this.storage(() => {
       const state = { nowMs: this.context.clock.now(), startOffset, committedTo, nextOffset };

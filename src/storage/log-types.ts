@@ -29,11 +29,15 @@ export interface LogLocation extends TopicPartition {
   claim(): boolean;
   /** Creates the folder and says in it whose it is; before the first append. */
   create(): void;
-  /** The log begins before the start that the checkpoint says, which would hide what is appended there after the next crash: writes it anew. */
-  startTakenBack(): void;
+  /**
+   * The log was cut, or lost its end: where it now begins or ends before what the checkpoints say, they would hide or trust after a crash what
+   * is appended there meanwhile. Writes them anew if so.
+   */
+  takenBack(): void;
   /** From the checkpoints of the last run. */
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
+  readonly highWatermark: number;
   readonly unclean: boolean;
 }
 

@@ -14,7 +14,7 @@ import { TimeIndex } from './time-index.ts';
 const MAX_HINTS = 32;
 
 /** A relative offset in an index has 31 bits. */
-const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
+export const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 
 const JITTER_STEPS = 2 ** 31;
 

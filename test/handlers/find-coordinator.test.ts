@@ -3,18 +3,45 @@ import { KafkaError } from '../../src/core/errors.ts';
 import type { Endpoints } from '../../src/handlers/endpoints.ts';
 import { findCoordinator } from '../../src/handlers/find-coordinator.ts';
 import type { TopicAdmin } from '../../src/handlers/topic-admin.ts';
+import type { MetadataFeed } from '../../src/metadata/image-feed.ts';
 import { groupsFixture } from '../coordinator/group/group-fixture.ts';
 import { sender, versionsOf } from './group-handlers.ts';
 
 const NOBODY = { nodeId: -1, host: '', port: -1 };
 const SELF = { nodeId: 1, host: 'localhost', port: 9092 };
+const OTHER = { nodeId: 2, host: 'localhost', port: 9093 };
 
-async function started(ensureOffsetsTopic = async () => {}) {
+/** Brokers 1, which is asked, and 2 are alive. `leader`: of the partition in which all groups are. */
+async function started(ensureOffsetsTopic = async () => {}, leader: number | null = 1) {
   const fixture = await groupsFixture({}, false);
-  const endpoints = { self: () => ({ ...SELF, rack: null }) } as unknown as Endpoints;
+  const endpoints = { broker: (id: number) => [SELF, OTHER].find(({ nodeId }) => nodeId === id) } as unknown as Endpoints;
   const topicAdmin = { ensureOffsetsTopic } as unknown as TopicAdmin;
-  return { ...fixture, send: sender(findCoordinator, { endpoints, groups: fixture.groups, topicAdmin }) };
+  const partition = (name: string, index: number) =>
+    leader !== null && name === '__consumer_offsets' && index === 0 ? { leader } : undefined;
+  const metadata = { current: { partition } } as unknown as MetadataFeed;
+  return { ...fixture, send: sender(findCoordinator, { endpoints, groups: fixture.groups, topicAdmin, metadata, nodeId: 1 }) };
 }
+
+test.each(versionsOf(findCoordinator))(
+  'v%i names the broker that leads the partition of the group, which loads nothing here',
+  async (version) => {
+    const { send, log } = await started(undefined, 2);
+    log.replayGate = Promise.reject(new Error('this broker must not read it'));
+    log.replayGate.catch(() => {});
+    const reply = await send(version, { key: 'g', coordinatorKeys: ['g'] });
+    expect(version < 4 ? reply : reply.coordinators[0]).toMatchObject({ ...OTHER, errorCode: 0 });
+  },
+);
+
+test.each([
+  ['has no leader', -1],
+  ['is led by a broker that is not alive', 3],
+  ['is not there', null],
+])('a group whose partition %s has no coordinator', async (_, leader) => {
+  const { send } = await started(undefined, leader);
+  expect(await send(2, { key: 'g' })).toMatchObject({ ...NOBODY, errorCode: 15 });
+  expect((await send(6, { coordinatorKeys: ['g'] })).coordinators).toMatchObject([{ key: 'g', ...NOBODY, errorCode: 15 }]);
+});
 
 // The words and places of the messages are those of Apache Kafka 4.4.0.
 test.each(versionsOf(findCoordinator))('v%i finds the coordinator of a group', async (version) => {

@@ -19,7 +19,7 @@ export const metadata = (() => {
 
 export function context(version: number, signal = new AbortController().signal): RequestContext {
   const arrival = { listenerName: 'PLAINTEXT', host: '127.0.0.1', port: 9092 };
-  return { version, clientId: 'app', clientHost: '10.0.0.7', arrival, signal, onSent: () => {} };
+  return { version, clientId: 'app', clientHost: '10.0.0.7', arrival, signal, onSent: () => {}, onNextFetch: () => {} };
 }
 
 /** Sends requests to one handler as a connection does: over the wire form of the version, an error going through `refuse`. */

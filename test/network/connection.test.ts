@@ -287,6 +287,34 @@ describe('bounds', () => {
     expect([asked.map(({ api }) => api), wire.paused]).toEqual([['Fetch', 'Heartbeat', 'Fetch', 'Heartbeat'], false]);
   });
 
+  test('a Fetch hears of the next one that stands behind it, once, whether it asked before that came or after', async () => {
+    const { send, asked, clock } = connectionOf();
+    const heard: string[] = [];
+    send('Fetch', 12, fetchBody([]));
+    asked[0]!.context.onNextFetch(() => heard.push('first'));
+    send('Heartbeat', 4, HEARTBEAT);
+    expect(heard).toEqual([]);
+    send('Fetch', 12, fetchBody([]));
+    send('Fetch', 12, fetchBody([]));
+    expect(heard).toEqual(['first']);
+    asked[0]!.answer({ responses: [] });
+    await clock.settle();
+    asked[2]!.context.onNextFetch(() => heard.push('second'));
+    expect(heard).toEqual(['first', 'second']);
+  });
+
+  test('a Fetch that is answered hears of no other one', async () => {
+    const { send, asked, clock } = connectionOf();
+    let heard = 0;
+    send('Fetch', 12, fetchBody([]));
+    asked[0]!.context.onNextFetch(() => void heard++);
+    asked[0]!.answer({ responses: [] });
+    await clock.settle();
+    send('Fetch', 12, fetchBody([]));
+    send('Fetch', 12, fetchBody([]));
+    expect(heard).toBe(0);
+  });
+
   test('64 requests that wait for their connection raise no warning of Node', async () => {
     const warnings: string[] = [];
     const listen = (warning: Error) => warnings.push(warning.name);

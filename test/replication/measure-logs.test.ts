@@ -15,6 +15,7 @@ function fixture() {
       isKnown({ topic: 'orders', partition: 0 }) ? [] : ['orders-0'],
     log: ({ partition }: { partition: number }) => ({
       startEpoch: () => {},
+      commitTo: () => {},
       get sizeBytes() {
         opened.push(partition);
         return 77;

@@ -7,7 +7,7 @@ import { fakeClock } from '../../src/core/fake-clock.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import { realFiles } from '../../src/core/real-files.ts';
 import { openDataDirectory } from '../../src/storage/data-directory.ts';
-import { openLogStore } from '../../src/storage/log-store.ts';
+import { type LogStore, openLogStore } from '../../src/storage/log-store.ts';
 import { append, CLUSTER_ID, closeStore, openStore, orders, produced, readAll, TOPIC_ID, testConfig } from '../support/log-fixture.ts';
 
 let files: MemoryFiles;
@@ -158,22 +158,77 @@ describe('checkpoints', () => {
     const store = openStore(files, '/data');
     await append(orders(store), produced(['a', 'b'])).done;
     store.log({ topic: 'unused-topic', partition: 7 }, TOPIC_ID, testConfig());
-    store.writeHighWatermarks(new Map([['with-dash-3', 12]]));
     await closeStore(store);
     expect(text('/data/recovery-point-offset-checkpoint')).toBe('0\n1\norders 0 2\n');
     expect(text('/data/log-start-offset-checkpoint')).toBe('0\n0\n');
-    expect(text('/data/replication-offset-checkpoint')).toBe('0\n1\nwith-dash 3 12\n');
-    expect(openStore(files, '/data').readHighWatermarks()).toEqual(new Map([['with-dash-3', 12]]));
+    expect(text('/data/replication-offset-checkpoint')).toBe('0\n1\norders 0 2\n');
   });
 
-  test.each(['', '1\n0\n', '0\n2\na 0 1\n', '0\n1\na 0\n', '0\n1\na 0 -1\n', '0\n1\na b 1\n'])(
+  const follower = (store: LogStore) => store.log({ topic: 'with-dash', partition: 3 }, TOPIC_ID, testConfig());
+
+  test('say where the high watermark was, which is never outside the log', async () => {
+    let store = openStore(files, '/data');
+    await Promise.all(['a', 'b', 'c'].map((key) => append(follower(store), produced([key])).done));
+    follower(store).commitTo(2);
+    store.writeHighWatermarks();
+    expect(text('/data/replication-offset-checkpoint')).toBe('0\n1\nwith-dash 3 2\n');
+    files.kill();
+    store = openStore(files, '/data');
+    expect([follower(store).highWatermark, follower(store).logEndOffset]).toEqual([2, 3]);
+    follower(store).commitTo(7);
+    expect(follower(store).highWatermark).toBe(3);
+    await append(follower(store), produced(['d'])).done;
+    expect(follower(store).highWatermark).toBe(3); // what was said counted for the log as it was
+    follower(store).deleteRecordsBefore(4);
+    follower(store).commitTo(1);
+    expect(follower(store).highWatermark).toBe(4);
+    await closeStore(store);
+    files.replace('/data/replication-offset-checkpoint', '0\n1\nwith-dash 3 99\n');
+    store = openStore(files, '/data');
+    expect(follower(store).highWatermark).toBe(4);
+    expect(text('/data/replication-offset-checkpoint')).toBe('0\n1\nwith-dash 3 4\n'); // else it would count records that come later
+  });
+
+  test('are not written again when no high watermark has changed', async () => {
+    const store = openStore(files, '/data');
+    await append(follower(store), produced(['a'])).done;
+    follower(store).commitTo(1);
+    store.writeHighWatermarks();
+    files.failNext('rename', 'EIO', { path: '/data/replication-offset-checkpoint' });
+    store.writeHighWatermarks();
+    await append(follower(store), produced(['b'])).done;
+    follower(store).commitTo(2);
+    expect(() => store.writeHighWatermarks()).toThrow('EIO');
+    store.writeHighWatermarks();
+    expect(text('/data/replication-offset-checkpoint')).toBe('0\n1\nwith-dash 3 2\n');
+  });
+
+  test.each(['', '1\n0\n', '0\n2\nwith-dash 3 1\n', '0\n1\nwith-dash 3\n', '0\n1\nwith-dash 3 -1\n', '0\n1\nwith-dash b 1\n'])(
     'a damaged one (%j) counts as missing',
-    (content) => {
-      files.makeDirectory('/data');
+    async (content) => {
+      let store = openStore(files, '/data');
+      await append(follower(store), produced(['a'])).done;
+      await closeStore(store);
       files.replace('/data/replication-offset-checkpoint', content);
-      expect(openStore(files, '/data').readHighWatermarks()).toEqual(new Map());
+      store = openStore(files, '/data');
+      expect(follower(store).highWatermark).toBe(0);
     },
   );
+
+  test('say nothing about a log that was deleted, when another comes under its name', async () => {
+    let store = openStore(files, '/data');
+    for (const key of ['a', 'b', 'c']) await append(orders(store), produced([key])).done;
+    await closeStore(store);
+    store = openStore(files, '/data');
+    store.delete({ topic: 'orders', partition: 0 });
+    const recreated = store.log({ topic: 'orders', partition: 0 }, 'CCCCCCCCCCCCCCCCCCCCCw', testConfig());
+    for (const key of ['d', 'e']) await append(recreated, produced([key])).done;
+    files.kill();
+    store = openStore(files, '/data');
+    const log = store.log({ topic: 'orders', partition: 0 }, 'CCCCCCCCCCCCCCCCCCCCCw', testConfig());
+    expect([log.logEndOffset, log.highWatermark]).toEqual([2, 0]);
+    expect(text('/data/recovery-point-offset-checkpoint')).toBe('0\n0\n');
+  });
 });
 
 test('on a real disk: everything is found again after a clean end', async () => {

@@ -26,8 +26,12 @@ export function openStore(files: Files, path: string, clock: FakeClock = fakeClo
   return openLogStore({ directory, clock, clusterId: CLUSTER_ID, nodeId: 1, ...(maxOpenFiles && { maxOpenFiles }) });
 }
 
-export const orders = (store: LogStore, config: Partial<LogConfig> = {}): PartitionLog =>
-  store.log({ topic: 'orders', partition: 0 }, TOPIC_ID, testConfig(config));
+/** The only replica: whatever is written is committed. */
+export function orders(store: LogStore, config: Partial<LogConfig> = {}): PartitionLog {
+  const log = store.log({ topic: 'orders', partition: 0 }, TOPIC_ID, testConfig(config));
+  log.commitTo(Number.POSITIVE_INFINITY);
+  return log;
+}
 
 /** A produced batch of `keys.length` records; timestamps count up from `timestamp`. */
 export function produced(keys: readonly string[], timestamp = 1000, valueBytes = 10, attributes = 0): Buffer {
@@ -87,7 +91,13 @@ export async function readAll(
 }
 
 export const flush = (log: PartitionLog) => called((done) => log.flush(done));
-export const truncate = (log: PartitionLog, offset: number) => called((done) => log.truncateTo(offset, done));
+/** Cuts the log of a follower, which then is the only replica again. */
+export async function truncate(log: PartitionLog, offset: number): Promise<void> {
+  await called((done) => log.truncateTo(offset, done));
+  log.commitTo(Number.POSITIVE_INFINITY);
+}
+export const restartAt = (log: PartitionLog, offset: number) => called((done) => log.restartAt(offset, done));
+export const appendFetched = (log: PartitionLog, records: Uint8Array) => called((done) => log.appendFetched(records, done));
 export const closeStore = (store: LogStore) => called((done) => store.close(done));
 
 function called(act: (done: (error: Error | null) => void) => void): Promise<void> {

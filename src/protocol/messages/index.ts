@@ -1,4 +1,5 @@
 import { AlterConfigs } from './alter-configs.ts';
+import { AlterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { ApiVersions } from './api-versions.ts';
 import { ConsumerGroupDescribe } from './consumer-group-describe.ts';
 import { CreateAcls } from './create-acls.ts';
@@ -13,7 +14,9 @@ import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
 import { DescribeGroups } from './describe-groups.ts';
 import { DescribeLogDirs } from './describe-log-dirs.ts';
+import { DescribeQuorum } from './describe-quorum.ts';
 import { DescribeTopicPartitions } from './describe-topic-partitions.ts';
+import { ElectLeaders } from './elect-leaders.ts';
 import { Fetch } from './fetch.ts';
 import { FindCoordinator } from './find-coordinator.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -32,9 +35,11 @@ import { OffsetFetch } from './offset-fetch.ts';
 import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
 import { SyncGroup } from './sync-group.ts';
+import { UnregisterBroker } from './unregister-broker.ts';
 
 export {
   AlterConfigs,
+  AlterPartitionReassignments,
   ApiVersions,
   ConsumerGroupDescribe,
   CreateAcls,
@@ -49,7 +54,9 @@ export {
   DescribeConfigs,
   DescribeGroups,
   DescribeLogDirs,
+  DescribeQuorum,
   DescribeTopicPartitions,
+  ElectLeaders,
   Fetch,
   FindCoordinator,
   Heartbeat,
@@ -68,6 +75,7 @@ export {
   OffsetForLeaderEpoch,
   Produce,
   SyncGroup,
+  UnregisterBroker,
 };
 
 /** Every API whose wire form is declared, in key order. */
@@ -99,10 +107,14 @@ export const APIS = [
   DescribeLogDirs,
   CreatePartitions,
   DeleteGroups,
+  ElectLeaders,
   IncrementalAlterConfigs,
+  AlterPartitionReassignments,
   ListPartitionReassignments,
   OffsetDelete,
+  DescribeQuorum,
   DescribeCluster,
+  UnregisterBroker,
   ConsumerGroupDescribe,
   ListConfigResources,
   DescribeTopicPartitions,

@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import type { Services } from '../../src/handlers/services.ts';
+import { parseKey, partitionKey } from '../../src/metadata/keys.ts';
+import type { Op, Rev } from '../../src/metadata/store.ts';
+import { type PartitionValue, parseBroker, parseController, parsePartition, parseTopic } from '../../src/metadata/values.ts';
+import { DATA_DIR } from './disk.ts';
+import { Ledger, type Machines, type ReplicaView } from './ledger.ts';
+import type { StoredBatch } from './log-index.ts';
+import type { Machine, World } from './machine.ts';
+import { replicaViews } from './replica-views.ts';
+import type { Process } from './scheduler.ts';
+
+interface Seen extends ReplicaView {
+  readonly process: Process;
+}
+
+/** Watches the store and every replica, after every event, and holds each partition's ledger. */
+export class Checker implements Machines {
+  readonly ledgers = new Map<string, Ledger>();
+  /** Who was elected last. */
+  controller = -1;
+  private readonly names = new Map<string, string>();
+  private readonly seen = new Map<string, Seen>();
+  private readonly machines: ReadonlyMap<number, Machine>;
+  private readonly world: World;
+  private readonly minIsr: number;
+
+  constructor(world: World, machines: ReadonlyMap<number, Machine>, minIsr: number) {
+    this.world = world;
+    this.machines = machines;
+    this.minIsr = minIsr;
+    world.store.onCommit = (rev, ops, from) => this.committed(rev, ops, from);
+  }
+
+  ledger(topic: string, index: number): Ledger | undefined {
+    for (const ledger of this.ledgers.values()) if (ledger.name === `${topic}-${index}`) return ledger;
+    return undefined;
+  }
+
+  isAdmitted(id: number, { disks }: PartitionValue): boolean {
+    const disk = this.machines.get(id)?.diskId;
+    const admitted = disks.find((one) => one.id === id);
+    return !admitted || (disk?.directoryId === admitted.directoryId && disk.generation === admitted.generation);
+  }
+
+  runsRegistered(id: number): boolean {
+    const machine = this.machines.get(id);
+    return machine !== undefined && machine.isUp && machine.registeredBy === machine.process;
+  }
+
+  /** No member of the ISR or the ELR has the disk that was admitted: only an operator can say what is to be lost. */
+  needsOperator({ value }: Ledger): boolean {
+    const members = [...value.isr, ...value.elr];
+    return !members.some((id) => {
+      const admitted = value.disks.find((disk) => disk.id === id);
+      return !admitted || this.machines.get(id)?.diskId?.directoryId === admitted.directoryId;
+    });
+  }
+
+  /** A process began, or its machine's disk was exchanged: nothing that was seen of it counts any more. */
+  processBegan({ id }: Machine): void {
+    for (const [key, ledger] of this.ledgers) {
+      this.seen.delete(`${id} ${key}`);
+      ledger.processBegan(id);
+    }
+  }
+
+  /** Does something to a machine's disk that may lose data, and notes what was lost. */
+  exchangeDisk(machine: Machine, act: () => void): void {
+    const before = new Map<Ledger, StoredBatch[]>();
+    for (const ledger of this.ledgers.values()) before.set(ledger, [...this.freshLog(ledger, machine).batches()]);
+    act();
+    for (const [ledger, batches] of before) {
+      ledger.share(machine.id).log.reset();
+      this.freshLog(ledger, machine);
+      ledger.diskLost(machine.id, batches);
+    }
+  }
+
+  /** After each event of `machine`'s process. */
+  afterEvent(machine: Machine): void {
+    if (!machine.isUp || !machine.services) return;
+    this.look(machine, machine.services);
+  }
+
+  private look(machine: Machine, services: Services): void {
+    for (const { topicId, index, view } of replicaViews(services)) {
+      const key = partitionKey(topicId, index);
+      const ledger = this.ledgers.get(key);
+      if (!ledger) continue;
+      const at = `${machine.id} ${key}`;
+      const before = this.seen.get(at);
+      if (before && equal(before, view)) continue;
+      this.seen.set(at, { ...view, process: machine.process });
+      this.freshLog(ledger, machine);
+      const who = `b${machine.id}.${machine.incarnation}`;
+      if (this.world.trace.wanted) this.world.trace.event(machine.host, `${ledger.name} ${textOf(view)}`);
+      if (!before || before.leads !== view.leads || before.leaderEpoch !== view.leaderEpoch) {
+        this.world.trace.tell(machine.host, `${ledger.name} ${textOf(view)}`);
+      } else if (view.logEndOffset < before.logEndOffset) {
+        this.world.trace.tell(machine.host, `${ledger.name} truncated from ${before.logEndOffset} to ${view.logEndOffset}`);
+      }
+      ledger.observe(machine.id, who, view, before);
+    }
+  }
+
+  freshLog(ledger: Ledger, machine: Machine) {
+    const { log } = ledger.share(machine.id);
+    log.refresh(machine.disk.files);
+    return log;
+  }
+
+  private committed(rev: Rev, ops: readonly Op[], from: Process): void {
+    for (const op of ops) {
+      if ('put' in op) this.put(rev, op.put, op.value, from);
+      else this.deleted(op.del);
+    }
+  }
+
+  private put(rev: Rev, key: string, value: Uint8Array, from: Process): void {
+    const parsed = parseKey(key);
+    if (parsed?.kind === 'topic') {
+      const { topicId, partitions } = parseTopic(key, value);
+      this.names.set(topicId, parsed.name);
+      this.world.trace.tell('store', `topic ${parsed.name} ${partitions}`);
+    } else if (parsed?.kind === 'partition') {
+      this.partitionWritten(key, parsed.topicId, parsed.partition, parsePartition(key, value), rev, from);
+    } else if (parsed?.kind === 'live') {
+      const machine = this.machines.get(parsed.id);
+      const { directoryId, generation } = parseBroker(key, value);
+      if (machine) {
+        machine.registeredBy = from;
+        machine.registrations++;
+        machine.diskId = { directoryId, generation };
+      }
+      this.world.trace.tell('store', `broker ${parsed.id} registered with epoch ${rev}, disk ${directoryId.slice(0, 4)}/${generation}`);
+    } else if (parsed?.kind === 'controller') {
+      this.controller = parseController(key, value).brokerId;
+      this.world.trace.tell('store', `controller ${Buffer.from(value).toString()} at ${rev}`);
+    }
+  }
+
+  private deleted(key: string): void {
+    const parsed = parseKey(key);
+    if (parsed?.kind === 'live') {
+      const machine = this.machines.get(parsed.id);
+      if (machine) machine.registeredBy = null;
+      this.world.trace.tell('store', `broker ${parsed.id} is gone`);
+    } else if (parsed?.kind === 'partition') this.ledgers.delete(key);
+    else if (parsed?.kind === 'controller') this.world.trace.tell('store', 'the controller is gone');
+  }
+
+  private partitionWritten(key: string, topicId: string, index: number, value: PartitionValue, rev: Rev, from: Process): void {
+    let ledger = this.ledgers.get(key);
+    if (!ledger) {
+      const name = () => `${this.names.get(topicId) ?? topicId}-${index}`;
+      ledger = new Ledger(name, (topic) => join(DATA_DIR, topic), this.minIsr, value, this);
+      const own = ledger;
+      ledger.proposed = () => this.proposedMembers(key, own);
+      this.ledgers.set(key, ledger);
+    }
+    const { isr, elr, leader, leaderEpoch } = value;
+    this.world.trace.tell(
+      'store',
+      `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}] at ${rev} by ${from.name}`,
+    );
+    ledger.partitionWritten(value, rev);
+  }
+
+  /** Members of ISRs that are on their way to the store and would be taken. */
+  private proposedMembers(key: string, { revision }: Ledger): number[] {
+    const members: number[] = [];
+    for (const { conds, ops } of this.world.store.pending) {
+      if (!conds.every((cond) => (this.world.store.engine.get(cond.key)?.rev ?? 0) === cond.rev)) continue;
+      if (!conds.some((cond) => cond.key === key && cond.rev === revision)) continue;
+      for (const op of ops) if ('put' in op && op.put === key) members.push(...parsePartition(key, op.value).isr);
+    }
+    return members;
+  }
+}
+
+const textOf = ({ leads, leaderEpoch, logStartOffset, lastStableOffset, highWatermark, logEndOffset }: ReplicaView): string =>
+  `${leads ? 'leads' : 'follows'} epoch ${leaderEpoch} start ${logStartOffset} lso ${lastStableOffset} hw ${highWatermark} leo ${logEndOffset}`;
+
+const equal = (a: ReplicaView, b: ReplicaView): boolean =>
+  a.highWatermark === b.highWatermark &&
+  a.logEndOffset === b.logEndOffset &&
+  a.leads === b.leads &&
+  a.leaderEpoch === b.leaderEpoch &&
+  a.logStartOffset === b.logStartOffset &&
+  a.lastStableOffset === b.lastStableOffset;

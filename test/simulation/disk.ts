@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import type { Random } from './random.ts';
+import type { Process, Scheduler } from './scheduler.ts';
+
+export const DATA_DIR = '/data';
+
+/** Ms that a write, read, or sync takes in the thread pool; seldom a hundred times as much. */
+const OPERATION_MS = [0.05, 0.8] as const;
+
+/** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
+export class Disk {
+  files: MemoryFiles;
+  /** What the directory held when a copy of it was taken. */
+  private copy: ReadonlyMap<string, Buffer | null> | null = null;
+  private readonly scheduler: Scheduler;
+  private readonly random: Random;
+  private user: Process;
+
+  constructor(scheduler: Scheduler, random: Random) {
+    this.scheduler = scheduler;
+    this.random = random;
+    this.user = scheduler.world;
+    this.files = this.empty();
+  }
+
+  /** A new process uses it: what the one before had under way in the thread pool ends with it. */
+  usedBy(process: Process): void {
+    this.user = process;
+  }
+
+  kill(): void {
+    this.files.kill();
+  }
+
+  /** Power is lost. */
+  crash(): void {
+    this.files.crash(this.random.chance(0.5) ? () => this.random.unit() : undefined);
+  }
+
+  replaceWithEmpty(): void {
+    this.files.kill();
+    this.files = this.empty();
+  }
+
+  takeCopy(): void {
+    const copy = new Map<string, Buffer | null>();
+    const walk = (path: string) => {
+      for (const name of this.files.list(path)) {
+        const inner = join(path, name);
+        if (this.files.isDirectory(inner)) {
+          copy.set(inner, null);
+          walk(inner);
+        } else copy.set(inner, this.files.read(inner));
+      }
+    };
+    walk(DATA_DIR);
+    this.copy = copy;
+  }
+
+  get hasCopy(): boolean {
+    return this.copy !== null;
+  }
+
+  replaceWithCopy(): void {
+    this.files.kill();
+    this.files = this.empty();
+    const { files } = this;
+    files.makeDirectory(DATA_DIR);
+    const folders = ['/', DATA_DIR];
+    for (const [path, content] of this.copy!) {
+      if (content) {
+        const handle = files.open(path, 'rw');
+        handle.writeSync([content], 0);
+        handle.syncSync();
+        handle.close();
+      } else {
+        files.makeDirectory(path);
+        folders.push(path);
+      }
+    }
+    for (const path of folders) files.syncDirectory(path);
+    this.copy = null;
+  }
+
+  private empty(): MemoryFiles {
+    const soon = (fire: () => void) => {
+      const ms = this.random.between(...OPERATION_MS) * (this.random.chance(0.005) ? 100 : 1);
+      this.scheduler.after(this.user, ms, 'disk', fire);
+    };
+    return memoryFiles({ clock: { soon } });
+  }
+}

@@ -1,0 +1,231 @@
+import type { Checker } from './checker.ts';
+import type { Machine, World } from './machine.ts';
+import type { Random } from './random.ts';
+
+/** What may go wrong, and how often, one against the other. */
+export const FAULTS = {
+  /** kill -9, and back after a while. */
+  kill: 6,
+  /** kill -9 of a partition's leader. */
+  killLeader: 4,
+  /** kill -9 of the controller. */
+  killController: 3,
+  /** All processes at once. */
+  killAll: 1,
+  /** SIGTERM, and back. */
+  stop: 2,
+  /** SIGSTOP, for longer than the lease or shorter. */
+  pause: 5,
+  /** SIGSTOP of a partition's leader. */
+  pauseLeader: 4,
+  /** Power is lost: what was not synced may be gone. */
+  crash: 2,
+  crashAll: 1,
+  /** Killed, and back with an empty disk. */
+  emptyDisk: 1,
+  /** Killed, and back with an older copy of its disk. */
+  olderCopy: 1,
+  /** Two brokers cannot reach each other: reset. */
+  cut: 5,
+  /** Two brokers cannot reach each other: silence. */
+  drop: 4,
+  /** A broker is cut off from all others. */
+  isolate: 3,
+  /** A broker cannot reach the metadata store. */
+  cutStore: 4,
+  /** The store does not tell what became of transactions, for a while. */
+  doubt: 5,
+  /** The store refuses calls, for a while. */
+  unavailable: 2,
+  /** Everything takes much longer for a while. */
+  slowNetwork: 2,
+  /** Clients are cut off from a broker. */
+  cutClients: 2,
+} as const;
+
+export type FaultName = keyof typeof FAULTS;
+/** They lose data of a disk: few in a run, or there is nothing left to promise. */
+const LOSING: readonly FaultName[] = ['crash', 'crashAll', 'emptyDisk', 'olderCopy'];
+
+export interface Fault {
+  readonly atMs: number;
+  readonly name: FaultName;
+  /** Chooses the broker; another one is chosen by `other`. Any integers. */
+  readonly broker: number;
+  readonly other: number;
+  readonly forMs: number;
+}
+
+/** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. */
+export function planFaults(random: Random, fromMs: number, toMs: number): Fault[] {
+  const weights: Partial<Record<FaultName, number>> = {};
+  for (const name of Object.keys(FAULTS) as FaultName[]) if (random.chance(0.5)) weights[name] = FAULTS[name] * random.between(0.3, 1.7);
+  weights.kill ??= 1;
+  let losses = random.below(4);
+  const meanMs = random.pick([300, 800, 1_500, 3_000, 6_000]);
+  const longest = random.pick([1_500, 4_000, 15_000]);
+  const faults: Fault[] = [];
+  for (let at = fromMs; at < toMs; at += random.between(0.1, 1.9) * meanMs) {
+    const name = random.weighted(weights as Record<FaultName, number>);
+    const fault = { atMs: at, name, broker: random.below(60), other: random.below(60), forMs: random.between(20, longest) };
+    if (LOSING.includes(name) && losses-- <= 0) continue;
+    faults.push(fault);
+  }
+  return faults;
+}
+
+/** Does to the cluster what a plan says, and heals it. */
+export class FaultInjector {
+  readonly counts = new Map<string, number>();
+  private readonly world: World;
+  private readonly machines: ReadonlyMap<number, Machine>;
+  private readonly clients: readonly string[];
+  private readonly checker: Checker;
+  private over = false;
+
+  constructor(world: World, machines: ReadonlyMap<number, Machine>, clients: readonly string[], checker: Checker) {
+    this.world = world;
+    this.machines = machines;
+    this.clients = clients;
+    this.checker = checker;
+  }
+
+  schedule(faults: readonly Fault[]): void {
+    const { scheduler } = this.world;
+    for (const fault of faults) scheduler.after(scheduler.world, fault.atMs - scheduler.now, 'fault', () => this.inject(fault));
+  }
+
+  /** Everything works again from here on: who is down comes back. */
+  heal(): void {
+    this.over = true;
+    const { network, trace } = this.world;
+    trace.tell('world', 'FAULTS END');
+    network.delayMs = NORMAL_DELAY_MS;
+    const hosts = [...this.machines.values()].map(({ host }) => host);
+    for (const a of hosts) for (const b of [...hosts, ...this.clients]) network.heal(a, b);
+    for (const machine of this.machines.values()) {
+      Object.assign(machine.weather, { cut: false, inDoubt: 0, unavailable: 0 });
+      machine.resume();
+      this.begin(machine);
+    }
+  }
+
+  private inject(fault: Fault): void {
+    const machine = this.target(fault);
+    const { name, forMs, other } = fault;
+    const peers = [...this.machines.values()].filter((one) => one !== machine);
+    const peer = peers[other % peers.length];
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    this.world.trace.tell(
+      'world',
+      `FAULT ${name} ${machine.host}${peer && ['cut', 'drop'].includes(name) ? ` ${peer.host}` : ''} for ${forMs.toFixed(0)} ms`,
+    );
+    switch (name) {
+      case 'kill':
+      case 'killLeader':
+      case 'killController':
+        return this.down(machine, forMs, () => machine.kill());
+      case 'killAll':
+        for (const one of this.machines.values()) this.down(one, forMs * (one === machine ? 1 : 0.5), () => one.kill());
+        return;
+      case 'stop':
+        machine.stop();
+        return this.later(forMs + 1_000, () => this.begin(machine));
+      case 'pause':
+      case 'pauseLeader':
+        machine.pause();
+        return this.later(forMs, () => machine.resume());
+      case 'crash':
+        return this.down(machine, forMs, () => this.checker.exchangeDisk(machine, () => machine.crash()));
+      case 'crashAll':
+        for (const one of this.machines.values()) this.down(one, forMs, () => this.checker.exchangeDisk(one, () => one.crash()));
+        return;
+      case 'emptyDisk':
+        return this.down(machine, forMs, () => this.exchange(machine, () => machine.disk.replaceWithEmpty()));
+      case 'olderCopy':
+        return this.restoreOlderCopy(machine, forMs);
+      case 'cut':
+      case 'drop':
+        if (peer) this.breakLinks([[machine.host, peer.host]], name, forMs);
+        return;
+      case 'isolate':
+        return this.breakLinks(
+          peers.map(({ host }) => [machine.host, host] as const),
+          other % 2 ? 'cut' : 'drop',
+          forMs,
+        );
+      case 'cutClients':
+        return this.breakLinks(
+          this.clients.map((host) => [machine.host, host] as const),
+          other % 2 ? 'cut' : 'drop',
+          forMs,
+        );
+      case 'cutStore':
+        return this.changeWeather(machine, { cut: true }, { cut: false }, forMs);
+      case 'doubt':
+        return this.changeWeather(machine, { inDoubt: 0.1 + (other % 8) / 10 }, { inDoubt: 0 }, forMs);
+      case 'unavailable':
+        return this.changeWeather(machine, { unavailable: 0.1 + (other % 9) / 10 }, { unavailable: 0 }, forMs);
+      case 'slowNetwork':
+        this.world.network.delayMs = [1, 10 + other * 4];
+        return this.later(forMs, () => (this.world.network.delayMs = NORMAL_DELAY_MS));
+    }
+  }
+
+  private target({ name, broker, other }: Fault): Machine {
+    const all = [...this.machines.values()];
+    const ledgers = [...this.checker.ledgers.values()];
+    const leader = ledgers[other % Math.max(1, ledgers.length)]?.value.leader ?? -1;
+    if (name === 'killLeader' || name === 'pauseLeader') return this.machines.get(leader) ?? all[broker % all.length]!;
+    if (name === 'killController') return this.machines.get(this.checker.controller) ?? all[broker % all.length]!;
+    return all[broker % all.length]!;
+  }
+
+  /** Not promised: a copy that is put back within the registration in which it was taken (metadata-store section 6). */
+  private restoreOlderCopy(machine: Machine, forMs: number): void {
+    const takenAt = machine.registrations;
+    machine.disk.takeCopy();
+    this.later(forMs + 4_000, () => {
+      if (this.over || machine.registrations === takenAt) return;
+      this.down(machine, 100, () => this.exchange(machine, () => machine.disk.replaceWithCopy()));
+    });
+  }
+
+  private exchange(machine: Machine, act: () => void): void {
+    machine.kill();
+    machine.diskId = null;
+    this.checker.exchangeDisk(machine, act);
+  }
+
+  private down(machine: Machine, forMs: number, end: () => void): void {
+    end();
+    this.later(forMs, () => this.begin(machine));
+  }
+
+  private begin(machine: Machine): void {
+    if (machine.isUp) return;
+    this.checker.processBegan(machine);
+    machine.start();
+  }
+
+  private breakLinks(links: readonly (readonly [string, string])[], fault: 'cut' | 'drop', forMs: number): void {
+    for (const [a, b] of links) this.world.network.break(a, b, fault);
+    this.later(forMs, () => {
+      for (const [a, b] of links) this.world.network.heal(a, b);
+    });
+  }
+
+  private changeWeather(machine: Machine, bad: Partial<Machine['weather']>, good: Partial<Machine['weather']>, forMs: number): void {
+    Object.assign(machine.weather, bad);
+    this.later(forMs, () => Object.assign(machine.weather, good));
+  }
+
+  private later(ms: number, act: () => unknown): void {
+    const { scheduler } = this.world;
+    scheduler.after(scheduler.world, ms, 'fault ends', () => {
+      if (!this.over) act();
+    });
+  }
+}
+
+const NORMAL_DELAY_MS = [0.05, 0.6] as const;

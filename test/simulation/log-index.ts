@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import type { Files } from '../../src/core/files.ts';
+
+/** One record batch as it lies on a disk: what tells it from every other. */
+export interface StoredBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly epoch: number;
+  readonly crc: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly bytes: number;
+}
+
+interface IndexedFile {
+  readonly name: string;
+  size: number;
+  batches: { end: number; batch: StoredBatch }[];
+}
+
+const HEADER_BYTES = 61;
+
+/**
+ * The batches in one partition folder, read from the files themselves, apart from the broker's own code. Files only grow at their end or are
+ * cut there, so that what was read before is not read again.
+ */
+export class LogIndex {
+  private readonly folder: () => string;
+  private files: IndexedFile[] = [];
+  private byOffset = new Map<number, StoredBatch>();
+  private end = 0;
+
+  constructor(folder: () => string) {
+    this.folder = folder;
+  }
+
+  get endOffset(): number {
+    return this.end;
+  }
+
+  at(baseOffset: number): StoredBatch | undefined {
+    return this.byOffset.get(baseOffset);
+  }
+  has(batch: StoredBatch): boolean {
+    const there = this.byOffset.get(batch.baseOffset);
+    return there !== undefined && same(there, batch);
+  }
+
+  /** All, ascending. */
+  *batches(): Generator<StoredBatch> {
+    for (const file of this.files) for (const { batch } of file.batches) yield batch;
+  }
+
+  /** Those that begin in [from, to), ascending. */
+  *between(from: number, to: number): Generator<StoredBatch> {
+    for (let offset = from; offset < to; ) {
+      const batch = this.byOffset.get(offset);
+      if (!batch) {
+        offset++;
+        continue;
+      }
+      yield batch;
+      offset = batch.lastOffset + 1;
+    }
+  }
+
+  /** Reads what changed. */
+  refresh(disk: Files): void {
+    const names = disk.list(this.folder()).filter((name) => name.endsWith('.log'));
+    const known = new Map(this.files.map((file) => [file.name, file]));
+    this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });
+    for (const [name, { batches }] of known) if (!names.includes(name)) for (const { batch } of batches) this.forget(batch);
+    for (const file of this.files) this.refreshFile(disk, file);
+    const last = this.files.findLast(({ batches }) => batches.length > 0)?.batches.at(-1);
+    this.end = last ? last.batch.lastOffset + 1 : 0;
+  }
+
+  /** Another disk, or one that was not watched for a while. */
+  reset(): void {
+    this.files = [];
+    this.byOffset.clear();
+    this.end = 0;
+  }
+
+  private refreshFile(disk: Files, file: IndexedFile): void {
+    const handle = disk.open(join(this.folder(), file.name), 'r');
+    try {
+      const size = handle.size();
+      if (size < file.size) {
+        while (file.batches.length > 0 && file.batches.at(-1)!.end > size) this.forget(file.batches.pop()!.batch);
+      }
+      let position = file.batches.at(-1)?.end ?? 0;
+      const fresh = Buffer.alloc(Math.max(0, size - position));
+      handle.readSync(fresh, position);
+      for (const batch of parseBatches(fresh)) {
+        position += batch.bytes;
+        file.batches.push({ end: position, batch });
+        this.byOffset.set(batch.baseOffset, batch);
+      }
+      file.size = size;
+    } finally {
+      handle.close();
+    }
+  }
+
+  private forget(batch: StoredBatch): void {
+    if (this.byOffset.get(batch.baseOffset) === batch) this.byOffset.delete(batch.baseOffset);
+  }
+}
+
+export const same = (a: StoredBatch, b: StoredBatch): boolean =>
+  a.baseOffset === b.baseOffset && a.epoch === b.epoch && a.crc === b.crc && a.lastOffset === b.lastOffset;
+
+export const show = (batch: StoredBatch): string => `${batch.baseOffset}-${batch.lastOffset}@${batch.epoch}#${batch.crc.toString(16)}`;
+
+/** The whole batches that these bytes begin with. */
+export function parseBatches(bytes: Buffer): StoredBatch[] {
+  const batches: StoredBatch[] = [];
+  for (let at = 0; at + HEADER_BYTES <= bytes.byteLength; ) {
+    const length = bytes.readInt32BE(at + 8) + 12;
+    if (length < HEADER_BYTES || at + length > bytes.byteLength) break;
+    batches.push(parse(bytes, at));
+    at += length;
+  }
+  return batches;
+}
+
+function parse(bytes: Buffer, at: number): StoredBatch {
+  const baseOffset = Number(bytes.readBigInt64BE(at));
+  return {
+    baseOffset,
+    lastOffset: baseOffset + bytes.readInt32BE(at + 23),
+    epoch: bytes.readInt32BE(at + 12),
+    crc: bytes.readUInt32BE(at + 17),
+    producerId: Number(bytes.readBigInt64BE(at + 43)),
+    producerEpoch: bytes.readInt16BE(at + 51),
+    baseSequence: bytes.readInt32BE(at + 53),
+    bytes: bytes.readInt32BE(at + 8) + 12,
+  };
+}

@@ -1,0 +1,114 @@
+import { parseArgs } from 'node:util';
+import { type SafetyRule, safetyRules } from '../../src/core/safety-rules.ts';
+import { minimise } from './minimise.ts';
+import { type RunResult, run, type Shape } from './run.ts';
+
+const USAGE = `npm run simulate -- [options]
+
+  --seeds N        how many seeds, one after the other (default 100)
+  --seed S         the first one (default: random)
+  --trace          print the trace of every event to stdout, and nothing else
+  --without RULE   take a rule out of the broker (src/core/safety-rules.ts); several with commas
+  --minimise       leave out faults, one by one, for as long as the run fails in the same way
+  --keep-going     do not stop at the first seed that fails
+  --shape B,R,M,P  brokers, replication factor, min.insync.replicas, partitions, in place of the seed's own
+`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '100' },
+      seed: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+      without: { type: 'string' },
+      minimise: { type: 'boolean', default: false },
+      'keep-going': { type: 'boolean', default: false },
+      shape: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const seeds = positive('--seeds', values.seeds);
+  const first = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : positive('--seed', values.seed);
+  for (const rule of values.without?.split(',') ?? []) takeOut(rule);
+  const shape = values.shape === undefined ? {} : { shape: shapeFrom(values.shape) };
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const print = (line: string) => void (values.trace ? process.stderr : process.stdout).write(`${line}\n`);
+  const totals = new Map<string, number>();
+  let failed = 0;
+  let done = 0;
+  const began = process.hrtime.bigint();
+  let slowest = { seed: -1, ms: 0 };
+  for (let seed = first; seed < first + seeds; seed++) {
+    const started = process.hrtime.bigint();
+    const result = await run({ seed, ...shape, ...(values.trace && { sink: writeTrace }) });
+    const ms = Number(process.hrtime.bigint() - started) / 1e6;
+    if (ms > slowest.ms) slowest = { seed, ms };
+    done++;
+    for (const [name, n] of Object.entries(result.counts)) totals.set(name, (totals.get(name) ?? 0) + n);
+    if (!result.failure) continue;
+    failed++;
+    report(result, print);
+    if (values.minimise) await reportMinimised(result, shape, print);
+    if (!values['keep-going']) break;
+  }
+  if (values.trace) flushTrace();
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  print(`seeds ${first} to ${first + done - 1}: ${done - failed} passed, ${failed} failed`);
+  print([...totals].map(([name, n]) => `${name} ${n}`).join(', '));
+  say(
+    `${seconds.toFixed(1)} s, ${(seconds / done).toFixed(2)} s a seed, at most ${(slowest.ms / 1000).toFixed(2)} s (seed ${slowest.seed})`,
+  );
+  return failed > 0 ? 1 : 0;
+}
+
+function report({ seed, failure, transcript, shape }: RunResult, print: (line: string) => void): void {
+  print(`seed ${seed} FAILED (${JSON.stringify(shape)})`);
+  print(transcript);
+  print(`${failure!.kind}: ${failure!.text}`);
+  print(`again: npm run simulate -- --seeds 1 --seed ${seed}`);
+}
+
+async function reportMinimised(result: RunResult, shape: { shape?: Shape }, print: (line: string) => void): Promise<void> {
+  const smallest = await minimise(result, (faults) => run({ seed: result.seed, ...shape, faults }));
+  print(`\nwith ${smallest.faults.length} of ${result.faults.length} faults:`);
+  print(smallest.transcript);
+  print(`${smallest.failure!.kind}: ${smallest.failure!.text}`);
+}
+
+/** Lines are gathered: a write for each would take longer than the run. */
+let pending: string[] = [];
+function writeTrace(line: string): void {
+  pending.push(line);
+  if (pending.length >= 10_000) flushTrace();
+}
+function flushTrace(): void {
+  if (pending.length > 0) process.stdout.write(`${pending.join('\n')}\n`);
+  pending = [];
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${option} takes a whole number, not ${text}`);
+  return value;
+}
+
+function shapeFrom(text: string): Shape {
+  const [brokers, replicationFactor, minIsr, partitions] = text.split(',').map(Number);
+  return { brokers: brokers!, replicationFactor: replicationFactor!, minIsr: minIsr!, partitions: partitions! };
+}
+
+function takeOut(rule: string): void {
+  if (!Object.hasOwn(safetyRules, rule)) throw new Error(`no rule ${rule}; there are ${Object.keys(safetyRules).join(', ')}`);
+  safetyRules[rule as SafetyRule] = false;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 2;
+}

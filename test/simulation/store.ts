@@ -1,0 +1,366 @@
+import type { Timer } from '../../src/core/clock.ts';
+import { MemoryEngine } from '../../src/metadata/memory-store.ts';
+import {
+  type Batch,
+  CompactedError,
+  type Cond,
+  checkTxn,
+  InDoubtError,
+  type KV,
+  type Lease,
+  LeaseLostError,
+  MAX_OPS,
+  MAX_TXN_BYTES,
+  type MetadataStore,
+  type Op,
+  type Rev,
+  UnavailableError,
+} from '../../src/metadata/store.ts';
+import type { Random } from './random.ts';
+import type { Process, Scheduler } from './scheduler.ts';
+
+/** How the metadata store misbehaves towards one broker. */
+export interface StoreWeather {
+  /** The broker cannot reach it: nothing arrives, nothing comes back. */
+  cut: boolean;
+  /** Of transactions: the outcome is not told; it was applied, or not, or is applied later. */
+  inDoubt: number;
+  /** Of calls: refused, certainly not applied. */
+  unavailable: number;
+}
+
+interface HeldLease {
+  readonly id: string;
+  readonly ttlMs: number;
+  deadline: number;
+}
+
+/** A transaction that is on its way, or may still be applied. The checker counts what it proposes. */
+export interface PendingTxn {
+  readonly from: Process;
+  readonly conds: readonly Cond[];
+  readonly ops: readonly Op[];
+}
+
+/** Ms that a message to or from the store takes. */
+const DELAY_MS = [0.1, 1.5] as const;
+/** A call without an answer is given up. */
+const TIMEOUT_MS = 3_000;
+/** A transaction that nobody waits for any more is applied at most so much later. */
+const LATE_MS = 8_000;
+
+/** The metadata store of a simulated cluster: one engine, its own clock for leases, and a handle for each broker process. */
+export class SimulatedStore {
+  readonly engine = new MemoryEngine();
+  readonly pending = new Set<PendingTxn>();
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Told of each commit, before any broker is. */
+  onCommit: (rev: Rev, ops: readonly Op[], from: Process) => void = () => {};
+  private readonly leases = new Map<string, HeldLease>();
+  private readonly handles = new Set<StoreHandle>();
+  private granted = 0;
+
+  constructor(scheduler: Scheduler, random: Random) {
+    this.scheduler = scheduler;
+    this.random = random;
+  }
+
+  open(process: Process, weather: StoreWeather): StoreHandle {
+    const handle = new StoreHandle(this, process, weather);
+    this.handles.add(handle);
+    return handle;
+  }
+
+  closed(handle: StoreHandle): void {
+    this.handles.delete(handle);
+  }
+
+  /** @throws LeaseLostError */
+  commit(conds: readonly Cond[], ops: readonly Op[], from: Process): { ok: boolean; rev: Rev } {
+    for (const op of ops) if ('put' in op && op.lease !== undefined && !this.leases.has(op.lease)) throw new LeaseLostError(op.lease);
+    const before = this.engine.revision();
+    const outcome = this.engine.commit(conds, ops);
+    if (outcome.rev > before) {
+      this.onCommit(outcome.rev, ops, from);
+      for (const handle of [...this.handles]) handle.committed();
+    }
+    return outcome;
+  }
+
+  grant(ttlMs: number): HeldLease {
+    const lease = { id: `lease-${++this.granted}`, ttlMs, deadline: this.scheduler.now + ttlMs };
+    this.leases.set(lease.id, lease);
+    this.expireAt(lease);
+    return lease;
+  }
+
+  renew(id: string): boolean {
+    const lease = this.leases.get(id);
+    if (!lease) return false;
+    lease.deadline = this.scheduler.now + lease.ttlMs;
+    return true;
+  }
+
+  end(id: string): void {
+    if (!this.leases.delete(id)) return;
+    const ops = this.engine.leasedKeys(id).map((key) => ({ del: key }));
+    if (ops.length > 0) this.commit([], ops, this.scheduler.world);
+  }
+
+  private expireAt(lease: HeldLease): void {
+    this.scheduler.after(this.scheduler.world, lease.deadline - this.scheduler.now, `lease ${lease.id}`, () => {
+      if (!this.leases.has(lease.id)) return;
+      if (lease.deadline > this.scheduler.now) this.expireAt(lease);
+      else this.end(lease.id);
+    });
+  }
+}
+
+/** The store as one broker process has it. */
+export class StoreHandle implements MetadataStore {
+  readonly maxOps = MAX_OPS;
+  readonly maxBytes = MAX_TXN_BYTES;
+  private readonly store: SimulatedStore;
+  private readonly process: Process;
+  private readonly weather: StoreWeather;
+  private readonly held = new Set<ClientLease>();
+  private readonly sleepers = new Set<() => void>();
+  /** The newest revision whose news has arrived here. */
+  private heard: Rev;
+  private newsUnderWay = false;
+  private closed = false;
+
+  constructor(store: SimulatedStore, process: Process, weather: StoreWeather) {
+    this.store = store;
+    this.process = process;
+    this.weather = weather;
+    this.heard = store.engine.revision();
+  }
+
+  get(key: string): Promise<{ kv?: KV; rev: Rev }> {
+    return this.call(`get ${key}`, () => {
+      const kv = this.store.engine.get(key);
+      return { ...(kv && { kv }), rev: this.store.engine.revision() };
+    });
+  }
+
+  range(prefix: string): Promise<{ kvs: KV[]; rev: Rev }> {
+    return this.call(`range ${prefix}`, () => ({ kvs: this.store.engine.range(prefix), rev: this.store.engine.revision() }));
+  }
+
+  async txn(conds: readonly Cond[], ops: readonly Op[], options: { timeoutMs?: number } = {}): Promise<{ ok: boolean; rev: Rev }> {
+    checkTxn(conds, ops);
+    const { scheduler, random } = this.store;
+    const pending = { from: this.process, conds, ops: copyOf(ops) };
+    const apply = () => {
+      this.store.pending.delete(pending);
+      return this.store.commit(conds, pending.ops, this.process);
+    };
+    const doubtful = this.weather.cut ? random.chance(0.7) : random.chance(this.weather.inDoubt);
+    const label = `txn ${ops.map((op) => ('put' in op ? op.put : `-${op.del}`)).join(' ')}`;
+    if (!doubtful) return this.call(label, apply, options.timeoutMs, pending);
+    this.checkOpen();
+    // Nobody will be told what became of it.
+    const waitMs = options.timeoutMs ?? TIMEOUT_MS;
+    if (random.chance(0.7)) {
+      this.store.pending.add(pending);
+      const late = random.chance(0.5) ? this.delay() : random.between(0, LATE_MS);
+      scheduler.after(scheduler.world, late, `${this.process.name} ${label} (in doubt)`, () => {
+        try {
+          apply();
+        } catch {
+          // Its lease is gone.
+        }
+      });
+    }
+    return new Promise((_resolve, reject) => {
+      const ms = random.chance(0.5) ? this.delay() : waitMs;
+      scheduler.after(this.process, ms, `${label} in doubt`, () => reject(new InDoubtError('no answer')));
+    });
+  }
+
+  async *watch(prefix: string, from: Rev, signal: AbortSignal): AsyncGenerator<Batch> {
+    const { engine } = this.store;
+    let next = Math.max(from, 1);
+    // What another call told of counts as heard: a watch shows what stood when it was opened.
+    this.committed();
+    while (!this.closed && !signal.aborted) {
+      if (next > this.heard) {
+        await this.nextNews(signal);
+        continue;
+      }
+      if (next < engine.oldestRevision()) throw new CompactedError(engine.oldestRevision());
+      const to = this.heard;
+      for (const batch of engine.log(prefix, next, to)) {
+        if (this.closed || signal.aborted) return;
+        yield batch;
+      }
+      next = to + 1;
+    }
+  }
+
+  async grantLease(ttlMs: number): Promise<Lease> {
+    const sentAt = this.store.scheduler.now;
+    const { id } = await this.call(`grant lease ${ttlMs}`, () => this.store.grant(ttlMs));
+    const lease = new ClientLease(id, ttlMs, sentAt, {
+      scheduler: this.store.scheduler,
+      process: this.process,
+      renew: () => this.call(`renew ${id}`, () => this.store.renew(id)),
+      revoke: () => this.call(`revoke ${id}`, () => this.store.end(id)),
+    });
+    this.held.add(lease);
+    return lease;
+  }
+
+  compact(keepFrom: Rev): Promise<void> {
+    return this.call(`compact ${keepFrom}`, () => this.store.engine.compact(Math.min(keepFrom, this.store.engine.revision() + 1)));
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.store.closed(this);
+    for (const lease of this.held) lease.abandon();
+    for (const wake of [...this.sleepers]) wake();
+  }
+
+  /** Something was committed: news of it set out. */
+  committed(): void {
+    if (this.newsUnderWay || this.closed || this.process.state === 'dead') return;
+    this.newsUnderWay = true;
+    const { scheduler, engine } = this.store;
+    scheduler.after(this.process, this.weather.cut ? 50 : this.delay(), 'store news', () => {
+      this.newsUnderWay = false;
+      if (this.weather.cut) return this.committed();
+      this.heard = engine.revision();
+      for (const wake of [...this.sleepers]) wake();
+    });
+  }
+
+  /** There and back; `act` happens at the store. */
+  private call<T>(label: string, act: () => T, timeoutMs = TIMEOUT_MS, pending?: PendingTxn): Promise<T> {
+    this.checkOpen();
+    const { scheduler, random } = this.store;
+    const refused = this.weather.cut || random.chance(this.weather.unavailable);
+    return new Promise((resolve, reject) => {
+      if (refused) {
+        const ms = this.weather.cut ? timeoutMs : this.delay();
+        scheduler.after(this.process, ms, `${label} unavailable`, () =>
+          reject(new UnavailableError('the metadata store cannot be reached')),
+        );
+        return;
+      }
+      if (pending) this.store.pending.add(pending);
+      scheduler.after(scheduler.world, this.delay(), `${this.process.name} ${label}`, () => {
+        let outcome: T;
+        try {
+          outcome = act();
+        } catch (error) {
+          scheduler.after(this.process, this.delay(), `${label} failed`, () => reject(error));
+          return;
+        }
+        scheduler.after(this.process, this.delay(), `${label} done`, () =>
+          this.closed ? reject(new UnavailableError('closed')) : resolve(outcome),
+        );
+      });
+    });
+  }
+
+  private nextNews(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.sleepers.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.sleepers.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  private delay(): number {
+    return this.store.random.between(...DELAY_MS);
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new UnavailableError('the metadata store is closed');
+  }
+}
+
+interface LeaseCalls {
+  readonly scheduler: Scheduler;
+  readonly process: Process;
+  renew(): Promise<boolean>;
+  revoke(): Promise<void>;
+}
+
+/** The holder's side of a lease: it counts from when it sent the last renewal that was answered, and a little less. */
+class ClientLease implements Lease {
+  readonly id: string;
+  readonly ttlMs: number;
+  private readonly calls: LeaseCalls;
+  private readonly losing = new AbortController();
+  private deadline: number;
+  private renewal: Timer | undefined;
+  private expiry: Timer | undefined;
+
+  constructor(id: string, ttlMs: number, sentAt: number, calls: LeaseCalls) {
+    this.id = id;
+    this.ttlMs = ttlMs;
+    this.calls = calls;
+    this.deadline = 0;
+    this.extend(sentAt);
+    this.renewLater();
+  }
+
+  get lost(): AbortSignal {
+    return this.losing.signal;
+  }
+  validUntil(): number {
+    return this.deadline;
+  }
+
+  async revoke(): Promise<void> {
+    if (this.losing.signal.aborted) return;
+    this.lose('revoked');
+    await this.calls.revoke();
+  }
+
+  abandon(): void {
+    this.lose('ended with its store');
+  }
+
+  private extend(sentAt: number): void {
+    this.deadline = sentAt + this.ttlMs * 0.9;
+    this.expiry?.cancel();
+    const { scheduler, process } = this.calls;
+    this.expiry = scheduler.after(process, this.deadline - scheduler.now, `lease ${this.id} runs out`, () => this.lose('ran out'));
+  }
+
+  private renewLater(): void {
+    const { scheduler, process } = this.calls;
+    this.renewal = scheduler.after(process, this.ttlMs / 3, `renew ${this.id}`, () => {
+      const sentAt = scheduler.now;
+      this.renewLater();
+      this.calls.renew().then(
+        (alive) => {
+          if (this.losing.signal.aborted) return;
+          if (alive) this.extend(sentAt);
+          else this.lose('expired');
+        },
+        () => {}, // tried again at the next third
+      );
+    });
+  }
+
+  private lose(why: string): void {
+    if (this.losing.signal.aborted) return;
+    this.renewal?.cancel();
+    this.expiry?.cancel();
+    this.deadline = Number.NEGATIVE_INFINITY;
+    this.losing.abort(new UnavailableError(`lease ${this.id} ${why}`));
+  }
+}
+
+const copyOf = (ops: readonly Op[]): Op[] => ops.map((op) => ('put' in op ? { ...op, value: Uint8Array.from(op.value) } : op));

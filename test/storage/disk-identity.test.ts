@@ -1,0 +1,151 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { readBootId } from '../../src/core/boot-id.ts';
+import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import { claimDirectory, type DataDirectory, markCleanEnd, markInUse, openDataDirectory } from '../../src/storage/data-directory.ts';
+import { DiskIdentity } from '../../src/storage/disk-identity.ts';
+
+const FILE = '/data/minikafka.disk';
+
+let files: MemoryFiles;
+let bootId: string | null;
+/** The revision of /b/known/<id>. */
+let known: number;
+let directory: DataDirectory;
+beforeEach(() => {
+  files = memoryFiles();
+  bootId = 'first start';
+  known = 0;
+});
+
+/** What a broker does at its start, up to its registration. */
+function start(): DiskIdentity {
+  directory = openDataDirectory(files, '/data', 'test');
+  const { directoryId } = claimDirectory(directory, 'cluster', 1);
+  markInUse(directory);
+  return new DiskIdentity({ directory, directoryId, bootId });
+}
+/** Registers with broker epoch `epoch`; returns the generation. */
+function register(disk: DiskIdentity, epoch: number): number {
+  const generation = disk.generationToRegister(known);
+  known = epoch;
+  disk.noteRegistered(epoch);
+  return generation;
+}
+function endCleanly(): void {
+  markCleanEnd(directory);
+  directory.release();
+}
+function kill(): void {
+  files.kill();
+}
+/** The machine dies: what was not synced is lost. */
+function loseMachine(): void {
+  files.crash();
+  bootId = `${bootId}, and another`;
+}
+
+describe('the generation of a disk', () => {
+  test('is 0 at first, and stays through clean ends, with and without a new start of the machine', () => {
+    expect(register(start(), 10)).toBe(0);
+    endCleanly();
+    expect(register(start(), 20)).toBe(0);
+    endCleanly();
+    bootId = 'second start';
+    expect(register(start(), 30)).toBe(0);
+  });
+
+  test('stays when the broker is killed: what it wrote is still in the memory of the machine', () => {
+    const { directoryId } = start();
+    kill();
+    expect(register(start(), 10)).toBe(0);
+    kill();
+    const disk = start();
+    expect(register(disk, 20)).toBe(0);
+    expect(disk.directoryId).toBe(directoryId);
+  });
+
+  test('grows when the machine died without a clean end, once', () => {
+    register(start(), 10);
+    loseMachine();
+    expect(register(start(), 20)).toBe(1);
+    kill();
+    expect(register(start(), 30)).toBe(1);
+    loseMachine();
+    expect(register(start(), 40)).toBe(2);
+  });
+
+  test('grows where it cannot be told whether the machine died', () => {
+    bootId = null;
+    register(start(), 10);
+    kill();
+    expect(register(start(), 20)).toBe(1);
+    endCleanly();
+    expect(register(start(), 30)).toBe(1);
+  });
+
+  test('is durable before the registration: a machine that dies then does not take it back', () => {
+    register(start(), 10);
+    loseMachine();
+    expect(start().generationToRegister(known)).toBe(1);
+    loseMachine();
+    expect(register(start(), 20)).toBe(2); // one too many is safe
+  });
+
+  test('grows when the directory is an older copy, by the last registration that it knows', () => {
+    register(start(), 10);
+    endCleanly();
+    const copy = files.read(FILE)!;
+    register(start(), 20);
+    endCleanly();
+    files.replace(FILE, copy);
+    expect(register(start(), 30)).toBe(1);
+    endCleanly();
+    expect(register(start(), 40)).toBe(1);
+  });
+
+  test('grows when the copy is older than the first registration, and when the registration was not noted', () => {
+    register(start(), 10);
+    kill();
+    files.remove(FILE);
+    expect(start().generationToRegister(known)).toBe(1);
+    known = 20; // it registered, and was killed before it had noted that
+    kill();
+    expect(register(start(), 30)).toBe(2);
+  });
+
+  test('stays for as long as the broker runs, however often it registers', () => {
+    const disk = start();
+    register(disk, 10);
+    expect(disk.generationToRegister(known)).toBe(0);
+    known = 20; // registered, but in doubt
+    expect(disk.generationToRegister(known)).toBe(0);
+  });
+});
+
+test('an emptied directory is another one', () => {
+  const { directoryId } = start();
+  directory.release();
+  files.remove('/data');
+  const disk = start();
+  expect(disk.directoryId).not.toBe(directoryId);
+  expect(disk.directoryId).toMatch(/^[A-Za-z0-9_-]{22}$/);
+});
+
+test.each([
+  '',
+  '{}',
+  '{"version":2,"generation":0,"brokerEpoch":1,"bootId":null}',
+  '{"version":1,"generation":-1,"brokerEpoch":1,"bootId":null}',
+])('a damaged file (%j) is named, and not guessed at', (content) => {
+  register(start(), 10);
+  endCleanly();
+  files.replace(FILE, content);
+  expect(() => start()).toThrow('/data/minikafka.disk is damaged or of another version');
+});
+
+test('the start of the machine is what Linux says', () => {
+  expect(readBootId(files)).toBe(null);
+  files.makeDirectory('/proc/sys/kernel/random');
+  files.replace('/proc/sys/kernel/random/boot_id', '0b7b9b29-8a4b-4a54-a8f4-6f6f5d3e8f11\n');
+  expect(readBootId(files)).toBe('0b7b9b29-8a4b-4a54-a8f4-6f6f5d3e8f11');
+});
