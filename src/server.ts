@@ -27,8 +27,11 @@ import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
+import { FollowerFetchers } from './replication/follower-fetchers.ts';
+import type { LiveRegistration } from './replication/partition-services.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
+import { settleFolders } from './replication/settle-folders.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogStore, openLogStore } from './storage/log-store.ts';
@@ -163,8 +166,27 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
-  const replicas = new ReplicaManager({ nodeId, clock, logs, metadata, purgatory, config: currentConfig, logger });
+  let registered: LiveRegistration | null = null;
+  const fetchers = new FollowerFetchers({
+    nodeId,
+    brokerEpoch: () => registered?.epoch ?? -1,
+    clock,
+    transport: options.transport,
+    logger,
+    config: currentConfig,
+    addressOf: (id) => metadata.current.brokers.get(id)?.listeners[0],
+  });
+  const replicas = new ReplicaManager({
+    ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers },
+    config: currentConfig,
+    registration: () => registered,
+  });
+  const registrationChanged = (now: LiveRegistration | null) => {
+    registered = now;
+    replicas.registrationChanged();
+  };
   closers.push(() => replicas.close());
+  closers.push(() => fetchers.close());
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
     config = dynamicConfig(options.config, metadata, nodeId);
@@ -208,9 +230,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
   await sweepOrphans(store, metadata.current);
-  const registration = await register(services, listeners, logs.meta.directoryId);
+  const registration = await register(services, listeners, logs.meta.directoryId, registrationChanged);
   closers.push(() => registration.close());
-  nameStrays(logs, metadata, logger);
+  settleFolders(logs, metadata.current, nodeId, false, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   connections.begin();
@@ -277,7 +299,12 @@ async function listen(options: BrokerOptions, connections: Connections, services
   return bound;
 }
 
-function register(services: Services, listeners: readonly BrokerListener[], directoryId: string): Promise<Registration> {
+function register(
+  services: Services,
+  listeners: readonly BrokerListener[],
+  directoryId: string,
+  changed: (registered: LiveRegistration | null) => void,
+): Promise<Registration> {
   const { store, metadata, clock, logger, config, nodeId } = services;
   return Registration.open({
     store,
@@ -291,7 +318,11 @@ function register(services: Services, listeners: readonly BrokerListener[], dire
       liveness: null,
       listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
     },
-    onLost: (error) => logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew'),
+    onRegistered: ({ epoch, lease }) => changed({ epoch, validUntil: () => lease.validUntil() }),
+    onLost: (error) => {
+      changed(null);
+      logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew');
+    },
     onRegained: () => logger.info({}, 'this broker is registered again'),
   });
 }
@@ -324,12 +355,6 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
     stopRepeating();
     retention.stop();
   };
-}
-
-function nameStrays(logs: LogStore, metadata: MetadataFeed, logger: Logger): void {
-  const strays = logs.strays(({ topic, partition }) => metadata.current.partition(topic, partition) !== undefined);
-  if (strays.length === 0) return;
-  logger.warn({ folders: strays.slice(0, 20), count: strays.length }, 'folders of topics that are not known here: not served, not deleted');
 }
 
 /** Work that fails, as on a full disk, is tried again at its next time. */

@@ -6,8 +6,9 @@ import type { SessionRequest } from '../replication/fetch-sessions.ts';
 export const FETCH_FIRST_BY_TOPIC_ID = 13;
 
 /** A Fetch request as its session sees it. `topic` is '' where only an id is given. */
-export function sessionRequest(request: RequestOf<typeof Fetch>, byTopicId: boolean): SessionRequest {
+export function sessionRequest(request: RequestOf<typeof Fetch>, byTopicId: boolean, privileged: boolean): SessionRequest {
   return {
+    privileged,
     sessionId: request.sessionId,
     sessionEpoch: request.sessionEpoch,
     byTopicId,
@@ -20,6 +21,7 @@ export function sessionRequest(request: RequestOf<typeof Fetch>, byTopicId: bool
         maxBytes: partition.partitionMaxBytes,
         currentLeaderEpoch: partition.currentLeaderEpoch,
         lastFetchedEpoch: partition.lastFetchedEpoch,
+        logStartOffset: partition.logStartOffset,
       })),
     ),
     forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>

@@ -1,42 +1,25 @@
-import type { Clock } from '../core/clock.ts';
 import { ERROR_CODES } from '../core/error-codes.ts';
-import { KafkaError } from '../core/errors.ts';
+import type { Purgatory } from '../core/purgatory.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
-import type { ResponseTo } from '../protocol/schema.ts';
+import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
-import type { Partition } from '../replication/partition.ts';
-import type { LogChunk } from '../storage/log-reader.ts';
+import { type PartitionData, type Read, type Reading, readAll } from './fetch-reading.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
+import { FetchSource, fetchingReplica } from './fetch-source.ts';
 import { handler, NO_REPLY, type RequestContext } from './handler.ts';
-import { inSlices } from './in-slices.ts';
+import { LeaderHints } from './leader-hints.ts';
+import { preferredReplicas } from './preferred-replica.ts';
 import type { Needs } from './services.ts';
 
+type Request = RequestOf<typeof Fetch>;
 type Response = ResponseTo<typeof Fetch>;
-type PartitionData = Response['responses'][number]['partitions'][number];
-type Find = (target: FetchTarget) => Partition;
-
-/** What reading one partition gave. */
-interface Read {
-  readonly data: PartitionData;
-  readonly bytes: number;
-}
-
-/** How the partitions of one request are read. */
-interface Reading {
-  readonly find: Find;
-  readonly readCommitted: boolean;
-  readonly context: RequestContext;
-  readonly clock: Clock;
-}
 
 const READ_COMMITTED = 1;
-const FIRST_WITH_STORAGE_ERROR = 6;
-/** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
-const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
-const NOTHING = Buffer.alloc(0);
+const FIRST_WITH_HINTS = 16;
 
 /**
- * Fetch (1): reads record batches from many partitions, waiting for new ones if there are too few.
+ * Fetch (1): reads record batches from many partitions, waiting for new ones if there are too few. Consumers read what is committed; followers
+ * (with a replica id) all that is written, and tell with each fetch how far they are.
  *
  * Versions: v4 isolation level, magic 2 · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
  * v11 rack (KIP-392) · v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) ·
@@ -45,142 +28,103 @@ const NOTHING = Buffer.alloc(0);
  * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions.
  * - Partitions are read in the order of the request within `maxBytes`; the first that has records gives at least one whole batch.
  * - Only whole batches are returned; an offset inside a batch returns the batch.
+ * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
+ *   leader sends a consumer that names its rack to an in-sync replica there, and gives it no records (KIP-392).
  * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
- * Deviations from Apache Kafka: requests of followers are refused with INVALID_REQUEST; OFFSET_OUT_OF_RANGE is answered with the
- * partition's offsets instead of -1, because platformatic's recovery reads them.
+ * - A follower that waits is answered at once when it has not been told of the high watermark or the log start, and when its next fetch comes.
+ * Deviations from Apache Kafka: followers must name their broker epoch (v15); a follower beyond the end of the leader's log is told so by a
+ * diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's recovery reads them.
  */
-export const fetch = handler(Fetch, [4, 18], (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock'>) => {
-  const { replicas, purgatory, fetchSessions, config, clock } = needs;
+export const fetch = handler(
+  Fetch,
+  [4, 18],
+  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId'>) => {
+    const { replicas, purgatory, fetchSessions, config, clock, metadata, endpoints } = needs;
+    const preferred = preferredReplicas(needs);
 
-  const finder = (byTopicId: boolean): Find => {
-    return (target) => {
-      // An id is looked up once: what happens to its topic while the fetch waits is told of the topic, as Kafka does.
-      if (byTopicId && target.topic === '') target.topic = replicas.nameOf(target.topicId);
-      const partition = replicas.leader(target.topic, target.index);
-      if (byTopicId && partition.topicId !== target.topicId) throw new KafkaError('INCONSISTENT_TOPIC_ID');
-      partition.checkLeaderEpoch(target.currentLeaderEpoch);
-      return partition;
+    const withHints = (response: Response, { arrival }: RequestContext): Response => {
+      if (!response.responses.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0))) return response;
+      const hints = new LeaderHints(metadata.current, endpoints, arrival);
+      for (const { topicId, partitions } of response.responses) {
+        const topic = metadata.current.topicById(topicId ?? '')?.name;
+        for (const data of partitions as PartitionData[]) {
+          const currentLeader = topic === undefined ? undefined : hints.of(data.errorCode, topic, data.partitionIndex);
+          if (currentLeader) data.currentLeader = currentLeader;
+        }
+      }
+      return { ...response, nodeEndpoints: hints.nodeEndpoints() };
     };
-  };
 
-  return {
-    async handle(request, context) {
-      if (request.replicaId >= 0 || request.replicaState.replicaId >= 0) {
-        throw new KafkaError('INVALID_REQUEST', 'Replication is not implemented.');
-      }
-      const byTopicId = context.version >= FETCH_FIRST_BY_TOPIC_ID;
-      const session = fetchSessions.begin(sessionRequest(request, byTopicId));
-      if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
+    return {
+      async handle(request, context) {
+        const replica = fetchingReplica(request);
+        const session = fetchSessions.begin(sessionRequest(request, context.version >= FETCH_FIRST_BY_TOPIC_ID, replica !== null));
+        if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
-      const find = finder(byTopicId);
-      const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
-      const minBytes = Math.min(request.minBytes, maxBytes);
-      const enough = () => hasEnough(session, find, minBytes);
-      if (request.maxWaitMs > 0 && !enough()) {
-        const keys = session.targets.map((target) => find(target).key);
-        await purgatory.wait(keys, request.maxWaitMs, enough, context.signal);
-        if (context.signal.aborted) return NO_REPLY;
-      }
-      const reading: Reading = { find, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock };
-      return answer(session, await readAll(session, reading, maxBytes));
-    },
-    refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
-  };
-});
+        const source = new FetchSource(replicas, replica, context.version);
+        for (const target of session.targets) source.note(target);
+        const preferredReplica = preferred(request, source);
+        const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
+        const reading: Reading = { source, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock, preferredReplica };
+        const enough = () => hasEnough(session, reading, Math.min(request.minBytes, maxBytes));
+        if (request.maxWaitMs > 0 && !enough()) {
+          await untilEnough(purgatory, keysOf(session, source), request, enough, context);
+          if (context.signal.aborted) return NO_REPLY;
+        }
+        const response = answer(session, await readAll(session, reading, maxBytes));
+        return context.version >= FIRST_WITH_HINTS ? withHints(response, context) : response;
+      },
+      refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
+    };
+  },
+);
+
+function keysOf(session: FetchContext, source: FetchSource): string[] {
+  return session.targets.flatMap((target) => {
+    const { key, followerKey } = source.find(target);
+    return source.replica ? [key, followerKey] : [key];
+  });
+}
+
+/** Until there is enough, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. */
+function untilEnough(
+  purgatory: Purgatory,
+  keys: readonly string[],
+  { maxWaitMs }: Request,
+  enough: () => boolean,
+  { signal, onNextFetch }: RequestContext,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      waiter.cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    const waiter = purgatory.watch(keys, maxWaitMs, enough, () => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    });
+    onNextFetch(end);
+  });
+}
 
 /** Whether an answer is due: enough bytes, something to say that does not depend on bytes, or nothing to wait for. */
-function hasEnough(session: FetchContext, find: Find, minBytes: number): boolean {
+function hasEnough(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): boolean {
   if (session.targets.length === 0 || minBytes <= 0) return true;
   let bytes = 0;
   for (const target of session.targets) {
     try {
-      const partition = find(target);
-      bytes += Math.min(partition.availableBytes(target.fetchOffset), target.maxBytes);
-      if (partition.divergence(target.lastFetchedEpoch, target.fetchOffset)) return true;
+      const partition = source.find(target);
+      bytes += Math.min(partition.availableBytes(target.fetchOffset, source.reader), target.maxBytes);
+      if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return true;
+      if (source.replica && session.isNews(target, partition.highWatermark, partition.logStartOffset)) return true;
     } catch {
       return true; // reading will say what is wrong
     }
     if (bytes >= minBytes) return true;
   }
   return false;
-}
-
-async function readAll(session: FetchContext, reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
-  const reads = new Map<FetchTarget, Read>();
-  let left = maxBytes;
-  let nothingYet = true;
-  const note = (target: FetchTarget, read: Read) => {
-    reads.set(target, read);
-    left = Math.max(left - read.bytes, 0);
-    if (read.bytes > 0) nothingYet = false;
-  };
-  await inSlices(reading.clock, session.targets, (target): void | Promise<void> => {
-    const read = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
-    if (read instanceof Promise) return read.then((later) => note(target, later));
-    note(target, read);
-  });
-  return reads;
-}
-
-/** A promise only when the disk is asked: most partitions of most fetches have nothing new. */
-function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOneBatch: boolean): Read | Promise<Read> {
-  const { find, readCommitted, context } = reading;
-  let partition: Partition | undefined;
-  try {
-    const found = find(target);
-    partition = found;
-    const divergingEpoch = found.divergence(target.lastFetchedEpoch, target.fetchOffset);
-    if (divergingEpoch) return { data: { ...dataOf(found, target, readCommitted, null), divergingEpoch }, bytes: 0 };
-    if (found.availableBytes(target.fetchOffset) === 0 || (maxBytes <= 0 && !minOneBatch)) {
-      return { data: dataOf(found, target, readCommitted, null), bytes: 0 };
-    }
-    return new Promise((resolve) => {
-      found.read(target.fetchOffset, maxBytes, minOneBatch, (error, chunk) => {
-        if (chunk) context.onSent(chunk.release);
-        resolve(error ? failed(target, error, found, context.version) : outcomeOf(found, target, reading, chunk));
-      });
-    });
-  } catch (error) {
-    return failed(target, error, partition, context.version);
-  }
-}
-
-/** Called from the disk's callback, where nobody catches: the topic may have been deleted while its bytes were read. */
-function outcomeOf(partition: Partition, target: FetchTarget, { readCommitted, context }: Reading, chunk: LogChunk | null): Read {
-  try {
-    return { data: dataOf(partition, target, readCommitted, chunk), bytes: chunk?.bytes.byteLength ?? 0 };
-  } catch (error) {
-    return failed(target, error, partition, context.version);
-  }
-}
-
-function dataOf(partition: Partition, target: FetchTarget, readCommitted: boolean, chunk: LogChunk | null): PartitionData {
-  return {
-    partitionIndex: target.index,
-    errorCode: 0,
-    highWatermark: partition.highWatermark,
-    lastStableOffset: partition.lastStableOffset,
-    logStartOffset: partition.logStartOffset,
-    abortedTransactions: readCommitted ? [] : null,
-    // librdkafka takes null for a parse error.
-    records: chunk?.bytes ?? NOTHING,
-  };
-}
-
-function failed(target: FetchTarget, error: unknown, partition: Partition | undefined, version: number): Read {
-  const errorName = error instanceof KafkaError ? error.errorName : 'UNKNOWN_SERVER_ERROR';
-  // KIP-112: older clients take it for an error that no retry can help.
-  const shown = errorName === 'KAFKA_STORAGE_ERROR' && version < FIRST_WITH_STORAGE_ERROR ? 'NOT_LEADER_OR_FOLLOWER' : errorName;
-  const data = {
-    partitionIndex: target.index,
-    errorCode: ERROR_CODES[shown].code,
-    highWatermark: -1,
-    abortedTransactions: UNKNOWN_TOPIC.has(errorName) ? [] : null,
-    records: NOTHING,
-  };
-  if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
-  const { highWatermark, lastStableOffset, logStartOffset } = partition;
-  return { data: { ...data, highWatermark, lastStableOffset, logStartOffset }, bytes: 0 };
 }
 
 function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): Response {
@@ -193,6 +137,7 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): R
       highWatermark: data.highWatermark,
       logStartOffset: data.logStartOffset ?? -1,
       diverging: data.divergingEpoch !== undefined,
+      redirected: (data.preferredReadReplica ?? -1) >= 0,
     };
     if (!session.mustTell(target, state)) continue;
     told.set(target, state);

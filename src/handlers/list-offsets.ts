@@ -3,6 +3,7 @@ import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { ListOffsets } from '../protocol/messages/list-offsets.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
+import type { Reader } from '../replication/partition-reading.ts';
 import { repeated } from './each-once.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
@@ -11,6 +12,10 @@ type Response = ResponseTo<typeof ListOffsets>;
 type PartitionRequest = RequestOf<typeof ListOffsets>['topics'][number]['partitions'][number];
 type PartitionResponse = Response['topics'][number]['partitions'][number];
 
+/** Who asks: a consumer; a tool, which may ask any replica. Others are followers. */
+const CONSUMER = -1;
+const DEBUGGING = -2;
+const FIRST_WITH_NOT_AVAILABLE = 5;
 const NO_DUPLICATES: ReadonlySet<string> = new Set();
 
 const LATEST = -1;
@@ -41,23 +46,30 @@ type Found = { offset: number; timestamp: number; leaderEpoch: number } | null;
  * Behaviour:
  * - A timestamp gives the first record at or after it, looked for by record, inside compressed batches too; none: offset -1.
  * - Latest is the high watermark, or for read_committed the last stable offset; both are answered with timestamp -1.
+ * - While a new leader does not know yet what is committed, latest is OFFSET_NOT_AVAILABLE (KIP-207). Only the leader answers consumers; replica id -2 asks any replica.
  * - A partition that stands in the request twice is answered once, with INVALID_REQUEST; v0 does not mind.
  * - v0 answers a list of at most `maxNumOffsets` segment starts at or before the timestamp, newest first.
  * - There is no tiered storage: earliest local is the log start, latest tiered and pending upload are -1.
  * Deviations from Apache Kafka: v0 takes the time of a segment's last record for that of its file.
  */
 export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: Needs<'replicas' | 'clock'>) => {
-  const answerFor = (topic: string, request: PartitionRequest, version: number): PartitionResponse => {
+  const answerFor = (topic: string, request: PartitionRequest, replicaId: number, version: number): PartitionResponse => {
     const reply = { partitionIndex: request.partitionIndex, errorCode: 0 };
     try {
       const since = request.timestamp < 0 ? SINCE[request.timestamp] : 0;
       if (since === undefined || since > version) throw new KafkaError('UNSUPPORTED_VERSION');
-      const partition = replicas.leader(topic, request.partitionIndex);
+      const partition =
+        replicaId === DEBUGGING ? replicas.replica(topic, request.partitionIndex) : replicas.leader(topic, request.partitionIndex);
+      replicas.requireLease();
       partition.checkLeaderEpoch(request.currentLeaderEpoch);
       if (version === 0)
         return { ...reply, oldStyleOffsets: offsetsBefore(partition, request.timestamp, request.maxNumOffsets, clock.now()) };
-      return { ...reply, ...(find(partition, request.timestamp) ?? { offset: -1, timestamp: -1, leaderEpoch: -1 }) };
+      const found = find(partition, request.timestamp, replicaId === CONSUMER ? 'consumer' : 'follower');
+      return { ...reply, ...(found ?? { offset: -1, timestamp: -1, leaderEpoch: -1 }) };
     } catch (error) {
+      // KIP-207: older clients take LEADER_NOT_AVAILABLE for what it is, too: try again.
+      if (version < FIRST_WITH_NOT_AVAILABLE && error instanceof KafkaError && error.errorName === 'OFFSET_NOT_AVAILABLE')
+        return { ...reply, errorCode: ERROR_CODES.LEADER_NOT_AVAILABLE.code };
       return { ...reply, errorCode: errorCodeOf(error) };
     }
   };
@@ -70,7 +82,7 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
           name,
           partitions: partitions.flatMap((partition) => {
             const key = `${name}/${partition.partitionIndex}`;
-            if (!duplicates.has(key)) return answerFor(name, partition, version);
+            if (!duplicates.has(key)) return answerFor(name, partition, request.replicaId, version);
             if (told.has(key)) return [];
             told.add(key);
             return { partitionIndex: partition.partitionIndex, errorCode: ERROR_CODES.INVALID_REQUEST.code };
@@ -87,21 +99,33 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
   };
 });
 
-function find(partition: Partition, timestamp: number): Found {
+function find(partition: Partition, timestamp: number, reader: Reader): Found {
   switch (timestamp) {
     case LATEST:
-      return { offset: partition.lastStableOffset, timestamp: -1, leaderEpoch: partition.leaderEpoch };
+      if (reader === 'consumer') requireKnownEnd(partition);
+      return { offset: partition.visibleEnd(reader), timestamp: -1, leaderEpoch: partition.leaderEpoch };
     case EARLIEST:
     case EARLIEST_LOCAL:
       return { offset: partition.logStartOffset, timestamp: -1, leaderEpoch: partition.epochOf(partition.logStartOffset) };
     case MAX_TIMESTAMP:
-      return partition.maxTimestamp();
+      return visible(partition.maxTimestamp(), partition, reader);
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return null;
     default:
-      return partition.offsetForTimestamp(timestamp);
+      return visible(partition.offsetForTimestamp(timestamp), partition, reader);
   }
+}
+
+/** KIP-207: right after an election the high watermark may lie before what consumers have seen; going back must not be told of. */
+function requireKnownEnd(partition: Partition): void {
+  if (partition.isLeader && !partition.leading().isCaughtUp) throw new KafkaError('OFFSET_NOT_AVAILABLE');
+}
+
+function visible(found: Found, partition: Partition, reader: Reader): Found {
+  if (found && found.offset < partition.visibleEnd(reader)) return found;
+  if (reader === 'consumer') requireKnownEnd(partition);
+  return null;
 }
 
 /** v0: ends of segments, newest first. A segment counts from its last record's time (Kafka's from its file's). */

@@ -6,12 +6,14 @@ import { RecordValidationError, requireOneBatch } from '../protocol/records/vali
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
 import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
+import { LeaderHints } from './leader-hints.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof Produce>;
 type TopicData = Request['topicData'][number];
 type PartitionData = TopicData['partitionData'][number];
 type PartitionReply = { -readonly [K in keyof PartitionResponse]: PartitionResponse[K] };
+type TopicReply = { name: string; topicId: string; partitionResponses: PartitionReply[] };
 type PartitionResponse = ResponseTo<typeof Produce>['responses'][number]['partitionResponses'][number];
 
 /** The one client that may write to internal topics: Kafka's own tools. */
@@ -25,9 +27,12 @@ const WITHOUT_LOG_START: ReadonlySet<string> = new Set([
   'RECORD_LIST_TOO_LARGE',
   'CORRUPT_MESSAGE',
   'KAFKA_STORAGE_ERROR',
+  'REQUEST_TIMED_OUT',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
 ]);
 const ACKS = [-1, 0, 1];
 const FIRST_BY_TOPIC_ID = 13;
+const FIRST_WITH_HINTS = 10;
 
 /**
  * Produce (0): appends one batch per partition.
@@ -39,7 +44,9 @@ const FIRST_BY_TOPIC_ID = 13;
  * - Validation and append are synchronous, so batches of one connection land in the order in which they came. One that takes long to
  *   decompress or to compress anew (compression.type) is prepared off the event loop; it holds its place in its partition.
  * - acks=0 is never answered; a failure closes the connection, which is how the client learns.
- * - acks=1 is answered when the write is finished; acks=-1 when the high watermark has passed the batch, or with REQUEST_TIMED_OUT.
+ * - acks=1 is answered when the write is finished; acks=-1 when the high watermark has passed the batch, or with REQUEST_TIMED_OUT; it is refused
+ *   with NOT_ENOUGH_REPLICAS while fewer are in sync than min.insync.replicas asks for. Who does not lead any more answers NOT_LEADER_OR_FOLLOWER,
+ *   and who leads.
  * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
  * - A batch that an idempotent producer repeats is answered with the offset it has, when its first write is finished and, with acks=-1,
  *   committed (KIP-98).
@@ -49,10 +56,10 @@ const FIRST_BY_TOPIC_ID = 13;
 export const produce = handler(
   Produce,
   [3, 13],
-  ({ replicas, purgatory }: Needs<'replicas' | 'purgatory'>) => {
+  ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
     /** Appends to one partition. The reply is filled in when `settled` is called. */
     const append = (partition: Partition, records: Buffer, request: Request, reply: PartitionReply, settled: () => void) => {
-      partition.produce(records, (error, appended) => {
+      partition.produce(records, request.acks, request.timeoutMs, (error, appended) => {
         if (!appended) {
           fail(reply, error);
           // As Kafka: a batch that was looked at and refused is answered with where the log begins.
@@ -63,32 +70,42 @@ export const produce = handler(
         reply.baseOffset = appended.baseOffset;
         reply.logAppendTimeMs = appended.logAppendTime;
         reply.logStartOffset = logStartOf(partition);
-        if (request.acks !== -1) {
-          settled();
-          return;
-        }
-        const committed = () => partition.highWatermark > appended.lastOffset;
-        purgatory.watch([partition.key], request.timeoutMs, committed, (inTime) => {
-          if (!inTime) fail(reply, new KafkaError('REQUEST_TIMED_OUT'));
-          settled();
-        });
+        settled();
       });
     };
 
     const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
       const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
+      let partition: Partition | undefined;
       try {
         const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
         replicas.requireExists(named, data.index);
         requireOneBatch(data.records, context.version);
         if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
         if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
-        append(replicas.leader(named, data.index), data.records!, request, reply, settled);
+        partition = replicas.leader(named, data.index);
+        append(partition, data.records!, request, reply, settled);
       } catch (error) {
         fail(reply, error);
+        if (partition && error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS')
+          reply.logStartOffset = logStartOf(partition);
         settled();
       }
       return reply;
+    };
+
+    const withHints = (responses: readonly TopicReply[], { arrival }: RequestContext) => {
+      const failed = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== 0));
+      if (!failed) return { responses };
+      const hints = new LeaderHints(metadata.current, endpoints, arrival);
+      for (const { name, topicId, partitionResponses } of responses) {
+        const topic = name === '' ? metadata.current.topicById(topicId)?.name : name;
+        for (const reply of partitionResponses) {
+          const currentLeader = topic === undefined ? undefined : hints.of(reply.errorCode, topic, reply.index);
+          if (currentLeader) reply.currentLeader = currentLeader;
+        }
+      }
+      return { responses, nodeEndpoints: hints.nodeEndpoints() };
     };
 
     return {
@@ -98,7 +115,9 @@ export const produce = handler(
         return new Promise((resolve) => {
           let open = 1;
           const settled = () => {
-            if (--open === 0) resolve(request.acks === 0 ? answerToNobody(responses) : { responses });
+            if (--open > 0) return;
+            if (request.acks === 0) resolve(answerToNobody(responses));
+            else resolve(context.version >= FIRST_WITH_HINTS ? withHints(responses, context) : { responses });
           };
           const asked = request.topicData.filter(({ partitionData }) => partitionData.length > 0); // Kafka leaves out a topic without partitions
           const responses = asked.map((topic) => ({

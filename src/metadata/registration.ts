@@ -12,6 +12,8 @@ export interface RegistrationOptions {
   /** Told when the registration was lost (a pause longer than the lease) or could not be made again, and when it stands again. */
   readonly onLost: (error: unknown) => void;
   readonly onRegained: () => void;
+  /** Told with each registration, the first one too. The image need not show it yet. */
+  readonly onRegistered: (registered: { readonly epoch: Rev; readonly lease: Lease }) => void;
 }
 
 /** How long the registration outlives the broker; renewed every third of it. */
@@ -52,6 +54,7 @@ export class Registration {
     try {
       const { brokerEpoch } = await registerBroker(store, { ...broker, lease, ...(this.brokerEpoch && { previous: this.brokerEpoch }) });
       this.brokerEpoch = brokerEpoch;
+      this.options.onRegistered({ epoch: brokerEpoch, lease });
       await metadata.waitFor(brokerEpoch);
       const { revision } = await claimLeadership(store, metadata.current, broker.id);
       await metadata.waitFor(revision);

@@ -12,6 +12,8 @@ export interface FetchTarget {
   maxBytes: number;
   currentLeaderEpoch: number;
   lastFetchedEpoch: number;
+  /** Of a follower: where its log begins; else -1. */
+  logStartOffset: number;
 }
 
 /** What was last told to a session about one partition: what an incremental response is compared with. */
@@ -27,6 +29,8 @@ export interface FetchedState {
   readonly highWatermark: number;
   readonly logStartOffset: number;
   readonly diverging: boolean;
+  /** KIP-392: the fetcher is sent to another replica. */
+  readonly redirected: boolean;
 }
 
 type Entry = FetchTarget & { told: Told | null };
@@ -34,6 +38,7 @@ type Entry = FetchTarget & { told: Told | null };
 interface Session {
   readonly id: number;
   readonly byTopicId: boolean;
+  readonly privileged: boolean;
   readonly entries: Map<string, Entry>;
   epoch: number;
   lastUsedMs: number;
@@ -45,6 +50,8 @@ export interface SessionRequest {
   readonly sessionEpoch: number;
   /** Version 13 and above names topics by id. */
   readonly byTopicId: boolean;
+  /** A follower fetches: it always gets a session. */
+  readonly privileged: boolean;
   readonly targets: readonly FetchTarget[];
   readonly forgotten: readonly { topic: string; topicId: string; index: number }[];
 }
@@ -55,6 +62,8 @@ export interface FetchContext {
   readonly targets: readonly FetchTarget[];
   /** Whether an answer must list this partition. Changes nothing: it may be asked any number of times while the fetch waits. */
   mustTell(target: FetchTarget, state: FetchedState): boolean;
+  /** Whether these offsets are others than the session was told, or it was told of none yet. */
+  isNews(target: FetchTarget, highWatermark: number, logStartOffset: number): boolean;
   /** Settles the session with what was answered, and gives its id for the response: 0 for none. */
   finish(answered: ReadonlyMap<FetchTarget, FetchedState>): number;
 }
@@ -102,7 +111,7 @@ export class FetchSessions {
     // KIP-516: a session names all its topics by id or all by name.
     if (session.byTopicId !== request.byTopicId) return 'FETCH_SESSION_TOPIC_ID_ERROR';
     this.update(session, request);
-    if (this.remembered > this.maxRemembered) {
+    if (this.remembered > this.maxRemembered && !session.privileged) {
       // As if it had been evicted: the fetcher begins again, and then gets no session.
       this.drop(session.id);
       return 'FETCH_SESSION_ID_NOT_FOUND';
@@ -118,6 +127,7 @@ export class FetchSessions {
     return {
       targets: request.targets,
       mustTell: () => true,
+      isNews: () => wantsSession,
       finish: (answered) => (wantsSession ? this.create(request, answered) : 0),
     };
   }
@@ -128,8 +138,12 @@ export class FetchSessions {
       targets,
       mustTell: (target, state) => {
         const { told } = target as Entry;
-        if (state.hasRecords || state.errorCode !== 0 || state.diverging || !told) return true;
+        if (state.hasRecords || state.errorCode !== 0 || state.diverging || state.redirected || !told) return true;
         return told.highWatermark !== state.highWatermark || told.logStartOffset !== state.logStartOffset;
+      },
+      isNews: (target, highWatermark, logStartOffset) => {
+        const { told } = target as Entry;
+        return told?.highWatermark !== highWatermark || told.logStartOffset !== logStartOffset;
       },
       finish: (answered) => {
         for (const [target, state] of answered) this.tell(session, target as Entry, state);
@@ -159,8 +173,9 @@ export class FetchSessions {
     for (const gone of forgotten) if (session.entries.delete(keyOf(byTopicId, gone))) this.remembered--;
   }
 
-  private create({ byTopicId, targets }: SessionRequest, answered: ReadonlyMap<FetchTarget, FetchedState>): number {
-    if (this.remembered + targets.length > this.maxRemembered || !this.makeRoom()) return 0;
+  private create({ byTopicId, privileged, targets }: SessionRequest, answered: ReadonlyMap<FetchTarget, FetchedState>): number {
+    // Followers get a session whatever happens (KIP-227): there are as many as brokers, with no more partitions than those have.
+    if (!privileged && (this.remembered + targets.length > this.maxRemembered || !this.makeRoom())) return 0;
     let id = this.newId();
     while (id === 0 || this.sessions.has(id)) id = this.newId();
     const entries = new Map<string, Entry>();
@@ -169,7 +184,7 @@ export class FetchSessions {
       entries.set(keyOf(byTopicId, target), { ...target, told: state ? toldOf(state) : null });
     }
     this.remembered += entries.size;
-    this.sessions.set(id, { id, byTopicId, entries, epoch: 1, lastUsedMs: this.clock.monotonicMs() });
+    this.sessions.set(id, { id, byTopicId, privileged, entries, epoch: 1, lastUsedMs: this.clock.monotonicMs() });
     return id;
   }
 
@@ -177,7 +192,7 @@ export class FetchSessions {
     if (this.sessions.size < this.maxSessions()) return true;
     const idleSince = this.clock.monotonicMs() - EVICT_AFTER_IDLE_MS;
     for (const session of this.sessions.values()) {
-      if (session.lastUsedMs > idleSince) continue;
+      if (session.lastUsedMs > idleSince || session.privileged) continue;
       this.drop(session.id);
       return this.sessions.size < this.maxSessions();
     }

@@ -113,7 +113,6 @@ export class FollowerIntake {
       this.refused(request, slot, leaderEpoch, data);
       return;
     }
-    slot.failures = 0;
     const { divergingEpoch, records, highWatermark, logStartOffset } = data;
     if (divergingEpoch.endOffset >= 0) partition.truncate(leaderEpoch, divergingEpoch, this.begin(request, slot));
     else partition.appendFetched(leaderEpoch, { records: records ?? NOTHING, highWatermark, logStartOffset }, this.begin(request, slot));
@@ -136,12 +135,14 @@ export class FollowerIntake {
       if (slot.work === done) {
         slot.work = null;
         if (error) this.fail(slot, error.message, false);
+        else slot.failures = 0;
       }
       session.touch(slot);
       this.finish(request);
       if (!this.running) changed();
     };
     slot.work = done;
+    session.touch(slot); // a request that is sent before the end takes it out of the session
     return done;
   }
 

@@ -1,8 +1,8 @@
 import type { Fetch } from '../protocol/messages/fetch.ts';
-import type { Api, Encodable, Fields } from '../protocol/schema.ts';
+import type { RequestTo } from '../protocol/schema.ts';
 import type { FollowedPartition, NextFetch } from './followed-partition.ts';
 
-type Body = typeof Fetch extends Api<infer Request, Fields> ? Encodable<Request> : never;
+type Body = RequestTo<typeof Fetch>;
 type RequestTopic = Body['topics'][number];
 type ForgottenTopic = NonNullable<Body['forgottenTopicsData']>[number];
 

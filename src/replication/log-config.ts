@@ -3,6 +3,17 @@ import { CODEC_GZIP, CODEC_LZ4, CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from '../
 import type { TargetCompression } from '../protocol/records/recompress.ts';
 import type { LogConfig } from '../storage/log-config.ts';
 
+/** What a topic's configuration asks of its replicas. */
+export interface ReplicaConfig {
+  readonly log: LogConfig;
+  /** min.insync.replicas */
+  readonly minIsr: number;
+}
+
+export function replicaConfigOf(topic: TopicConfig): ReplicaConfig {
+  return { log: logConfigOf(topic), minIsr: topic.minInsyncReplicas };
+}
+
 /** What a topic's effective configuration asks of its logs. */
 export function logConfigOf(topic: TopicConfig): LogConfig {
   return {

@@ -1,113 +1,133 @@
-import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
-import type { Purgatory, WaitKey } from '../core/purgatory.ts';
-import { eachBatch } from '../protocol/records/batch.ts';
-import type { ValidBatch } from '../protocol/records/validate.ts';
-import { forEachRecord } from '../protocol/records/walk.ts';
+import type { WaitKey } from '../core/purgatory.ts';
+import { safetyRules } from '../core/safety-rules.ts';
+import type { PartitionImage } from '../metadata/image.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
-import type { LogConfig } from '../storage/log-config.ts';
-import type { ReadDone } from '../storage/log-reader.ts';
 import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
-import type { PreparationSlots } from '../storage/preparation-slots.ts';
-import { type Produced, ProduceLine } from '../storage/produce-line.ts';
-import type { TimestampOffset } from '../storage/time-lookup.ts';
-
-export interface PartitionIdentity {
-  readonly topic: string;
-  readonly topicId: string;
-  readonly index: number;
-}
-
-/** What a partition shares with the others of its broker. */
-export interface PartitionServices {
-  readonly clock: Clock;
-  readonly purgatory: Purgatory;
-  readonly slots: PreparationSlots;
-}
+import type { Produced } from '../storage/produce-line.ts';
+import type { DivergingEpoch, Fetched, FollowedPartition, NextFetch } from './followed-partition.ts';
+import type { ReplicaConfig } from './log-config.ts';
+import { Following } from './partition-follower.ts';
+import { Leadership, type LedPartition } from './partition-leader.ts';
+import { PartitionReading } from './partition-reading.ts';
+import type { PartitionServices } from './partition-services.ts';
 
 /**
- * A partition that this broker leads. It knows what is committed; the bytes are its log's.
- *
- * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. There is one replica, this one, so a
- * record is committed as soon as it is written: the high watermark is the log end offset, and without transactions so is the last stable offset.
+ * none: it serves nobody. Nobody leads it, or this broker is not registered, or was taken off its replicas.
+ * leader: it appends. Once what was in flight before is finished, a Leadership begins, at its first use.
+ * follower: it fetches from the leader, once what was in flight before is finished.
  */
-export class Partition {
+type Role = 'none' | 'leader' | 'follower';
+
+const OVER = 'This broker does not lead this partition any more';
+
+/**
+ * One replica of a partition, on this broker: leader or follower, as the metadata say. The bytes are its log's.
+ *
+ * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. Without transactions the last stable offset is
+ * the high watermark; with one replica that is the log end offset.
+ */
+export class Partition extends PartitionReading implements FollowedPartition, LedPartition {
   readonly topic: string;
   readonly topicId: string;
   readonly index: number;
-  /** What waiters on this partition wait for: its high watermark, its leadership, its end. */
+  /** What waiters on this partition wait for: its high watermark, its log start, its role, its end. */
   readonly key: WaitKey;
-  private readonly log: PartitionLog;
-  private readonly purgatory: Purgatory;
-  private readonly line: ProduceLine;
-  private requirements: Requirements;
-  private epoch: number;
+  /** The same, and whatever is written: what followers wait for. */
+  readonly followerKey: WaitKey;
+  state: PartitionImage;
+  minIsr: number;
+  requirements: Requirements;
+  private readonly services: PartitionServices;
+  private role: Role = 'none';
+  /** The leader epoch of the role. */
+  private epoch = -1;
+  private leadership: Leadership | null = null;
+  private following: Following | null = null;
+  /** A write of an earlier role is in flight. */
+  private draining = false;
+  private changes = 0;
+  private gone: KafkaError | null = null;
 
   /** @param config as `log` has it */
-  constructor(identity: PartitionIdentity, leaderEpoch: number, log: PartitionLog, config: LogConfig, services: PartitionServices) {
-    this.topic = identity.topic;
-    this.topicId = identity.topicId;
-    this.index = identity.index;
-    this.key = `partition:${identity.topicId}/${identity.index}`;
-    this.epoch = leaderEpoch;
-    this.log = log;
-    this.purgatory = services.purgatory;
+  constructor(topic: string, state: PartitionImage, log: PartitionLog, config: ReplicaConfig, services: PartitionServices) {
+    super(log);
+    this.topic = topic;
+    this.topicId = state.topicId;
+    this.index = state.partition;
+    this.key = `partition:${state.topicId}/${state.partition}`;
+    this.followerKey = `end:${state.topicId}/${state.partition}`;
+    this.state = state;
+    this.services = services;
+    this.minIsr = config.minIsr;
     this.requirements = this.requirementsOf(config);
-    this.line = new ProduceLine({
-      clock: services.clock,
-      slots: services.slots,
-      requirements: () => this.requirements,
-      append: (records, valid, done) => this.appendTo(records, 'client', valid, done),
-    });
-    log.commitTo(Number.POSITIVE_INFINITY);
-    log.startEpoch(leaderEpoch);
+    this.takeRole();
   }
 
   get leaderEpoch(): number {
     return this.epoch;
   }
-  get logStartOffset(): number {
-    return this.log.logStartOffset;
-  }
   get highWatermark(): number {
-    return this.log.logEndOffset;
+    if (this.role === 'leader' && !this.leadership) this.leading();
+    return this.log.highWatermark;
   }
-  get lastStableOffset(): number {
-    return this.highWatermark;
+  get isLeader(): boolean {
+    return this.role === 'leader';
   }
-  /** What the records take up on the disk. */
-  get sizeBytes(): number {
-    return this.log.sizeBytes;
+  get isFollower(): boolean {
+    return this.role === 'follower';
   }
   /** Producers should pause: the disk is behind, or much waits for a batch that is prepared. */
   get congested(): boolean {
-    const { line, log } = this;
-    return log.congested || line.queuedBytes >= CONGESTED_BYTES || line.queuedBatches >= CONGESTED_WRITES;
+    const { leadership, log } = this;
+    return (
+      log.congested || (leadership !== null && (leadership.queuedBytes >= CONGESTED_BYTES || leadership.queuedBatches >= CONGESTED_WRITES))
+    );
   }
 
-  configure(config: LogConfig): void {
-    this.log.configure(config);
+  configure(config: ReplicaConfig): void {
+    this.log.configure(config.log);
     this.requirements = this.requirementsOf(config);
+    this.minIsr = config.minIsr;
+    this.leadership?.adopted();
   }
 
-  /** Nothing more that clients produce is appended: what is under way fails with `error`. */
+  /** The partition as the store has it. What is older than what is known has no effect: a watch may come behind an own write. */
+  update(state: PartitionImage): void {
+    if (state.rev <= this.state.rev || this.gone) return;
+    this.state = state;
+    this.takeRole();
+  }
+
+  /** This broker registered, or is not registered any more; or other brokers did. */
+  registrationsChanged(): void {
+    if (this.gone) return;
+    this.takeRole();
+    this.leadership?.recount();
+  }
+
+  /** It is served no more, for good: what is under way fails with `error`. */
   close(error: KafkaError): void {
-    this.line.close(error);
+    this.gone = error;
+    this.changes++;
+    this.endRole(error);
+    if (this.role === 'follower') this.services.fetchers.unfollow(this);
+    this.role = 'none';
+    this.committed();
+    this.changed();
   }
 
-  /** Leads in a new epoch from here on. */
-  becomeLeader(leaderEpoch: number): void {
-    this.epoch = leaderEpoch;
-    this.purgatory.wake(this.key);
-    try {
-      this.log.startEpoch(leaderEpoch); // KIP-101: an epoch begins where the log ended, also when nothing was written in it
-    } catch {
-      // A disk that takes nothing now: the next append notes the epoch, or says what is wrong.
-    }
+  /** The leadership of this broker. @throws KafkaError NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR */
+  leading(): Leadership {
+    if (this.leadership) return this.leadership;
+    const registration = this.services.registration();
+    if (this.role !== 'leader' || this.draining || !registration) throw this.gone ?? new KafkaError('NOT_LEADER_OR_FOLLOWER');
+    this.leadership = new Leadership(this, registration.epoch, this.services);
+    return this.leadership;
   }
 
   /** KIP-320: a client that knows another leader epoch than ours must refresh its metadata, or wait for ours. -1: it knows none. */
@@ -117,90 +137,53 @@ export class Partition {
   }
 
   /**
-   * Appends one batch that a client produced and `requireOneBatch` has passed, behind all that came before it: at once, or when it is
-   * prepared (see ProduceLine). `produced` is called once, maybe before this returns: when the write is finished, or the batch is refused.
-   * The bytes stay untouched until then.
+   * Appends one batch that a client produced and `requireOneBatch` has passed, behind all that came before it: at once, or when it is prepared
+   * (see ProduceLine). `produced` is called once, maybe before this returns: when the batch is written and, with `acks` -1, committed; or it is
+   * refused, or cannot be promised within `timeoutMs`. The bytes stay untouched until it is written.
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR: `produced` is then never called
    */
-  produce(records: Uint8Array, produced: Produced): void {
-    this.line.take(records, produced);
+  produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced): void {
+    this.leading().produce(records, acks, timeoutMs, produced);
   }
 
   /**
-   * Appends one batch that this broker built; offsets are given before this returns, `done` is called when the write is finished. The bytes
-   * stay untouched until then.
+   * Appends one batch that this broker built; offsets are given before this returns. `done` is called when it is committed, or that cannot be
+   * promised any more (NOT_LEADER_OR_FOLLOWER), or not within `timeoutMs`. The bytes stay untouched until it is written.
    * @throws KafkaError when the batch is refused
    */
-  append(records: Uint8Array, done: Done): AppendInfo {
-    return this.appendTo(records, 'coordinator', undefined, done);
+  append(records: Uint8Array, done: Done, timeoutMs = Number.POSITIVE_INFINITY): AppendInfo {
+    return this.leading().append(records, timeoutMs, done);
   }
 
-  private appendTo(records: Uint8Array, origin: 'client' | 'coordinator', valid: ValidBatch | undefined, done: Done): AppendInfo {
-    const { log, epoch: leaderEpoch } = this;
-    return log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
-      if (!error) this.purgatory.wake(this.key);
-      done(error);
-    });
-  }
-
-  private requirementsOf(config: LogConfig): Requirements {
-    const rules = rulesOf(config, folderName({ topic: this.topic, partition: this.index }));
-    return { rules, compression: config.compression, repeats: (batch) => this.log.repeats(batch) };
-  }
-
-  /** Whole committed batches from `offset` on. Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR. */
-  read(offset: number, maxBytes: number, minOneBatch: boolean, done: ReadDone): void {
-    this.log.read(offset, maxBytes, this.highWatermark, minOneBatch, done);
-  }
-
-  /** Committed bytes from `offset` on, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
-  availableBytes(offset: number): number {
-    if (offset < this.logStartOffset || offset > this.log.logEndOffset) throw new KafkaError('OFFSET_OUT_OF_RANGE');
-    return this.log.sizeBetween(offset, this.highWatermark);
+  /** Calls `done` once everything before `offset` is committed; or with NOT_LEADER_OR_FOLLOWER. */
+  whenCommitted(offset: number, done: Done): void {
+    try {
+      this.leading().whenCommitted(offset - 1, Number.POSITIVE_INFINITY, done);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /**
-   * KIP-595: where the log of a fetcher parts from ours, given the epoch of its last record; undefined: it does not, or it named none.
-   * @throws KafkaError OFFSET_OUT_OF_RANGE when we know nothing of that epoch
-   */
-  divergence(lastFetchedEpoch: number, fetchOffset: number): { epoch: number; endOffset: number } | undefined {
-    if (lastFetchedEpoch < 0) return undefined;
-    const { leaderEpoch, endOffset } = this.log.endOffsetForEpoch(lastFetchedEpoch);
-    if (leaderEpoch < 0 || endOffset < 0) throw new KafkaError('OFFSET_OUT_OF_RANGE');
-    return leaderEpoch < lastFetchedEpoch || endOffset < fetchOffset ? { epoch: leaderEpoch, endOffset } : undefined;
-  }
-
-  /** KIP-101: where a leader epoch ends in this log, and of which epoch that is the end; both -1: unknown here. */
-  endOfEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
-    return this.log.endOffsetForEpoch(leaderEpoch);
-  }
-
-  /** The leader epoch that the record at `offset` was, or would be, written in. */
-  epochOf(offset: number): number {
-    return this.log.epochOf(offset);
-  }
-
-  /**
-   * Deletes the records before `offset` (-1: all that are committed); returns the low watermark: the least log start of all replicas.
+   * Deletes the records before `offset` (-1: all that are committed), here; followers hear of it. Returns the offset.
    * @throws KafkaError OFFSET_OUT_OF_RANGE, POLICY_VIOLATION when records only go by compaction
    */
   deleteRecordsBefore(offset: number): number {
-    const { log } = this;
+    const { log, highWatermark } = this;
     if (!log.mayDeleteRecords) throw new KafkaError('POLICY_VIOLATION');
-    log.deleteRecordsBefore(offset === -1 ? this.highWatermark : offset);
-    this.purgatory.wake(this.key);
-    return log.logStartOffset;
+    const to = offset === -1 ? highWatermark : offset;
+    if (to > highWatermark) throw new KafkaError('OFFSET_OUT_OF_RANGE');
+    log.deleteRecordsBefore(to);
+    this.trimmed();
+    return to;
   }
 
   /** Deletes segments as retention says; returns how many. @throws KafkaError KAFKA_STORAGE_ERROR */
   applyRetention(): number {
+    if (this.role === 'leader' && !this.draining) this.leading();
     const count = this.log.applyRetention();
-    if (count > 0) this.purgatory.wake(this.key);
+    if (count > 0) this.trimmed();
     return count;
-  }
-
-  /** segment.bytes */
-  get segmentBytes(): number {
-    return this.log.segmentBytes;
   }
 
   /** Forgets records that later ones of their key replace, when that is worth it. @throws KafkaError KAFKA_STORAGE_ERROR */
@@ -208,38 +191,98 @@ export class Partition {
     this.log.compact(done);
   }
 
-  offsetForTimestamp(timestamp: number): TimestampOffset | null {
-    return this.log.offsetForTimestamp(timestamp);
-  }
-  maxTimestamp(): TimestampOffset | null {
-    return this.log.maxTimestamp();
+  /** Who has fallen behind leaves the ISR. */
+  checkIsr(nowMs: number): void {
+    this.leadership?.checkIsr(nowMs);
   }
 
-  /** The log's committed end and the starts of its segments, newest first: what ListOffsets v0 chooses from. */
-  segmentOffsets(nowMs: number): { offset: number; maxTimestamp: number }[] {
-    const starts = this.log
-      .segmentStarts()
-      .map(({ baseOffset, maxTimestamp }) => ({ offset: Math.max(baseOffset, this.logStartOffset), maxTimestamp }));
-    if (this.highWatermark > this.logStartOffset) starts.push({ offset: this.highWatermark, maxTimestamp: nowMs });
-    return starts.reverse();
+  nextFetch(): NextFetch | null {
+    return this.following?.nextFetch() ?? null;
+  }
+  appendFetched(leaderEpoch: number, fetched: Fetched, done: Done): void {
+    if (this.following) this.following.appendFetched(leaderEpoch, fetched, done);
+    else done(null);
+  }
+  truncate(leaderEpoch: number, diverging: DivergingEpoch, done: Done): void {
+    if (this.following) this.following.truncate(leaderEpoch, diverging, done);
+    else done(null);
+  }
+  restartAt(leaderEpoch: number, offset: number, done: Done): void {
+    if (this.following) this.following.restartAt(leaderEpoch, offset, done);
+    else done(null);
   }
 
-  /** Reads everything committed, in order: how a coordinator loads. `each` gets views that are valid only during the call. */
-  async replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestamp: number) => void): Promise<void> {
-    let offset = this.logStartOffset;
-    while (offset < this.highWatermark) {
-      const chunk = await new Promise<Parameters<ReadDone>[1]>((resolve, reject) => {
-        this.read(offset, REPLAY_BYTES, true, (error, read) => (error ? reject(error) : resolve(read)));
-      });
-      if (!chunk) return;
-      for (const batch of eachBatch(chunk.bytes)) {
-        forEachRecord(batch, ({ key, value, offset: at, timestamp }) => each(key, value, at, timestamp));
+  committed(): void {
+    this.services.purgatory.wake(this.key);
+  }
+  changed(): void {
+    this.services.purgatory.wake(this.followerKey);
+  }
+
+  private trimmed(): void {
+    this.committed();
+    this.changed();
+  }
+
+  /** The role that the metadata and this broker's registration give (metadata-store rules 6 and 9). */
+  private takeRole(): void {
+    const { nodeId, registration } = this.services;
+    const { leader, leaderEpoch, leaderBrokerEpoch, replicas } = this.state;
+    const own = registration();
+    const elected = leader === nodeId && (leaderBrokerEpoch === own?.epoch || !safetyRules.leadUnderOneRegistration);
+    if (!own) this.become('none', this.epoch);
+    else if (elected) this.become('leader', leaderEpoch);
+    else if (leader >= 0 && leader !== nodeId && replicas.includes(nodeId)) this.become('follower', leaderEpoch);
+    else this.become('none', Math.max(this.epoch, leader === nodeId ? -1 : leaderEpoch));
+  }
+
+  private become(role: Role, epoch: number): void {
+    if (role === this.role && epoch === this.epoch) {
+      this.leadership?.adopted();
+      return;
+    }
+    const wasFollower = this.role === 'follower';
+    this.endRole(new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER));
+    this.role = role;
+    this.epoch = epoch;
+    if (wasFollower && role !== 'follower') this.services.fetchers.unfollow(this);
+    this.committed();
+    this.changed();
+    const change = ++this.changes;
+    this.draining = true;
+    // What is in flight belongs to the epoch before, also when this broker goes on leading: it must be in the log where the new epoch begins.
+    this.log.drain(new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER), () => {
+      if (change !== this.changes) return;
+      this.draining = false;
+      this.beginRole();
+    });
+  }
+
+  private endRole(error: KafkaError): void {
+    this.leadership?.end(error);
+    this.leadership = null;
+    this.following?.end();
+    this.following = null;
+  }
+
+  private beginRole(): void {
+    const { role, epoch, log, services } = this;
+    if (role === 'follower') {
+      this.following = new Following(log, epoch, () => this.trimmed());
+      services.fetchers.follow(this, this.state.leader);
+    } else if (role === 'leader') {
+      try {
+        log.startEpoch(epoch); // KIP-101: an epoch begins where the log ended, also when nothing was written in it
+      } catch {
+        // A disk that takes nothing now: the next append notes the epoch, or says what is wrong.
       }
-      offset = chunk.nextOffset;
-      chunk.release();
+      this.committed();
+      this.changed();
     }
   }
-}
 
-/** Read at a time while loading. */
-const REPLAY_BYTES = 1024 * 1024;
+  private requirementsOf({ log }: ReplicaConfig): Requirements {
+    const rules = rulesOf(log, folderName({ topic: this.topic, partition: this.index }));
+    return { rules, compression: log.compression, repeats: (batch) => this.log.repeats(batch) };
+  }
+}

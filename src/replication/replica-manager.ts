@@ -1,46 +1,72 @@
 import type { BrokerConfig } from '../config.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Purgatory } from '../core/purgatory.ts';
-import type { MetadataImage, TopicImage } from '../metadata/image.ts';
+import type { MetadataImage, PartitionImage, TopicImage } from '../metadata/image.ts';
 import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
+import type { MetadataStore } from '../metadata/store.ts';
 import type { LogStore } from '../storage/log-store.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
-import { logConfigOf } from './log-config.ts';
-import { Partition, type PartitionServices } from './partition.ts';
+import type { Fetchers } from './followed-partition.ts';
+import { type ReplicaConfig, replicaConfigOf } from './log-config.ts';
+import { Partition } from './partition.ts';
+import { type LiveRegistration, type PartitionServices, requireLease } from './partition-services.ts';
 
 export interface ReplicaManagerOptions {
   readonly nodeId: number;
   readonly clock: Clock;
   readonly logs: LogStore;
   readonly metadata: MetadataFeed;
+  readonly store: MetadataStore;
   readonly purgatory: Purgatory;
   readonly config: () => BrokerConfig;
   readonly logger: Logger;
+  /** This broker's registration while its lease holds; call `registrationChanged` whenever it is another, or gone. */
+  readonly registration: () => LiveRegistration | null;
+  /** Fetches for the partitions that this broker follows. */
+  readonly fetchers: Fetchers;
 }
 
-/** All partitions of this broker. It follows the metadata image: what the image does not show is not served. */
+/**
+ * All replicas of this broker. It follows the metadata image: what the image does not show is not served. A partition with more than one replica is
+ * there from the moment the image shows it; one with this replica alone is opened at its first use.
+ */
 export class ReplicaManager {
   private readonly options: ReplicaManagerOptions;
   private readonly services: PartitionServices;
   /** Topic id -> partitions by number, those that were used since the start. */
   private readonly partitions = new Map<string, Partition[]>();
   private readonly stopListening: () => void;
+  private isrCheck: Timer;
 
   constructor(options: ReplicaManagerOptions) {
+    const { nodeId, clock, purgatory, store, logger, metadata, registration, fetchers, config } = options;
     this.options = options;
-    this.services = { clock: options.clock, purgatory: options.purgatory, slots: new PreparationSlots() };
-    this.stopListening = options.metadata.onChange((image, changes) => this.follow(image, changes));
+    this.services = {
+      ...{ nodeId, clock, purgatory, store, logger, registration, fetchers },
+      slots: new PreparationSlots(),
+      image: () => metadata.current,
+      maxLagMs: () => config().long('replica.lag.time.max.ms'),
+    };
+    this.stopListening = metadata.onChange((image, changes) => this.follow(image, changes));
+    for (const topic of metadata.current.topics()) for (const partition of topic.partitions) this.keep(topic, partition);
+    this.isrCheck = clock.after(this.isrCheckMs(), () => this.checkIsrs());
   }
 
   /** What clients produced and is not appended yet fails: it must not reach a log that is being closed. */
   close(): void {
     this.stopListening();
+    this.isrCheck.cancel();
     const error = new KafkaError('NOT_LEADER_OR_FOLLOWER', 'The broker is closing');
-    for (const partitions of this.partitions.values()) for (const partition of partitions) partition?.close(error);
+    for (const partition of this.open()) partition.close(error);
+  }
+
+  /** This broker registered, or its registration was lost: it leads and follows under it alone. */
+  registrationChanged(): void {
+    for (const partition of this.open()) partition.registrationsChanged();
   }
 
   /** @throws KafkaError UNKNOWN_TOPIC_ID */
@@ -55,28 +81,47 @@ export class ReplicaManager {
     if (!this.options.metadata.current.partition(topic, index)) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
   }
 
-  /** The partition, which this broker must lead. @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER */
+  /** The partition, which this broker must lead. @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR */
   leader(topicName: string, index: number): Partition {
-    const topic = this.requireLed(topicName, index);
-    return this.partitions.get(topic.topicId)?.[index] ?? this.open(topic, index);
+    const partition = this.hosted(topicName, index);
+    partition.leading();
+    return partition;
+  }
+
+  /** The partition, which this broker must lead or follow. @throws KafkaError as `leader` */
+  replica(topicName: string, index: number): Partition {
+    const partition = this.hosted(topicName, index);
+    if (!partition.isFollower) partition.leading();
+    return partition;
+  }
+
+  /** The partition, of which this broker must have a replica, in whatever role. @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER */
+  hosted(topicName: string, index: number): Partition {
+    const { topic, state } = this.requireHosted(topicName, index);
+    return this.partitions.get(topic.topicId)?.[index] ?? this.make(topic, state);
+  }
+
+  /** See the function. @throws KafkaError NOT_LEADER_OR_FOLLOWER */
+  requireLease(): void {
+    requireLease(this.services);
   }
 
   /**
-   * Tells the bytes of each partition's log, for the questions of one request. A log that was not used since the start is opened when it has
+   * Tells the bytes of each replica's log, for the questions of one request. A log that was not used since the start is opened when it has
    * a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
    */
   measureLogs(): (topicName: string, index: number) => number {
     const unused = new Set(this.options.logs.strays(() => false)); // folders from before the start that no log was opened for
     return (topicName, index) => {
-      const { topicId } = this.requireLed(topicName, index);
-      const used = this.partitions.get(topicId)?.[index];
+      const { topic } = this.requireHosted(topicName, index);
+      const used = this.partitions.get(topic.topicId)?.[index];
       if (!used && !unused.has(folderName({ topic: topicName, partition: index }))) return 0;
-      return this.leader(topicName, index).sizeBytes;
+      return this.hosted(topicName, index).sizeBytes;
     };
   }
 
   /**
-   * The partitions that may hold records: those that were used since the start, and those with a folder from before. Opens nothing.
+   * The replicas that may hold records: those that were used since the start, and those with a folder from before. Opens nothing.
    * Beware of what happens to them between this call and their use.
    */
   stored(): { topic: string; index: number }[] {
@@ -85,8 +130,9 @@ export class ReplicaManager {
     const found: { topic: string; index: number }[] = [];
     for (const { name: topic, topicId, partitions } of metadata.current.topics()) {
       const used = this.partitions.get(topicId);
-      for (const { partition: index, leader } of partitions) {
-        if (leader === nodeId && (used?.[index] || unused.has(folderName({ topic, partition: index })))) found.push({ topic, index });
+      for (const { partition: index, replicas } of partitions) {
+        if (!replicas.includes(nodeId)) continue;
+        if (used?.[index] || unused.has(folderName({ topic, partition: index }))) found.push({ topic, index });
       }
     }
     return found;
@@ -97,20 +143,24 @@ export class ReplicaManager {
     for (const topic of this.options.metadata.current.topics()) this.configure(topic);
   }
 
-  private requireLed(topicName: string, index: number): TopicImage {
+  private *open(): Generator<Partition> {
+    for (const partitions of this.partitions.values()) for (const partition of partitions) if (partition) yield partition;
+  }
+
+  private requireHosted(topicName: string, index: number): { topic: TopicImage; state: PartitionImage } {
     const topic = this.options.metadata.current.topic(topicName);
     const state = topic?.partitions[index];
     if (!topic || !state) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
-    if (state.leader !== this.options.nodeId) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
-    return topic;
+    if (!state.replicas.includes(this.options.nodeId)) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+    return { topic, state };
   }
 
-  private open(topic: TopicImage, index: number): Partition {
+  private make(topic: TopicImage, state: PartitionImage): Partition {
     const { name, topicId } = topic;
+    const { partition: index } = state;
     const config = this.configOf(name);
-    const log = this.options.logs.log({ topic: name, partition: index }, topicId, config);
-    const identity = { topic: name, topicId, index };
-    const partition = new Partition(identity, topic.partitions[index]!.leaderEpoch, log, config, this.services);
+    const log = this.options.logs.log({ topic: name, partition: index }, topicId, config.log);
+    const partition = new Partition(name, state, log, config, this.services);
     const all = this.partitions.get(topicId);
     if (all) all[index] = partition;
     else {
@@ -123,31 +173,41 @@ export class ReplicaManager {
 
   private follow(image: MetadataImage, changes: ImageChanges): void {
     for (const topic of changes.deletedTopics) this.remove(topic);
-    for (const { topic, partition } of changes.partitions) {
-      const known = this.partitions.get(topic.topicId)?.[partition.partition];
-      if (known && known.leaderEpoch !== partition.leaderEpoch) known.becomeLeader(partition.leaderEpoch);
-    }
+    for (const { topic, partition, before } of changes.partitions) this.keep(topic, partition, before);
+    // A broker that registered anew may have another disk, and one that is about to stop is not admitted any more.
+    if (changes.brokers.length > 0) for (const partition of this.open()) partition.registrationsChanged();
     for (const { type, name } of changes.configs) {
       const topic = type === 'topic' ? image.topic(name) : undefined;
       if (topic) this.configure(topic);
     }
   }
 
+  private keep(topic: TopicImage, state: PartitionImage, before?: PartitionImage): void {
+    const { nodeId } = this.options;
+    const known = this.partitions.get(topic.topicId)?.[state.partition];
+    if (!state.replicas.includes(nodeId)) {
+      if (known || before?.replicas.includes(nodeId)) this.drop(topic, state.partition);
+    } else if (known) known.update(state);
+    else if (state.replicas.length > 1) this.make(topic, state);
+  }
+
   private remove({ name, topicId, partitions }: TopicImage): void {
-    const used = this.partitions.get(topicId) ?? [];
+    for (const { partition } of partitions) this.drop({ name, topicId }, partition);
     this.partitions.delete(topicId);
-    for (const partition of used) {
-      if (!partition) continue;
-      this.options.purgatory.wake(partition.key);
-      partition.close(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
-    }
-    for (const { partition } of partitions) {
-      try {
-        this.options.logs.delete({ topic: name, partition });
-      } catch (error) {
-        // What is left on the disk is named as stray at the next start; the other partitions must go all the same.
-        this.options.logger.warn({ topic: name, partition, err: error }, 'a deleted partition could not be removed');
-      }
+  }
+
+  /** The topic is gone, or this broker is not among the partition's replicas any more. */
+  private drop({ name: topic, topicId }: Pick<TopicImage, 'name' | 'topicId'>, index: number): void {
+    const partitions = this.partitions.get(topicId);
+    partitions?.[index]?.close(
+      new KafkaError(this.options.metadata.current.topicById(topicId) ? 'NOT_LEADER_OR_FOLLOWER' : 'UNKNOWN_TOPIC_OR_PARTITION'),
+    );
+    delete partitions?.[index];
+    try {
+      this.options.logs.delete({ topic, partition: index });
+    } catch (error) {
+      // What is left on the disk is named as stray at the next start; the other partitions must go all the same.
+      this.options.logger.warn({ topic, partition: index, err: error }, 'a deleted partition could not be removed');
     }
   }
 
@@ -158,8 +218,25 @@ export class ReplicaManager {
     for (const partition of used) partition?.configure(config);
   }
 
-  private configOf(topic: string) {
+  private configOf(topic: string): ReplicaConfig {
     const overrides = this.options.metadata.current.configs({ type: 'topic', name: topic });
-    return logConfigOf(this.options.config().topic(overrides));
+    return replicaConfigOf(this.options.config().topic(overrides));
+  }
+
+  /** Kafka's rhythm: whoever falls behind leaves the ISR within one and a half times replica.lag.time.max.ms. */
+  private isrCheckMs(): number {
+    return Math.max(this.services.maxLagMs() / 2, 1);
+  }
+
+  private checkIsrs(): void {
+    this.isrCheck = this.options.clock.after(this.isrCheckMs(), () => this.checkIsrs());
+    const nowMs = this.options.clock.monotonicMs();
+    for (const partition of this.open()) {
+      try {
+        partition.checkIsr(nowMs);
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error; // its log is offline, which was logged
+      }
+    }
   }
 }

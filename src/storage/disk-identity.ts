@@ -34,8 +34,9 @@ export class DiskIdentity {
   readonly directoryId: string;
   private readonly options: DiskIdentityOptions;
   private state: DiskState;
-  /** What this run registers with. A disk does not change under a broker that holds its lock. */
+  /** What this run registers with was decided. A disk does not change under a broker that holds its lock. */
   private decided = false;
+  private continued = false;
 
   /** @throws Error with one line when the file is damaged */
   constructor(options: DiskIdentityOptions) {
@@ -48,6 +49,14 @@ export class DiskIdentity {
   /** As it was last registered, or is to be. */
   get generation(): number {
     return this.state.generation;
+  }
+
+  /**
+   * Whether the store that this broker registers with knows of its last registration with this directory, or a later one. Else it is an older
+   * copy of the store, or another one, and what it does not know of is no proof that it is gone.
+   */
+  get isContinued(): boolean {
+    return this.continued;
   }
 
   /**
@@ -68,6 +77,7 @@ export class DiskIdentity {
     if (mayLackTail || isOlderCopy) this.write({ generation: generation + 1, brokerEpoch, bootId });
     else this.state = { generation, brokerEpoch, bootId };
     this.decided = true;
+    this.continued = brokerEpoch !== NEVER_REGISTERED && lastEpoch >= brokerEpoch;
     return this.state.generation;
   }
 

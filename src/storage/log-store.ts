@@ -152,6 +152,27 @@ export class LogStore {
     });
   }
 
+  /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
+  topicIdOf(name: string): string | null {
+    return parseFolderName(name) ? readTopicId(this.directory.files, join(this.directory.path, name)) : null;
+  }
+
+  /**
+   * Takes a folder of `strays`, which belongs to nobody any more, out of the way of whoever gets its name: it is kept under the name that is
+   * returned, and never served.
+   */
+  setAside(name: string): string {
+    const { files, path } = this.directory;
+    const stray = strayName(name, this.unique());
+    files.rename(join(path, name), join(path, stray));
+    files.syncDirectory(path);
+    this.folders.delete(name);
+    this.folders.add(stray);
+    // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
+    if (readTopicId(files, join(path, stray)) !== null) this.forget(name);
+    return stray;
+  }
+
   /** Removes a partition's data for good. What a crash leaves of it goes at the next start. */
   delete(topicPartition: TopicPartition): void {
     const name = folderName(topicPartition);
@@ -237,16 +258,12 @@ export class LogStore {
 
   /** True when the partition's folder is there and belongs to this topic; one of another topic with the same name is moved aside. */
   private claim(name: string, folder: string, topicId: string): boolean {
-    const { files, path } = this.directory;
+    const { files } = this.directory;
     if (!files.isDirectory(folder)) return false;
     this.folders.delete(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    const stray = strayName(name, this.unique());
-    files.rename(folder, join(path, stray));
-    files.syncDirectory(path);
-    this.folders.add(stray);
-    this.forget(name);
+    const stray = this.setAside(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },
       'this folder belongs to a topic that no longer exists: not served, not deleted',

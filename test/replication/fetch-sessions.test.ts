@@ -25,6 +25,7 @@ const target = (index: number, more: Partial<FetchTarget> = {}): FetchTarget => 
   maxBytes: 1000,
   currentLeaderEpoch: -1,
   lastFetchedEpoch: -1,
+  logStartOffset: -1,
   ...more,
 });
 
@@ -32,12 +33,13 @@ const request = (sessionId: number, sessionEpoch: number, more: Partial<SessionR
   sessionId,
   sessionEpoch,
   byTopicId: false,
+  privileged: false,
   targets: [],
   forgotten: [],
   ...more,
 });
 
-const quiet: FetchedState = { errorCode: 0, hasRecords: false, highWatermark: 5, logStartOffset: 0, diverging: false };
+const quiet: FetchedState = { errorCode: 0, hasRecords: false, highWatermark: 5, logStartOffset: 0, diverging: false, redirected: false };
 
 /** Goes through a request as the handler does. `told`: the partitions in the response. */
 function play(sessions: FetchSessions, asked: SessionRequest, stateOf: (target: FetchTarget) => FetchedState = () => quiet) {

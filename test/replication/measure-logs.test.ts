@@ -4,6 +4,7 @@ import { fakeClock } from '../../src/core/fake-clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { Purgatory } from '../../src/core/purgatory.ts';
 import type { MetadataFeed } from '../../src/metadata/image-feed.ts';
+import type { MetadataStore } from '../../src/metadata/store.ts';
 import { ReplicaManager } from '../../src/replication/replica-manager.ts';
 import type { LogStore } from '../../src/storage/log-store.ts';
 
@@ -15,6 +16,9 @@ function fixture() {
       isKnown({ topic: 'orders', partition: 0 }) ? [] : ['orders-0'],
     log: ({ partition }: { partition: number }) => ({
       startEpoch: () => {},
+      drain: (_error: unknown, done: () => void) => done(),
+      logEndOffset: 0,
+      highWatermark: 0,
       commitTo: () => {},
       get sizeBytes() {
         opened.push(partition);
@@ -22,9 +26,19 @@ function fixture() {
       },
     }),
   } as unknown as LogStore;
-  const partitions = [1, 1, 2].map((leader, partition) => ({ partition, leader, leaderEpoch: 0 }));
-  const topic = { name: 'orders', topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partitions };
-  const current = { topic: (name: string) => (name === 'orders' ? topic : undefined), configs: () => new Map() };
+  const topicId = 'AAAAAAAAAAAAAAAAAAAAAQ';
+  const partitions = [1, 1, 2].map((leader, partition) => ({
+    ...{ topicId, partition, leader, leaderEpoch: 0, leaderBrokerEpoch: 7, rev: 8 },
+    ...{ replicas: [leader], adding: [], removing: [], isr: [leader], elr: [], disks: [] },
+  }));
+  const topic = { name: 'orders', topicId, partitions };
+  const current = {
+    topic: (name: string) => (name === 'orders' ? topic : undefined),
+    topics: () => [topic],
+    configs: () => new Map(),
+    brokers: new Map(),
+    stopping: new Map(),
+  };
   const metadata = { current, onChange: () => () => {} } as unknown as MetadataFeed;
   const config = brokerConfig(new Map());
   const purgatory = new Purgatory(fakeClock());
@@ -34,6 +48,9 @@ function fixture() {
     logs,
     metadata,
     purgatory,
+    store: {} as MetadataStore,
+    registration: () => ({ epoch: 7, validUntil: () => Number.POSITIVE_INFINITY }),
+    fetchers: { follow: () => {}, unfollow: () => {} },
     config: () => config,
     logger: silentLogger,
   });

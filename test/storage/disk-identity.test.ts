@@ -122,6 +122,24 @@ describe('the generation of a disk', () => {
   });
 });
 
+test('a store that does not know the last registration is not the one that the records belong to, or is older than they are', () => {
+  const first = start();
+  register(first, 10);
+  expect(first.isContinued).toBe(false); // nothing says so yet
+  kill();
+  for (const [lastEpoch, isContinued] of [
+    [10, true],
+    [30, true], // the directory is the older one
+    [9, false],
+    [0, false],
+  ] as const) {
+    const disk = start();
+    disk.generationToRegister(lastEpoch);
+    expect(disk.isContinued).toBe(isContinued);
+    kill();
+  }
+});
+
 test('an emptied directory is another one', () => {
   const { directoryId } = start();
   directory.release();

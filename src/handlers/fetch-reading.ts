@@ -1,0 +1,119 @@
+import type { Clock } from '../core/clock.ts';
+import { ERROR_CODES } from '../core/error-codes.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Fetch } from '../protocol/messages/fetch.ts';
+import type { ResponseTo } from '../protocol/schema.ts';
+import type { FetchContext, FetchTarget } from '../replication/fetch-sessions.ts';
+import type { Partition } from '../replication/partition.ts';
+import type { LogChunk } from '../storage/log-reader.ts';
+import type { FetchSource } from './fetch-source.ts';
+import type { RequestContext } from './handler.ts';
+import { inSlices } from './in-slices.ts';
+
+type PartitionResponse = ResponseTo<typeof Fetch>['responses'][number]['partitions'][number];
+export type PartitionData = { -readonly [K in keyof PartitionResponse]: PartitionResponse[K] };
+
+/** What reading one partition gave. */
+export interface Read {
+  readonly data: PartitionData;
+  readonly bytes: number;
+}
+
+/** How the partitions of one request are read. */
+export interface Reading {
+  readonly source: FetchSource;
+  readonly readCommitted: boolean;
+  readonly context: RequestContext;
+  readonly clock: Clock;
+  /** KIP-392: the replica that this consumer should rather ask; -1: this one. */
+  readonly preferredReplica: (partition: Partition, target: FetchTarget) => number;
+}
+
+const FIRST_WITH_STORAGE_ERROR = 6;
+const NO_REPLICA = -1;
+/** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
+const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+const NOTHING = Buffer.alloc(0);
+
+/** Reads the partitions of a request, in its order, until `maxBytes` are there. */
+export async function readAll(session: FetchContext, reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
+  const reads = new Map<FetchTarget, Read>();
+  let left = maxBytes;
+  let nothingYet = true;
+  const note = (target: FetchTarget, read: Read) => {
+    reads.set(target, read);
+    left = Math.max(left - read.bytes, 0);
+    if (read.bytes > 0) nothingYet = false;
+  };
+  await inSlices(reading.clock, session.targets, (target): void | Promise<void> => {
+    const read = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
+    if (read instanceof Promise) return read.then((later) => note(target, later));
+    note(target, read);
+  });
+  return reads;
+}
+
+/** A promise only when the disk is asked: most partitions of most fetches have nothing new. */
+function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOneBatch: boolean): Read | Promise<Read> {
+  const { source, context } = reading;
+  const { reader } = source;
+  let partition: Partition | undefined;
+  try {
+    const found = source.find(target);
+    partition = found;
+    const divergingEpoch = source.divergence(found, target);
+    if (divergingEpoch) return { data: { ...dataOf(found, target, reading, null), divergingEpoch }, bytes: 0 };
+    const available = found.availableBytes(target.fetchOffset, reader);
+    const preferredReadReplica = reading.preferredReplica(found, target);
+    if (preferredReadReplica !== NO_REPLICA) return { data: { ...dataOf(found, target, reading, null), preferredReadReplica }, bytes: 0 };
+    if (available === 0 || (maxBytes <= 0 && !minOneBatch)) return { data: dataOf(found, target, reading, null), bytes: 0 };
+    return new Promise((resolve) => {
+      found.read(target.fetchOffset, maxBytes, minOneBatch, reader, (error, chunk) => {
+        if (chunk) context.onSent(chunk.release);
+        resolve(error ? failed(target, error, found, context.version) : outcomeOf(found, target, reading, chunk));
+      });
+    });
+  } catch (error) {
+    return failed(target, error, partition, context.version);
+  }
+}
+
+/** Called from the disk's callback, where nobody catches: the topic may have been deleted, or another leads, while its bytes were read. */
+function outcomeOf(partition: Partition, target: FetchTarget, reading: Reading, chunk: LogChunk | null): Read {
+  try {
+    // What was read under another leader epoch may be cut off by now.
+    reading.source.find(target);
+    return { data: dataOf(partition, target, reading, chunk), bytes: chunk?.bytes.byteLength ?? 0 };
+  } catch (error) {
+    return failed(target, error, partition, reading.context.version);
+  }
+}
+
+function dataOf(partition: Partition, target: FetchTarget, { readCommitted }: Reading, chunk: LogChunk | null): PartitionData {
+  return {
+    partitionIndex: target.index,
+    errorCode: 0,
+    highWatermark: partition.highWatermark,
+    lastStableOffset: partition.lastStableOffset,
+    logStartOffset: partition.logStartOffset,
+    abortedTransactions: readCommitted ? [] : null,
+    // librdkafka takes null for a parse error.
+    records: chunk?.bytes ?? NOTHING,
+  };
+}
+
+function failed(target: FetchTarget, error: unknown, partition: Partition | undefined, version: number): Read {
+  const errorName = error instanceof KafkaError ? error.errorName : 'UNKNOWN_SERVER_ERROR';
+  // KIP-112: older clients take it for an error that no retry can help.
+  const shown = errorName === 'KAFKA_STORAGE_ERROR' && version < FIRST_WITH_STORAGE_ERROR ? 'NOT_LEADER_OR_FOLLOWER' : errorName;
+  const data = {
+    partitionIndex: target.index,
+    errorCode: ERROR_CODES[shown].code,
+    highWatermark: -1,
+    abortedTransactions: UNKNOWN_TOPIC.has(errorName) ? [] : null,
+    records: NOTHING,
+  };
+  if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
+  const { highWatermark, lastStableOffset, logStartOffset } = partition;
+  return { data: { ...data, highWatermark, lastStableOffset, logStartOffset }, bytes: 0 };
+}

@@ -1,0 +1,79 @@
+import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
+import type { Fetch } from '../protocol/messages/fetch.ts';
+import type { RequestOf } from '../protocol/schema.ts';
+import type { FetchTarget } from '../replication/fetch-sessions.ts';
+import type { Partition } from '../replication/partition.ts';
+import type { Reader } from '../replication/partition-reading.ts';
+import type { ReplicaManager } from '../replication/replica-manager.ts';
+import { FETCH_FIRST_BY_TOPIC_ID } from './fetch-request.ts';
+
+/** KIP-392: from this version on a consumer may also fetch from followers. */
+const FIRST_FROM_FOLLOWERS = 11;
+
+/** A follower that fetches, under the registration that it names (KIP-903). */
+export interface FetchingReplica {
+  readonly id: number;
+  readonly brokerEpoch: number;
+}
+
+/** null: a consumer fetches. @throws KafkaError INVALID_REQUEST for a follower that names no broker epoch */
+export function fetchingReplica({ replicaId, replicaState }: RequestOf<typeof Fetch>): FetchingReplica | null {
+  if (replicaState.replicaId >= 0 && replicaState.replicaEpoch > 0)
+    return { id: replicaState.replicaId, brokerEpoch: replicaState.replicaEpoch };
+  if (replicaId < 0 && replicaState.replicaId < 0) return null;
+  throw new KafkaError('INVALID_REQUEST', 'A follower must name its broker epoch (KIP-903)');
+}
+
+/** Where the partitions of one Fetch request are read from, and who reads them. */
+export class FetchSource {
+  readonly reader: Reader;
+  readonly replica: FetchingReplica | null;
+  private readonly replicas: ReplicaManager;
+  private readonly byTopicId: boolean;
+  private readonly fromFollowers: boolean;
+
+  constructor(replicas: ReplicaManager, replica: FetchingReplica | null, version: number) {
+    this.replicas = replicas;
+    this.replica = replica;
+    this.reader = replica ? 'follower' : 'consumer';
+    this.byTopicId = version >= FETCH_FIRST_BY_TOPIC_ID;
+    this.fromFollowers = !replica && version >= FIRST_FROM_FOLLOWERS;
+  }
+
+  /** @throws KafkaError what the partition is answered with */
+  find(target: FetchTarget): Partition {
+    // An id is looked up once: what happens to its topic while the fetch waits is told of the topic, as Kafka does.
+    if (this.byTopicId && target.topic === '') target.topic = this.replicas.nameOf(target.topicId);
+    const partition = this.fromFollowers
+      ? this.replicas.replica(target.topic, target.index)
+      : this.replicas.leader(target.topic, target.index);
+    if (this.byTopicId && partition.topicId !== target.topicId) throw new KafkaError('INCONSISTENT_TOPIC_ID');
+    const { replica } = this;
+    if (!replica) this.replicas.requireLease();
+    if (!replica || safetyRules.checkFetchEpoch) partition.checkLeaderEpoch(target.currentLeaderEpoch);
+    if (replica) partition.leading().checkReplica(replica.id, replica.brokerEpoch);
+    return partition;
+  }
+
+  /** Where the fetcher's log and ours part; undefined: they do not. @throws KafkaError OFFSET_OUT_OF_RANGE */
+  divergence(partition: Partition, { lastFetchedEpoch, fetchOffset }: FetchTarget): { epoch: number; endOffset: number } | undefined {
+    const diverging = partition.divergence(lastFetchedEpoch, fetchOffset);
+    if (diverging || !this.replica || fetchOffset <= partition.logEndOffset) return diverging;
+    return { epoch: -1, endOffset: partition.logEndOffset };
+  }
+
+  /** The leader learns how far the follower is. Whatever is wrong is said when the partition is read. */
+  note(target: FetchTarget): void {
+    const { replica } = this;
+    if (!replica) return;
+    try {
+      const partition = this.find(target);
+      if (this.divergence(partition, target) && safetyRules.ignoreDivergingFetch) return;
+      const { fetchOffset, logStartOffset } = target;
+      partition.leading().noteFetch({ replicaId: replica.id, brokerEpoch: replica.brokerEpoch, fetchOffset, logStartOffset });
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import type { Done } from '../storage/log-types.ts';
+import type { PartitionLog } from '../storage/partition-log.ts';
+import type { DivergingEpoch, Fetched, NextFetch } from './followed-partition.ts';
+
+/**
+ * One time of following: one leader epoch. The log takes what the leader sends and is cut to where the two agree. What comes when it is over,
+ * or belongs to another leader epoch, has no effect.
+ */
+export class Following {
+  readonly leaderEpoch: number;
+  private readonly log: PartitionLog;
+  /** The high watermark or the log start has moved. */
+  private readonly moved: () => void;
+  /** A write or a truncation is under way. */
+  private busy = false;
+  private over = false;
+
+  constructor(log: PartitionLog, leaderEpoch: number, moved: () => void) {
+    this.log = log;
+    this.leaderEpoch = leaderEpoch;
+    this.moved = moved;
+  }
+
+  end(): void {
+    this.over = true;
+  }
+
+  nextFetch(): NextFetch | null {
+    const { log, leaderEpoch } = this;
+    if (this.busy || this.over) return null;
+    try {
+      const { logEndOffset: fetchOffset, logStartOffset, latestLeaderEpoch: lastFetchedEpoch } = log;
+      return { leaderEpoch, fetchOffset, logStartOffset, lastFetchedEpoch };
+    } catch {
+      return null; // it is offline, which was logged
+    }
+  }
+
+  appendFetched(leaderEpoch: number, { records, highWatermark, logStartOffset }: Fetched, done: Done): void {
+    if (!this.isCurrent(leaderEpoch)) done(null);
+    else if (records.byteLength === 0) this.guarded(() => this.takeOver(highWatermark, logStartOffset), done);
+    else
+      this.change(
+        (ready) => this.log.appendFetched(records, ready),
+        done,
+        () => this.takeOver(highWatermark, logStartOffset),
+      );
+  }
+
+  /** KIP-101, KIP-279: to the end of that epoch in the leader's log or in ours, whichever comes first. */
+  truncate(leaderEpoch: number, { epoch, endOffset }: DivergingEpoch, done: Done): void {
+    if (!this.isCurrent(leaderEpoch)) {
+      done(null);
+      return;
+    }
+    this.change((ready) => {
+      const ours = epoch >= 0 ? this.log.endOffsetForEpoch(epoch).endOffset : -1;
+      this.log.truncateTo(ours >= 0 ? Math.min(ours, endOffset) : endOffset, ready);
+    }, done);
+  }
+
+  restartAt(leaderEpoch: number, offset: number, done: Done): void {
+    if (this.isCurrent(leaderEpoch)) this.change((ready) => this.log.restartAt(offset, ready), done);
+    else done(null);
+  }
+
+  private isCurrent(leaderEpoch: number): boolean {
+    return !this.over && leaderEpoch === this.leaderEpoch;
+  }
+
+  /** Nothing is fetched until it is finished: where the log ends is not certain before. */
+  private change(act: (ready: Done) => void, done: Done, after?: () => void): void {
+    this.busy = true;
+    const ready: Done = (error) => {
+      this.busy = false;
+      if (error || this.over || !after) done(error);
+      else this.guarded(after, done);
+    };
+    try {
+      act(ready);
+    } catch (error) {
+      this.busy = false;
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private guarded(act: () => void, done: Done): void {
+    try {
+      act();
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    done(null);
+  }
+
+  private takeOver(highWatermark: number, logStartOffset: number): void {
+    const { log } = this;
+    const committed = Math.min(highWatermark, log.logEndOffset);
+    const before = log.highWatermark;
+    if (committed > before) log.commitTo(committed);
+    // KIP-107: what the leader has deleted is deleted here; never what is not known to be committed.
+    const start = Math.min(logStartOffset, log.highWatermark);
+    const trims = start > log.logStartOffset;
+    if (trims) log.deleteRecordsBefore(start);
+    if (committed > before || trims) this.moved();
+  }
+}

@@ -1,0 +1,119 @@
+import { KafkaError } from '../core/errors.ts';
+import { eachBatch } from '../protocol/records/batch.ts';
+import { forEachRecord } from '../protocol/records/walk.ts';
+import type { ReadDone } from '../storage/log-reader.ts';
+import type { PartitionLog } from '../storage/partition-log.ts';
+import type { TimestampOffset } from '../storage/time-lookup.ts';
+
+/** Who reads: consumers see what is committed, followers all that is written. */
+export type Reader = 'consumer' | 'follower';
+
+/** Read at a time while loading. */
+const REPLAY_BYTES = 1024 * 1024;
+
+/** What can be read of a partition, and asked of its log. Everything may throw KAFKA_STORAGE_ERROR. */
+export abstract class PartitionReading {
+  readonly log: PartitionLog;
+
+  constructor(log: PartitionLog) {
+    this.log = log;
+  }
+
+  /** Everything before it is committed. */
+  abstract get highWatermark(): number;
+
+  get logStartOffset(): number {
+    return this.log.logStartOffset;
+  }
+  get logEndOffset(): number {
+    return this.log.logEndOffset;
+  }
+  get lastStableOffset(): number {
+    return this.highWatermark;
+  }
+  /** What the records take up on the disk. */
+  get sizeBytes(): number {
+    return this.log.sizeBytes;
+  }
+  /** segment.bytes */
+  get segmentBytes(): number {
+    return this.log.segmentBytes;
+  }
+
+  /** Where what this reader may see ends. */
+  visibleEnd(reader: Reader): number {
+    return reader === 'follower' ? this.log.logEndOffset : this.highWatermark;
+  }
+
+  /** Whole batches from `offset` on. Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR. */
+  read(offset: number, maxBytes: number, minOneBatch: boolean, reader: Reader, done: ReadDone): void {
+    this.log.read(offset, maxBytes, this.visibleEnd(reader), minOneBatch, done);
+  }
+
+  /** Bytes that a reader may see from `offset` on, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
+  availableBytes(offset: number, reader: Reader): number {
+    if (offset < this.log.logStartOffset || offset > this.log.logEndOffset) throw new KafkaError('OFFSET_OUT_OF_RANGE');
+    return this.log.sizeBetween(offset, this.visibleEnd(reader));
+  }
+
+  /**
+   * KIP-595: where the log of a fetcher parts from ours, given the epoch of its last record; undefined: it does not, or it named none.
+   * @throws KafkaError OFFSET_OUT_OF_RANGE when we know nothing of that epoch
+   */
+  divergence(lastFetchedEpoch: number, fetchOffset: number): { epoch: number; endOffset: number } | undefined {
+    if (lastFetchedEpoch < 0) return undefined;
+    const { leaderEpoch, endOffset } = this.log.endOffsetForEpoch(lastFetchedEpoch);
+    if (leaderEpoch < 0 || endOffset < 0) throw new KafkaError('OFFSET_OUT_OF_RANGE');
+    return leaderEpoch < lastFetchedEpoch || endOffset < fetchOffset ? { epoch: leaderEpoch, endOffset } : undefined;
+  }
+
+  /** KIP-101: where a leader epoch ends in this log, and of which epoch that is the end; both -1: unknown here. */
+  endOfEpoch(leaderEpoch: number): { leaderEpoch: number; endOffset: number } {
+    return this.log.endOffsetForEpoch(leaderEpoch);
+  }
+
+  /** The leader epoch that the record at `offset` was, or would be, written in. */
+  epochOf(offset: number): number {
+    return this.log.epochOf(offset);
+  }
+
+  offsetForTimestamp(timestamp: number): TimestampOffset | null {
+    return this.log.offsetForTimestamp(timestamp);
+  }
+  maxTimestamp(): TimestampOffset | null {
+    return this.log.maxTimestamp();
+  }
+
+  /** The log's committed end and the starts of its segments, newest first: what ListOffsets v0 chooses from. */
+  segmentOffsets(nowMs: number): { offset: number; maxTimestamp: number }[] {
+    const { highWatermark, logStartOffset } = this;
+    const starts = this.log
+      .segmentStarts()
+      .map(({ baseOffset, maxTimestamp }) => ({ offset: Math.max(baseOffset, logStartOffset), maxTimestamp }))
+      .filter(({ offset }) => offset <= highWatermark);
+    if (highWatermark > logStartOffset && starts.at(-1)?.offset !== highWatermark)
+      starts.push({ offset: highWatermark, maxTimestamp: nowMs });
+    return starts.reverse();
+  }
+
+  /**
+   * Reads everything up to the log's end as it is now, in order: how a coordinator loads (metadata-store rule 8; it serves when the high watermark
+   * has come there). Returns that end. `each` gets views that are valid only during the call.
+   */
+  async replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestamp: number) => void): Promise<number> {
+    const end = this.log.logEndOffset;
+    let offset = this.log.logStartOffset;
+    while (offset < end) {
+      const chunk = await new Promise<Parameters<ReadDone>[1]>((resolve, reject) => {
+        this.log.read(offset, REPLAY_BYTES, end, true, (error, read) => (error ? reject(error) : resolve(read)));
+      });
+      if (!chunk) break;
+      for (const batch of eachBatch(chunk.bytes)) {
+        forEachRecord(batch, ({ key, value, offset: at, timestamp }) => each(key, value, at, timestamp));
+      }
+      offset = chunk.nextOffset;
+      chunk.release();
+    }
+    return end;
+  }
+}
