@@ -1,6 +1,7 @@
+import { ERROR_CODES } from '../../src/core/error-codes.ts';
 import { CreateTopics } from '../../src/protocol/messages/create-topics.ts';
 import { Checker } from './checker.ts';
-import { accept, Client } from './client.ts';
+import { accept, Client, Refused } from './client.ts';
 import { Committer } from './committer.ts';
 import { type Fault, FaultInjector, planFaults } from './faults.ts';
 import { Violation } from './ledger.ts';
@@ -153,7 +154,7 @@ class Simulation {
 
   private async createTopic(): Promise<void> {
     const { partitions, replicationFactor } = this.shape;
-    for (let tried = 0; tried < 100; tried++) {
+    for (;;) {
       await this.admin.sleep(100);
       if ([...this.machines.values()].some(({ serving }) => !serving)) continue;
       try {
@@ -166,6 +167,7 @@ class Simulation {
         break;
       } catch (error) {
         this.trace.tell('admin', `the topic is not created: ${describe(error)}`);
+        if (error instanceof Refused && error.code === ERROR_CODES.TOPIC_ALREADY_EXISTS.code) break;
       }
     }
     for (const producer of this.producers) producer.start();
