@@ -1,15 +1,18 @@
 import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { BrokerConfig } from './config.ts';
+import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
-import { replicatedLog } from './coordinator/replicated-log.ts';
+import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
+import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
+import { StorePartitionAdmin } from './handlers/partition-admin.ts';
 import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
@@ -195,13 +198,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
 
   const compactions = new Compactions(logger);
   closers.push(() => compactions.stop());
-  const groups = makeGroups(options, metadata, replicas, compactions, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
   closers.push(() => groups.close());
-  metadata.onChange((_image, { deletedTopics }) => {
-    // Groups live in this topic: what is in memory of them would be written to a log that is gone.
-    const offsets = deletedTopics.find(({ name }) => name === OFFSETS_TOPIC);
-    for (const { partition } of offsets?.partitions ?? []) groups.unload(partition);
-  });
+  closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
   const services: Services = {
     nodeId,
@@ -212,6 +211,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     metadata,
     unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
+    partitionAdmin: new StorePartitionAdmin(),
     replicas,
     fetchSessions: new FetchSessions(
       clock,
@@ -246,14 +246,18 @@ function makeGroups(
   { clock, logger, randomBytes }: BrokerOptions,
   metadata: MetadataFeed,
   replicas: ReplicaManager,
-  compactions: Compactions,
+  services: ReplicatedLogServices,
   config: () => BrokerConfig,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
-    openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock, compactions),
+    openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
+    requireLeader: (partition) => {
+      if (!replicas.hosted(OFFSETS_TOPIC, partition).isLeader) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+      replicas.requireLease();
+    },
     config: () => ({
       initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
       minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),

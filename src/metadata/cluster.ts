@@ -3,7 +3,7 @@ import { SUPPORTED_FEATURES } from './features.ts';
 import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, PRODUCER_IDS_KEY } from './keys.ts';
 import { InDoubtError, type KV, type Lease, type MetadataStore, type Rev } from './store.ts';
 import { type RandomBytes, randomUuid } from './uuid.ts';
-import { type BrokerValue, encodeValue, type KnownBrokerValue, parseBroker, parseInteger, parseText } from './values.ts';
+import { type BrokerValue, encodeValue, type KnownBrokerValue, parseBroker, parseFeatures, parseInteger, parseText } from './values.ts';
 import { read, untilNoConflict, write } from './writes.ts';
 
 /** The levels that a new cluster starts with. */
@@ -12,20 +12,37 @@ const FIRST_FEATURES = Object.fromEntries(SUPPORTED_FEATURES.map(({ name, maxVer
 const PRODUCER_IDS_PER_BLOCK = 1_000;
 
 /**
- * What a cluster has from its first broker's first start on: its id, which never changes, and the feature levels. Later starts find both.
+ * What a cluster has from its first broker's first start on: its id, which never changes, and the feature levels, to which a later version adds
+ * those that it brings. Later starts, and brokers that start at the same time, find both.
  * @param wantedId used when the cluster has none yet, as when meta.properties outlived the store; by default a new one
  */
-export async function ensureCluster(store: MetadataStore, randomBytes: RandomBytes, wantedId?: string): Promise<{ clusterId: string }> {
-  const clusterId = wantedId ?? randomUuid(randomBytes);
-  const isNew = [CLUSTER_ID_KEY, FEATURES_KEY].map((key) => ({ key, rev: 0 }));
-  const { ok } = await store.txn(isNew, [
-    { put: CLUSTER_ID_KEY, value: encodeValue(clusterId) },
-    { put: FEATURES_KEY, value: encodeValue(FIRST_FEATURES) },
-  ]);
-  if (ok) return { clusterId };
-  const { kv } = await store.get(CLUSTER_ID_KEY);
-  if (!kv) throw new Error(`the metadata store has features but no ${CLUSTER_ID_KEY}: it was changed by hand`);
-  return { clusterId: parseText(CLUSTER_ID_KEY, kv.value) };
+export function ensureCluster(store: MetadataStore, randomBytes: RandomBytes, wantedId?: string): Promise<{ clusterId: string }> {
+  const newId = wantedId ?? randomUuid(randomBytes);
+  return untilNoConflict(async () => {
+    const [{ kv: id }, { kv: features }] = [await store.get(CLUSTER_ID_KEY), await store.get(FEATURES_KEY)];
+    if (!id && features) throw new Error(`the metadata store has features but no ${CLUSTER_ID_KEY}: it was changed by hand`);
+    const levels = features ? Object.fromEntries(parseFeatures(FEATURES_KEY, features.value)) : {};
+    const clusterId = id ? parseText(CLUSTER_ID_KEY, id.value) : newId;
+    if (Object.keys(FIRST_FEATURES).every((name) => name in levels)) return { clusterId };
+    const conds = [
+      { key: CLUSTER_ID_KEY, rev: id?.rev ?? 0 },
+      { key: FEATURES_KEY, rev: features?.rev ?? 0 },
+    ];
+    const ops = [{ put: FEATURES_KEY, value: encodeValue({ ...FIRST_FEATURES, ...levels }) }];
+    if (!id) ops.unshift({ put: CLUSTER_ID_KEY, value: encodeValue(clusterId) });
+    const { ok } = await settled(store.txn(conds, ops));
+    return ok ? { clusterId } : undefined;
+  });
+}
+
+/** A write in doubt counts as a conflict where the next round finds it there, or makes it impossible. */
+async function settled(txn: Promise<{ ok: boolean; rev: Rev }>): Promise<{ ok: boolean; rev: Rev }> {
+  try {
+    return await txn;
+  } catch (error) {
+    if (error instanceof InDoubtError) return { ok: false, rev: 0 };
+    throw error;
+  }
 }
 
 /** A broker that registers. */
@@ -66,13 +83,8 @@ export async function registerBroker(store: MetadataStore, broker: RegisteringBr
       { put: key, value: encodeValue(value), lease: lease.id },
       { put: knownKey, value: encodeValue(known) },
     ];
-    try {
-      const { ok, rev } = await store.txn(conds, ops);
-      return ok ? { brokerEpoch: rev } : undefined;
-    } catch (error) {
-      if (error instanceof InDoubtError) return undefined; // the next round finds it there, or makes it impossible
-      throw error;
-    }
+    const { ok, rev } = await settled(store.txn(conds, ops));
+    return ok ? { brokerEpoch: rev } : undefined;
   });
 }
 

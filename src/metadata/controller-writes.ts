@@ -4,7 +4,7 @@ import { CONTROLLER_EPOCH_KEY, partitionKey } from './keys.ts';
 import { type Cond, MAX_CONDS, MAX_OPS, MAX_TXN_BYTES, type Op, type Rev } from './store.ts';
 import { encodeValue, type PartitionValue } from './values.ts';
 
-/** One partition's new value, and what it depends on beside the partition itself. */
+/** A partition's new value, and what it depends on beside the partition itself. */
 export interface PartitionWrite {
   readonly topic: string;
   /** As it was read. */
@@ -26,13 +26,13 @@ export function fenced(fence: Rev): Cond[] {
   return safetyRules.controllerFence ? [{ key: CONTROLLER_EPOCH_KEY, rev: fence }] : [];
 }
 
-/** Writes in transactions of at most `size` partitions that fit the store's limits; each holds or fails by itself. */
-export function* writeBatches(fence: Rev, writes: Iterable<PartitionWrite>, size: number = MAX_OPS): Generator<WriteBatch> {
-  let batch = new BatchBuilder(fence);
+/** Writes in transactions of at most `size` partitions that fit the store's limits; each holds or fails by itself. `always`: conditions of all of them. */
+export function* writeBatches(always: readonly Cond[], writes: Iterable<PartitionWrite>, size: number): Generator<WriteBatch> {
+  let batch = new BatchBuilder(always);
   for (const write of writes) {
     if (!batch.add(write, size)) {
       yield batch;
-      batch = new BatchBuilder(fence);
+      batch = new BatchBuilder(always);
       batch.add(write, size);
     }
   }
@@ -46,8 +46,8 @@ class BatchBuilder implements WriteBatch {
   private readonly brokers = new Set<string>();
   private bytes = 0;
 
-  constructor(fence: Rev) {
-    this.conds = fenced(fence);
+  constructor(always: readonly Cond[]) {
+    this.conds = [...always];
   }
 
   /** False: it does not fit any more. */

@@ -2,7 +2,7 @@ import type { BrokerConfig } from '../config.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { fenced, type PartitionWrite, writeBatches } from './controller-writes.ts';
-import { decide, type ElectionPolicy } from './elections.ts';
+import { decide, type ElectionPolicy, electionPolicies } from './elections.ts';
 import type { MetadataImage, PartitionImage } from './image.ts';
 import type { ImageChanges } from './image-changes.ts';
 import type { MetadataFeed } from './image-feed.ts';
@@ -265,11 +265,7 @@ export class Controller {
   }
 
   private *toLookAt(image: MetadataImage): Generator<{ topic: string; partition: PartitionImage; policy: ElectionPolicy }> {
-    const config = this.options.config();
-    const policyOf = (name: string): ElectionPolicy => {
-      const topic = config.topic(image.configs({ type: 'topic', name }));
-      return { minIsr: topic.minInsyncReplicas, unclean: topic.uncleanLeaderElectionEnable };
-    };
+    const policyOf = electionPolicies(this.options.config(), image);
     if (this.everything || this.balanceDue) {
       for (const { name, partitions } of image.topics()) {
         const policy = policyOf(name);
@@ -287,7 +283,7 @@ export class Controller {
     const { store, metadata, logger } = this.options;
     let conflicts = 0;
     let last: Rev = 0;
-    for (const batch of writeBatches(term.fence, writes, this.batchSize)) {
+    for (const batch of writeBatches(fenced(term.fence), writes, this.batchSize)) {
       if (this.closed || this.options.registered()?.epoch !== term.registered.epoch) break;
       const { ok, rev } = await store.txn(batch.conds, batch.ops);
       last = Math.max(last, rev);

@@ -1,3 +1,4 @@
+import type { BrokerConfig } from '../config.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { BrokerImage, LogEndImage, MetadataImage, PartitionImage } from './image.ts';
 import { effectiveMinIsr, isForeign, isStopping, isSuspect, type MemberFacts, withIsr } from './isr.ts';
@@ -11,6 +12,14 @@ export interface ElectionPolicy {
   readonly minIsr: number;
   /** unclean.leader.election.enable: a replica that may lack records leads, rather than none. */
   readonly unclean: boolean;
+}
+
+/** The policy of each topic, by name. */
+export function electionPolicies(config: BrokerConfig, image: MetadataImage): (topic: string) => ElectionPolicy {
+  return (name) => {
+    const topic = config.topic(image.configs({ type: 'topic', name }));
+    return { minIsr: topic.minInsyncReplicas, unclean: topic.uncleanLeaderElectionEnable };
+  };
 }
 
 export interface ElectionRequest {
