@@ -51,8 +51,6 @@ export class Leadership implements IsrOwner {
   /** Those whose records count now. */
   private counted: readonly ReplicaProgress[] = [];
   private mayCommit = false;
-  /** Behind all that was appended, written or not. */
-  private appendedTo: number;
   private over: KafkaError | null = null;
 
   /** Opens the log. @throws KafkaError KAFKA_STORAGE_ERROR */
@@ -64,7 +62,6 @@ export class Leadership implements IsrOwner {
     this.leader = { id: nodeId, epoch: brokerEpoch };
     this.leaderEpoch = partition.state.leaderEpoch;
     this.startOffset = this.log.logEndOffset;
-    this.appendedTo = this.startOffset;
     this.proposals = new IsrProposals(this, store, clock, logger);
     this.acks = new PendingAcks(clock);
     this.line = new ProduceLine({
@@ -210,12 +207,10 @@ export class Leadership implements IsrOwner {
 
   private appendTo(records: Uint8Array, origin: 'client' | 'coordinator', valid: ValidBatch | undefined, done: Done): AppendInfo {
     const { log, leaderEpoch } = this;
-    const appended = log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
+    return log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
       if (!error) this.wrote();
       done(error);
     });
-    this.appendedTo = appended.lastOffset + 1;
-    return appended;
   }
 
   private acknowledgeAlone(appended: AppendInfo, produced: Produced): void {
@@ -238,7 +233,7 @@ export class Leadership implements IsrOwner {
   private advance(): void {
     const { log } = this;
     if (!this.mayCommit || this.over) return;
-    let offset = safetyRules.countFinishedWrites ? log.logEndOffset : this.appendedTo;
+    let offset = log.logEndOffset;
     for (const { logEndOffset, counts } of this.counted) {
       if (!counts) return;
       if (logEndOffset < offset) offset = logEndOffset;
