@@ -51,6 +51,8 @@ export class Leadership implements IsrOwner {
   /** Those whose records count now. */
   private counted: readonly ReplicaProgress[] = [];
   private mayCommit = false;
+  /** The log end before the last write. */
+  private writtenTo: number;
   private over: KafkaError | null = null;
 
   /** Opens the log. @throws KafkaError KAFKA_STORAGE_ERROR */
@@ -62,6 +64,7 @@ export class Leadership implements IsrOwner {
     this.leader = { id: nodeId, epoch: brokerEpoch };
     this.leaderEpoch = partition.state.leaderEpoch;
     this.startOffset = this.log.logEndOffset;
+    this.writtenTo = this.startOffset;
     this.proposals = new IsrProposals(this, store, clock, logger);
     this.acks = new PendingAcks(clock);
     this.line = new ProduceLine({
@@ -225,14 +228,19 @@ export class Leadership implements IsrOwner {
 
   private wrote(): void {
     if (this.over) return;
+    const { logEndOffset } = this.log;
+    if (this.replicas.size > 0) {
+      for (const replica of this.replicas.values()) replica.heldAll(this.writtenTo, this.services.clock);
+      this.partition.changed();
+    }
+    this.writtenTo = logEndOffset;
     this.advance();
-    if (this.replicas.size > 0) this.partition.changed();
   }
 
   /** Moves the high watermark on, if all who count have more than it. */
   private advance(): void {
     const { log } = this;
-    if (!this.mayCommit || this.over) return;
+    if (!this.mayCommit || this.over || log.isOffline) return;
     let offset = log.logEndOffset;
     for (const { logEndOffset, counts } of this.counted) {
       if (!counts) return;
@@ -251,7 +259,7 @@ export class Leadership implements IsrOwner {
 
   /** Proposes to admit all who have caught up. */
   private admit(): void {
-    if (this.proposals.busy) return;
+    if (this.proposals.busy || this.log.isOffline) return;
     const { state, leader } = this;
     const joining = [...this.replicas.values()].filter((replica) => replica.toAdmit && this.mayJoin(replica));
     if (joining.length === 0) return;
