@@ -62,13 +62,13 @@ export const fetch = handler(
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
         const source = new FetchSource(replicas, replica, context.version);
-        for (const target of session.targets) source.note(target);
+        for (const target of session.named) source.note(target);
         const preferredReplica = preferred(request, source);
         const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
         const reading: Reading = { source, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock, preferredReplica };
         const enough = () => hasEnough(session, reading, Math.min(request.minBytes, maxBytes));
         if (request.maxWaitMs > 0 && !enough()) {
-          await untilEnough(purgatory, keysOf(session, source), request, enough, context);
+          await untilEnough(purgatory, keysOf(session, source), request, enough, replica !== null, context);
           if (context.signal.aborted) return NO_REPLY;
         }
         const response = answer(session, await readAll(session, reading, maxBytes));
@@ -80,7 +80,8 @@ export const fetch = handler(
 );
 
 function keysOf(session: FetchContext, source: FetchSource): string[] {
-  return session.targets.flatMap((target) => {
+  if (session.key !== null) return [session.key];
+  return session.named.flatMap((target) => {
     const { key, followerKey } = source.find(target);
     return source.replica ? [key, followerKey] : [key];
   });
@@ -92,6 +93,7 @@ function untilEnough(
   keys: readonly string[],
   { maxWaitMs }: Request,
   enough: () => boolean,
+  isFollower: boolean,
   { signal, onNextFetch }: RequestContext,
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -105,20 +107,24 @@ function untilEnough(
       signal.removeEventListener('abort', end);
       resolve();
     });
-    onNextFetch(end);
+    if (isFollower) onNextFetch(end);
   });
 }
 
 /** Whether an answer is due: enough bytes, something to say that does not depend on bytes, or nothing to wait for. */
 function hasEnough(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): boolean {
-  if (session.targets.length === 0 || minBytes <= 0) return true;
+  if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return true;
   let bytes = 0;
-  for (const target of session.targets) {
+  for (const target of session.targets()) {
     try {
       const partition = source.find(target);
-      bytes += Math.min(partition.availableBytes(target.fetchOffset, source.reader), target.maxBytes);
+      session.watch(target, partition, source.reader);
+      const available = partition.availableBytes(target.fetchOffset, source.reader);
       if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return true;
-      if (source.replica && session.isNews(target, partition.highWatermark, partition.logStartOffset)) return true;
+      const isNews = session.isNews(target, partition.highWatermark, partition.logStartOffset);
+      if (isNews && source.replica) return true;
+      if (available === 0 && !isNews) session.rest(target);
+      bytes += Math.min(available, target.maxBytes);
     } catch {
       return true; // reading will say what is wrong
     }
