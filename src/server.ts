@@ -1,15 +1,19 @@
 import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { BrokerConfig } from './config.ts';
+import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
-import { replicatedLog } from './coordinator/replicated-log.ts';
+import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
+import { readBootId } from './core/boot-id.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
+import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
+import { StorePartitionAdmin } from './handlers/partition-admin.ts';
 import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
@@ -19,20 +23,18 @@ import { ensureCluster } from './metadata/cluster.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
-import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
-import { sweepOrphans } from './metadata/topics.ts';
 import { uuidText } from './metadata/uuid.ts';
-import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
-import type { LiveRegistration } from './replication/partition-services.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
+import { Membership } from './server/membership.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
+import { DiskIdentity } from './storage/disk-identity.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogStore, openLogStore } from './storage/log-store.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
@@ -51,6 +53,8 @@ export interface BrokerOptions {
   readonly holder?: string;
   /** Default crypto's. */
   readonly randomBytes?: RandomBytes;
+  /** Tells one start of this machine from another; null: cannot be told. Default: as the system has it. */
+  readonly bootId?: string | null;
   /** Told of the parts as soon as they are built, before clients are served: for the simulation, which looks into them. */
   readonly observe?: (services: Services) => void;
   /** The cluster of brokers on this machine that this one is part of; left out: it is one by itself. */
@@ -166,25 +170,22 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
-  let registered: LiveRegistration | null = null;
+  let membership: Membership | undefined;
+  const registration = () => membership?.current ?? null;
   const fetchers = new FollowerFetchers({
     nodeId,
-    brokerEpoch: () => registered?.epoch ?? -1,
+    brokerEpoch: () => registration()?.epoch ?? -1,
     clock,
     transport: options.transport,
     logger,
     config: currentConfig,
-    addressOf: (id) => metadata.current.brokers.get(id)?.listeners[0],
+    addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers },
     config: currentConfig,
-    registration: () => registered,
+    registration,
   });
-  const registrationChanged = (now: LiveRegistration | null) => {
-    registered = now;
-    replicas.registrationChanged();
-  };
   closers.push(() => replicas.close());
   closers.push(() => fetchers.close());
   metadata.onChange((_image, changes) => {
@@ -195,13 +196,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
 
   const compactions = new Compactions(logger);
   closers.push(() => compactions.stop());
-  const groups = makeGroups(options, metadata, replicas, compactions, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
   closers.push(() => groups.close());
-  metadata.onChange((_image, { deletedTopics }) => {
-    // Groups live in this topic: what is in memory of them would be written to a log that is gone.
-    const offsets = deletedTopics.find(({ name }) => name === OFFSETS_TOPIC);
-    for (const { partition } of offsets?.partitions ?? []) groups.unload(partition);
-  });
+  closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
   const services: Services = {
     nodeId,
@@ -212,6 +209,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     metadata,
     unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
+    partitionAdmin: new StorePartitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
     fetchSessions: new FetchSessions(
       clock,
@@ -229,13 +227,21 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  await sweepOrphans(store, metadata.current);
-  const registration = await register(services, listeners, logs.meta.directoryId, registrationChanged);
-  closers.push(() => registration.close());
-  settleFolders(logs, metadata.current, nodeId, false, logger);
+  const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
+  const disk = new DiskIdentity({ directory, directoryId: logs.meta.directoryId, bootId });
+  membership = new Membership({
+    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
+    config: currentConfig,
+    directory: options.cluster?.directory ?? null,
+  });
+  const member = membership;
+  closers.push(() => member.close());
+  await member.join();
+  settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   connections.begin();
+  closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
 }
 
@@ -248,14 +254,18 @@ function makeGroups(
   { clock, logger, randomBytes }: BrokerOptions,
   metadata: MetadataFeed,
   replicas: ReplicaManager,
-  compactions: Compactions,
+  services: ReplicatedLogServices,
   config: () => BrokerConfig,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
-    openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock, compactions),
+    openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
+    requireLeader: (partition) => {
+      if (!replicas.hosted(OFFSETS_TOPIC, partition).isLeader) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+      replicas.requireLease();
+    },
     config: () => ({
       initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
       minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),
@@ -297,39 +307,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-function register(
-  services: Services,
-  listeners: readonly BrokerListener[],
-  directoryId: string,
-  changed: (registered: LiveRegistration | null) => void,
-): Promise<Registration> {
-  const { store, metadata, clock, logger, config, nodeId } = services;
-  return Registration.open({
-    store,
-    metadata,
-    clock,
-    broker: {
-      id: nodeId,
-      rack: config().string('broker.rack'),
-      directoryId,
-      generation: 0,
-      liveness: null,
-      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
-    },
-    onRegistered: ({ epoch, lease }) => changed({ epoch, validUntil: () => lease.validUntil() }),
-    onLost: (error) => {
-      changed(null);
-      logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew');
-    },
-    onRegained: () => logger.info({}, 'this broker is registered again'),
-  });
-}
-
-function advertisedAs(listenerName: string, { advertisedListeners }: BrokerConfig): Pick<ListenerValue, 'advertised'> {
-  const found = advertisedListeners.find(({ name }) => name === listenerName);
-  return found ? { advertised: { host: found.host, port: found.port } } : {};
 }
 
 function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
