@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { ErrorName } from '../core/error-codes.ts';
+import type { Purgatory, WaitKey } from '../core/purgatory.ts';
+import { SessionNews } from './session-news.ts';
 
 /** One partition as a fetcher asks for it. */
 export interface FetchTarget {
@@ -40,6 +42,8 @@ interface Session {
   readonly byTopicId: boolean;
   readonly privileged: boolean;
   readonly entries: Map<string, Entry>;
+  /** Of a follower. */
+  readonly news: SessionNews<Entry> | null;
   epoch: number;
   lastUsedMs: number;
 }
@@ -58,8 +62,12 @@ export interface SessionRequest {
 
 /** One fetch in the light of its session. */
 export interface FetchContext {
-  /** All partitions to read, in the order in which they take from the budget. */
+  /** All partitions to look at, in the order in which they take from the budget; of a follower those that may have something to tell by now. */
   readonly targets: readonly FetchTarget[];
+  /** What is woken when there are more of them; null: wait for the partitions themselves. */
+  readonly waitKey: WaitKey | null;
+  /** Nothing is left to read of this one, and there is no more to tell of it than what its state is now. */
+  settled(target: FetchTarget): void;
   /** Whether an answer must list this partition. Changes nothing: it may be asked any number of times while the fetch waits. */
   mustTell(target: FetchTarget, state: FetchedState): boolean;
   /** Whether these offsets are others than the session was told, or it was told of none yet. */
@@ -83,12 +91,19 @@ export class FetchSessions {
   private readonly maxSessions: () => number;
   private readonly newId: () => number;
   private readonly maxRemembered: number;
+  private readonly purgatory: Purgatory | null;
   private readonly sessions = new Map<number, Session>();
   private remembered = 0;
 
-  /** @param newId a random positive int32 */
-  constructor(clock: Clock, maxSessions: () => number, newId: () => number, maxRemembered = MAX_REMEMBERED) {
+  /** @param newId a random positive int32 @param options `purgatory`: where partitions wake who waits for them; without it followers are told nothing special */
+  constructor(
+    clock: Clock,
+    maxSessions: () => number,
+    newId: () => number,
+    { maxRemembered = MAX_REMEMBERED, purgatory = null }: { maxRemembered?: number; purgatory?: Purgatory | null } = {},
+  ) {
     this.maxRemembered = maxRemembered;
+    this.purgatory = purgatory;
     this.clock = clock;
     this.maxSessions = maxSessions;
     this.newId = newId;
@@ -126,6 +141,8 @@ export class FetchSessions {
   private fullContext(request: SessionRequest, wantsSession: boolean): FetchContext {
     return {
       targets: request.targets,
+      waitKey: null,
+      settled: () => {},
       mustTell: () => true,
       isNews: () => wantsSession,
       finish: (answered) => (wantsSession ? this.create(request, answered) : 0),
@@ -133,9 +150,15 @@ export class FetchSessions {
   }
 
   private incrementalContext(session: Session): FetchContext {
-    const targets = [...session.entries.values()];
+    const { news } = session;
+    news?.begin(this.clock.monotonicMs());
+    const targets = news ? null : [...session.entries.values()];
     return {
-      targets,
+      get targets() {
+        return targets ?? news!.list();
+      },
+      waitKey: news?.key ?? null,
+      settled: (target) => news?.settled(target as Entry),
       mustTell: (target, state) => {
         const { told } = target as Entry;
         if (state.hasRecords || state.errorCode !== 0 || state.diverging || state.redirected || !told) return true;
@@ -157,6 +180,7 @@ export class FetchSessions {
     if (session.entries.get(key) !== entry) return;
     entry.told = toldOf(state);
     if (!state.hasRecords) return;
+    session.news?.gave(entry);
     // A partition that gave data goes to the end, so that the budget reaches the others next time.
     session.entries.delete(key);
     session.entries.set(key, entry);
@@ -165,26 +189,41 @@ export class FetchSessions {
   private update(session: Session, { targets, forgotten, byTopicId }: SessionRequest): void {
     for (const target of targets) {
       const key = keyOf(byTopicId, target);
-      const known = session.entries.get(key);
-      if (known) Object.assign(known, target);
-      else session.entries.set(key, { ...target, told: null });
-      if (!known) this.remembered++;
+      let entry = session.entries.get(key);
+      if (entry) Object.assign(entry, target);
+      else {
+        session.entries.set(key, (entry = { ...target, told: null }));
+        this.remembered++;
+      }
+      session.news?.named(entry);
     }
-    for (const gone of forgotten) if (session.entries.delete(keyOf(byTopicId, gone))) this.remembered--;
+    for (const gone of forgotten) {
+      const key = keyOf(byTopicId, gone);
+      const entry = session.entries.get(key);
+      if (!entry) continue;
+      session.entries.delete(key);
+      session.news?.forgotten(entry);
+      this.remembered--;
+    }
   }
 
   private create({ byTopicId, privileged, targets }: SessionRequest, answered: ReadonlyMap<FetchTarget, FetchedState>): number {
     // Followers get a session whatever happens (KIP-227): there are as many as brokers, with no more partitions than those have.
     if (!privileged && (this.remembered + targets.length > this.maxRemembered || !this.makeRoom())) return 0;
+    const nowMs = this.clock.monotonicMs();
+    if (privileged) this.dropIdleFollowers(nowMs);
     let id = this.newId();
     while (id === 0 || this.sessions.has(id)) id = this.newId();
     const entries = new Map<string, Entry>();
+    const news = privileged && byTopicId && this.purgatory ? new SessionNews<Entry>(this.purgatory, id, nowMs) : null;
     for (const target of targets) {
       const state = answered.get(target);
-      entries.set(keyOf(byTopicId, target), { ...target, told: state ? toldOf(state) : null });
+      const entry = { ...target, told: state ? toldOf(state) : null };
+      entries.set(keyOf(byTopicId, target), entry);
+      news?.named(entry);
     }
     this.remembered += entries.size;
-    this.sessions.set(id, { id, byTopicId, privileged, entries, epoch: 1, lastUsedMs: this.clock.monotonicMs() });
+    this.sessions.set(id, { id, byTopicId, privileged, news, entries, epoch: 1, lastUsedMs: nowMs });
     return id;
   }
 
@@ -199,10 +238,16 @@ export class FetchSessions {
     return false;
   }
 
+  /** A follower that was started again does not close the session that it had. */
+  private dropIdleFollowers(nowMs: number): void {
+    for (const { id, privileged, lastUsedMs } of this.sessions.values()) if (privileged && lastUsedMs <= nowMs - EVICT_AFTER_IDLE_MS) this.drop(id);
+  }
+
   private drop(id: number): void {
     const session = this.sessions.get(id);
     if (!session) return;
     this.remembered -= session.entries.size;
+    session.news?.close();
     this.sessions.delete(id);
   }
 }

@@ -13,6 +13,7 @@ import type { Produced } from '../storage/produce-line.ts';
 import type { DivergingEpoch, Fetched, FollowedPartition, NextFetch } from './followed-partition.ts';
 import type { ReplicaConfig } from './log-config.ts';
 import { Following } from './partition-follower.ts';
+import { committedKey, writtenKey } from './partition-keys.ts';
 import { Leadership, type LedPartition } from './partition-leader.ts';
 import { PartitionReading } from './partition-reading.ts';
 import type { PartitionServices } from './partition-services.ts';
@@ -60,8 +61,8 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
     this.topic = topic;
     this.topicId = state.topicId;
     this.index = state.partition;
-    this.key = `partition:${state.topicId}/${state.partition}`;
-    this.followerKey = `end:${state.topicId}/${state.partition}`;
+    this.key = committedKey(state.topicId, state.partition);
+    this.followerKey = writtenKey(state.topicId, state.partition);
     this.state = state;
     this.services = services;
     this.minIsr = config.minIsr;
