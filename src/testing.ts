@@ -2,6 +2,7 @@
 import { realClock } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
 import { tcpTransport } from './core/tcp-transport.ts';
+import type { Backend } from './testing/backend.ts';
 import { BrokerProcesses } from './testing/broker-processes.ts';
 import { checkClusterOptions } from './testing/check-options.ts';
 import { Links } from './testing/links.ts';
@@ -17,10 +18,14 @@ export { KafkaError };
  */
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
   checkClusterOptions(options);
+  if (options.mode === 'in-process' && options.data !== undefined) throw new TypeError('startCluster: data is for processes; leave it out');
   const { brokers = 3, cuttable = 'brokers', topics = {} } = options;
   const brokerIds = Array.from({ length: brokers }, (_, i) => i + 1);
   let links: Links | null = null;
-  const backend = new BrokerProcesses(options, brokerIds, () => links, process.env);
+  const backend: Backend =
+    options.mode === 'in-process'
+      ? new (await import('./testing/brokers-in-process.ts')).BrokersInProcess(options, brokerIds, () => links)
+      : new BrokerProcesses(options, brokerIds, () => links, process.env);
   if (cuttable !== 'none') links = await Links.open(tcpTransport, realClock, brokerIds, cuttable === 'all', (id) => backend.port(id));
   const cluster = new Cluster(brokerIds, backend, links, tcpTransport, realClock);
   try {

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFailed, onTestFinished } from 'vitest';
+import { type StartClusterOptions, startCluster, type TestBroker, type TestCluster } from '../../src/testing.ts';
+import { prng } from '../support/prng.ts';
+import { Client } from './client.ts';
+import { disorder, lost, Reader } from './ledger.ts';
+import { Load } from './load.ts';
+import { Probe } from './probe.ts';
+import { replicaContent } from './replica-files.ts';
+
+/** Repeats the choices of a run. */
+export const SEED = Number(process.env.CLUSTER_SEED ?? Date.now() % 1_000_000);
+/** How many rounds of one kind of fault. */
+export const ROUNDS = Number(process.env.CLUSTER_ROUNDS ?? 4);
+
+const PARTITIONS = 6;
+const TOPICS = { plain: 'plain', idempotent: 'idempotent', probe: 'probe' } as const;
+const PROGRESS_MS = 30_000;
+
+export interface ScenarioOptions extends Pick<StartClusterOptions, 'cuttable' | 'config' | 'brokers'> {
+  /** Of both loads together; default 5,000. */
+  readonly recordsPerSecond?: number;
+}
+
+/** A cluster of three under load, with a ledger of what was acknowledged. Its data are kept when the test fails. */
+export class Scenario {
+  readonly cluster: TestCluster;
+  readonly random: () => number;
+  readonly loads: readonly Load[];
+  readonly probe: Probe;
+  readonly client: Client;
+  private readonly readers: readonly Reader[];
+
+  static async start({ recordsPerSecond = 5_000, ...options }: ScenarioOptions = {}): Promise<Scenario> {
+    console.log(`CLUSTER_SEED=${SEED} CLUSTER_ROUNDS=${ROUNDS}`);
+    const data = mkdtempSync(join(tmpdir(), 'minikafka-cluster-'));
+    let failed = false;
+    onTestFailed(() => {
+      failed = true;
+      console.error(`CLUSTER_SEED=${SEED}; the data and logs of the brokers are kept in ${data}`);
+    });
+    const cluster = await startCluster({ ...options, data, cuttable: options.cuttable ?? 'none' });
+    onTestFinished(async () => {
+      await cluster.close();
+      if (!failed) rmSync(data, { recursive: true, force: true });
+    });
+    const partitions = { [TOPICS.plain]: PARTITIONS, [TOPICS.idempotent]: PARTITIONS, [TOPICS.probe]: 1 };
+    for (const [topic, count] of Object.entries(partitions)) await cluster.createTopic(topic, count);
+    await cluster.waitForIsr(TOPICS.probe);
+    const scenario = new Scenario(cluster, recordsPerSecond);
+    onTestFinished(() => scenario.abandon());
+    await Promise.all([...scenario.loads.map((load) => load.start()), scenario.probe.start()]);
+    await scenario.progress();
+    return scenario;
+  }
+
+  private constructor(cluster: TestCluster, recordsPerSecond: number) {
+    this.cluster = cluster;
+    this.random = prng(SEED);
+    this.client = new Client(() => new Map(cluster.brokers.filter(({ running }) => running).map(({ id, port }) => [id, port])));
+    const load = (topic: string, idempotent: boolean) =>
+      new Load({ client: this.client, topic, partitions: PARTITIONS, idempotent, recordsPerSecond: recordsPerSecond / 2 });
+    this.loads = [load(TOPICS.plain, false), load(TOPICS.idempotent, true)];
+    this.readers = this.loads.map(({ topic }) => new Reader(this.client, topic, PARTITIONS));
+    this.probe = new Probe(this.client, TOPICS.probe);
+  }
+
+  anyBroker(): TestBroker {
+    return this.cluster.brokers[Math.floor(this.random() * this.cluster.brokers.length)]!;
+  }
+
+  between(leastMs: number, mostMs: number): Promise<void> {
+    return sleep(leastMs + this.random() * (mostMs - leastMs));
+  }
+
+  /** Every partition of every load acknowledges something more. */
+  async progress(deadlineMs = PROGRESS_MS): Promise<void> {
+    await Promise.all(this.loads.map((load) => load.progress(deadlineMs)));
+  }
+
+  /** All replicas of all topics are in sync. */
+  async inSync(timeoutMs = 60_000): Promise<void> {
+    for (const topic of Object.values(TOPICS)) await this.cluster.waitForIsr(topic, undefined, undefined, { timeoutMs });
+  }
+
+  /** What was acknowledged until now is at its offsets, and no producer was told anything wrong. */
+  async checkAcknowledged(): Promise<void> {
+    for (const [n, load] of this.loads.entries()) {
+      const marks = load.marks();
+      await this.readers[n]!.readOn(load);
+      expect([...lost(load, this.readers[n]!.partitions, marks), ...load.wrong]).toEqual([]);
+    }
+  }
+
+  /** Ends the loads and judges all that they were told, from a fresh reading; then the files of all replicas. */
+  async finish(): Promise<void> {
+    await this.probe.stop();
+    await Promise.all(this.loads.map((load) => load.stop()));
+    for (const load of this.loads) {
+      const reader = new Reader(this.client, load.topic, PARTITIONS);
+      await reader.readOn(load);
+      expect([...load.wrong, ...lost(load, reader.partitions), ...disorder(load, reader.partitions)]).toEqual([]);
+      console.log(`${load.topic}: ${load.count} records acknowledged; failures on the way: ${load.failureText()}`);
+    }
+    await this.inSync();
+    await this.sameFiles();
+  }
+
+  /** The segment files of all replicas hold the same up to the high watermark. Stops the brokers. */
+  private async sameFiles(): Promise<void> {
+    const ends = new Map<string, number>();
+    for (const { topic, partitions } of this.loads) {
+      for (let p = 0; p < partitions; p++) ends.set(`${topic}/${p}`, (await this.client.fetch(topic, p, 0)).highWatermark);
+    }
+    await Promise.all(this.cluster.brokers.map((broker) => broker.stop()));
+    for (const [name, end] of ends) {
+      const [topic, partition] = name.split('/') as [string, string];
+      const replicas = this.cluster.brokers.map(({ data }) => replicaContent(data!, topic, Number(partition), end));
+      expect({ name, replicas: replicas.map(() => replicas[0]) }).toEqual({ name, replicas });
+      expect(replicas[0]!.endOffset).toBe(end);
+    }
+  }
+
+  private async abandon(): Promise<void> {
+    for (const load of this.loads) load.abandon();
+    await this.probe.stop();
+    await this.client.close();
+  }
+}
+
+/** The longest stall of each round, sorted: what a figure is made from. */
+export function stallText(stalls: readonly number[]): string {
+  const sorted = [...stalls].sort((a, b) => a - b).map(Math.round);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return `p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, longest ${sorted.at(-1) ?? 0} ms`;
+}
