@@ -1,17 +1,13 @@
-import { KafkaError } from '../core/errors.ts';
+import type { BrokerConfig } from '../config.ts';
+import type { KafkaError } from '../core/errors.ts';
+import { type ElectionType, electLeaders } from '../metadata/admin-elections.ts';
+import { unregisterBroker } from '../metadata/cluster.ts';
+import type { MetadataFeed } from '../metadata/image-feed.ts';
+import type { PartitionName } from '../metadata/partition-writes.ts';
+import { alterReassignments, type Reassignment } from '../metadata/reassignments.ts';
+import type { MetadataStore } from '../metadata/store.ts';
 
-/** preferred: the first replica, if it may lead without a loss. unclean: any replica that is alive, where nobody leads. */
-export type ElectionType = 'preferred' | 'unclean';
-
-export interface PartitionName {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-export interface Reassignment extends PartitionName {
-  /** The replicas that there are to be, the preferred leader first; null takes back a reassignment that is under way. */
-  readonly replicas: readonly number[] | null;
-}
+export type { ElectionType, PartitionName, Reassignment };
 
 /**
  * What an admin asks of partitions and brokers, carried out by this broker: conditional writes to the store, and the wait until this broker's
@@ -25,20 +21,23 @@ export interface PartitionAdmin {
     reassignments: readonly Reassignment[],
     options: { readonly allowReplicationFactorChange: boolean },
   ): Promise<(KafkaError | null)[]>;
-  /** Forgets a broker that is gone for good. @throws KafkaError BROKER_ID_NOT_REGISTERED, ... */
+  /** Forgets a broker that is gone for good. @throws KafkaError BROKER_ID_NOT_REGISTERED, INVALID_REQUEST while it is alive */
   unregisterBroker(id: number): Promise<void>;
 }
 
-export class StorePartitionAdmin implements PartitionAdmin {
-  electLeaders(): Promise<(KafkaError | null)[]> {
-    throw new KafkaError('UNSUPPORTED_VERSION');
-  }
+export interface PartitionAdminOptions {
+  readonly store: MetadataStore;
+  readonly metadata: MetadataFeed;
+  readonly config: () => BrokerConfig;
+}
 
-  reassign(): Promise<(KafkaError | null)[]> {
-    throw new KafkaError('UNSUPPORTED_VERSION');
-  }
-
-  unregisterBroker(): Promise<void> {
-    throw new KafkaError('UNSUPPORTED_VERSION');
-  }
+export function partitionAdmin({ store, metadata, config }: PartitionAdminOptions): PartitionAdmin {
+  return {
+    electLeaders: (type, partitions) => electLeaders({ store, metadata, config: config() }, type, partitions),
+    reassign: (reassignments, options) => alterReassignments({ store, metadata }, reassignments, options),
+    async unregisterBroker(id) {
+      const { revision } = await unregisterBroker(store, id);
+      await metadata.waitFor(revision);
+    },
+  };
 }
