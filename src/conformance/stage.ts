@@ -186,6 +186,7 @@ export class Stage<Req = unknown, Res = unknown> {
   /** Waits until every partition of a topic has a leader that answers, and every broker of a cluster knows it. Gives the topic's id. */
   async ready(name: string, partitions = 1): Promise<string> {
     let topicId = '';
+    let leaders = new Map<number, number>();
     const { brokers, down = [] } = this.venue;
     const alive = brokers?.map((_, i) => i + 1).filter((id) => !down.includes(id));
     for (const on of alive?.map((id) => `broker ${id}`) ?? ['setup']) {
@@ -193,17 +194,19 @@ export class Stage<Req = unknown, Res = unknown> {
       const hasLeaders = ({ topics }: Decoded<(typeof Metadata)['response']['fields']>) => {
         const topic = topics[0]!;
         topicId = topic.topicId;
+        leaders = new Map(topic.partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]));
         return (
           topic.errorCode === 0 && topic.partitions.length === partitions && topic.partitions.every(({ errorCode }) => errorCode === 0)
         );
       };
       await this.until(Metadata, AROUND.metadata, request, hasLeaders, on);
     }
-    if (!brokers) {
-      const wanted = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -2 }));
-      await this.until(ListOffsets, AROUND.listOffsets, { replicaId: -1, topics: [{ name, partitions: wanted }] }, (offsets) =>
-        offsets.topics[0]!.partitions.every(({ errorCode }) => errorCode === 0),
-      );
+    for (const leader of new Set(leaders.values())) {
+      const led = [...leaders].filter(([, id]) => id === leader).map(([partitionIndex]) => ({ partitionIndex, timestamp: -2 }));
+      const isLed = ({ topics }: Decoded<(typeof ListOffsets)['response']['fields']>) =>
+        topics[0]!.partitions.every(({ errorCode }) => errorCode === 0);
+      const request = { replicaId: -1, topics: [{ name, partitions: led }] };
+      await this.until(ListOffsets, AROUND.listOffsets, request, isLed, brokers && leader > 0 ? `broker ${leader}` : 'setup');
     }
     if (topicId) this.normaliser.learn(topicId, `id of ${name.replace(this.name(''), '~')}`);
     return topicId;

@@ -15,6 +15,11 @@ import { assigned, at, clusterTopic, ledBy, moved, named, placement, to } from '
 
 const NO_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 const BROKERS = [1, 2, 3];
+const PERMUTED = [
+  [1, 2, 3],
+  [2, 3, 1],
+  [3, 1, 2],
+];
 
 /** Kafka names any broker as controller. */
 const anyController = <T extends { controllerId: number }>(response: T) => ({ ...response, controllerId: response.controllerId > 0 });
@@ -35,8 +40,9 @@ export const clusterTopicsScenarios = [
     Metadata,
     'of three brokers',
     async (stage) => {
-      const { name } = await clusterTopic(stage, 'a', [[1, 2, 3], [2, 3], [3]]);
-      await stage.step('replicas and leaders', named(name), anyController);
+      const { name } = await clusterTopic(stage, 'a', PERMUTED);
+      const { name: single } = await clusterTopic(stage, 'b', [[3], [1]]);
+      await stage.step('replicas and leaders', named(name, single), anyController);
       for (const id of [2, 3]) await stage.stepOf(Metadata, stage.version, `seen by broker ${id}`, named(name), anyController, at(id));
     },
     [1, 13],
@@ -49,7 +55,7 @@ export const clusterTopicsScenarios = [
   }),
 
   scenario(DescribeTopicPartitions, 'of three brokers', async (stage) => {
-    const { name } = await clusterTopic(stage, 'a', [[1, 2, 3], [2, 3], [3]]);
+    const { name } = await clusterTopic(stage, 'a', PERMUTED);
     await stage.step('replicas and leaders', { topics: [{ name }] });
   }),
 
@@ -138,14 +144,13 @@ export const clusterTopicsScenarios = [
   }),
 
   scenario(AlterPartitionReassignments, 'on three brokers', async (stage) => {
-    const { name } = await clusterTopic(stage, 'a', [[1, 2], [1], [1, 2, 3], [1, 2]]);
+    const { name } = await clusterTopic(
+      stage,
+      'a',
+      [0, 1, 2, 3].map(() => [1, 2]),
+    );
     const where = (step: string) => stage.stepOf(Metadata, 12, step, named(name), placement);
-    const first = [
-      [1, 3],
-      [1, 2],
-      [1, 2],
-      [2, 1],
-    ];
+    const first = [[1, 3], [1], [1, 2, 3], [2, 1]];
     await stage.step('one elsewhere, one more, one less, in another order', to(name, ...first));
     await moved(stage, name, first);
     await where('where they are');
