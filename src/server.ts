@@ -1,27 +1,30 @@
 import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { BrokerConfig } from './config.ts';
+import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
-import { replicatedLog } from './coordinator/replicated-log.ts';
+import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
+import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
+import { StorePartitionAdmin } from './handlers/partition-admin.ts';
 import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { Controller } from './metadata/controller.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
 import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
-import { sweepOrphans } from './metadata/topics.ts';
 import { uuidText } from './metadata/uuid.ts';
 import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
@@ -195,13 +198,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
 
   const compactions = new Compactions(logger);
   closers.push(() => compactions.stop());
-  const groups = makeGroups(options, metadata, replicas, compactions, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
   closers.push(() => groups.close());
-  metadata.onChange((_image, { deletedTopics }) => {
-    // Groups live in this topic: what is in memory of them would be written to a log that is gone.
-    const offsets = deletedTopics.find(({ name }) => name === OFFSETS_TOPIC);
-    for (const { partition } of offsets?.partitions ?? []) groups.unload(partition);
-  });
+  closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
   const services: Services = {
     nodeId,
@@ -212,6 +211,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     metadata,
     unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
+    partitionAdmin: new StorePartitionAdmin(),
     replicas,
     fetchSessions: new FetchSessions(
       clock,
@@ -229,9 +229,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  await sweepOrphans(store, metadata.current);
-  const registration = await register(services, listeners, logs.meta.directoryId, registrationChanged);
-  closers.push(() => registration.close());
+  await joinCluster(services, listeners, logs.meta.directoryId, registrationChanged, closers);
   settleFolders(logs, metadata.current, nodeId, false, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
@@ -248,14 +246,18 @@ function makeGroups(
   { clock, logger, randomBytes }: BrokerOptions,
   metadata: MetadataFeed,
   replicas: ReplicaManager,
-  compactions: Compactions,
+  services: ReplicatedLogServices,
   config: () => BrokerConfig,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
-    openLog: async (partition) => replicatedLog(replicas.leader(OFFSETS_TOPIC, partition), clock, compactions),
+    openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
+    requireLeader: (partition) => {
+      if (!replicas.hosted(OFFSETS_TOPIC, partition).isLeader) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+      replicas.requireLease();
+    },
     config: () => ({
       initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
       minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),
@@ -299,32 +301,43 @@ async function listen(options: BrokerOptions, connections: Connections, services
   return bound;
 }
 
-function register(
+/** Resolves when this broker is registered and, where it is the controller, has elected what it can. */
+async function joinCluster(
   services: Services,
   listeners: readonly BrokerListener[],
   directoryId: string,
   changed: (registered: LiveRegistration | null) => void,
-): Promise<Registration> {
+  closers: Closer[],
+): Promise<void> {
   const { store, metadata, clock, logger, config, nodeId } = services;
-  return Registration.open({
+  let controller: Controller | undefined;
+  const registration = await Registration.open({
     store,
     metadata,
     clock,
     broker: {
       id: nodeId,
       rack: config().string('broker.rack'),
-      directoryId,
-      generation: 0,
       liveness: null,
       listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
     },
-    onRegistered: ({ epoch, lease }) => changed({ epoch, validUntil: () => lease.validUntil() }),
+    disk: { directoryId, generationToRegister: () => 0, noteRegistered: () => {} },
     onLost: (error) => {
       changed(null);
       logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew');
+      controller?.kick();
     },
-    onRegained: () => logger.info({}, 'this broker is registered again'),
+    onRegistered: ({ epoch, lease }) => {
+      changed({ epoch, validUntil: () => lease.validUntil() });
+      if (controller) logger.info({}, 'this broker is registered again');
+      controller?.kick();
+    },
+    onFailure: (error) => logger.warn({ err: error }, 'this broker cannot register again yet'),
   });
+  closers.push(() => registration.close());
+  controller = new Controller({ store, metadata, clock, logger, nodeId, config, registered: () => registration.current });
+  closers.push(() => controller.close());
+  await controller.settled();
 }
 
 function advertisedAs(listenerName: string, { advertisedListeners }: BrokerConfig): Pick<ListenerValue, 'advertised'> {

@@ -1,6 +1,13 @@
 import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
-import { CreatePartitions, CreateTopics, DeleteTopics, DescribeConfigs, Metadata } from '../protocol/messages/index.ts';
+import {
+  CreatePartitions,
+  CreateTopics,
+  DeleteTopics,
+  DescribeConfigs,
+  DescribeTopicPartitions,
+  Metadata,
+} from '../protocol/messages/index.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
 import type { BootstrapConnection } from './bootstrap.ts';
@@ -14,6 +21,10 @@ export interface PartitionInfo {
   readonly leaderEpoch: number;
   readonly replicas: readonly number[];
   readonly inSyncReplicas: readonly number[];
+  /** Not in sync, and yet without a loss the next leader (KIP-966); only where `describeTopics` asked. */
+  readonly eligibleLeaderReplicas?: readonly number[];
+  /** Those on brokers that are not alive. */
+  readonly offlineReplicas: readonly number[];
 }
 
 export interface TopicInfo {
@@ -52,6 +63,29 @@ export async function fetchTopics(broker: BootstrapConnection, names: readonly s
   return found.map(toTopicInfo).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** As `fetchTopics`, with the eligible leader replicas, where the broker is new enough to tell them. */
+export async function describeTopics(broker: BootstrapConnection, names: readonly string[] | null): Promise<TopicInfo[]> {
+  const topics = await fetchTopics(broker, names);
+  if (!broker.serves(DescribeTopicPartitions) || topics.length === 0) return topics;
+  const eligible = new Map<string, readonly number[]>();
+  const asked = names ? topics.map(({ name }) => ({ name })) : [];
+  let cursor: ResponseOf<typeof DescribeTopicPartitions>['nextCursor'] = null;
+  do {
+    const page: ResponseOf<typeof DescribeTopicPartitions> = await broker.request(DescribeTopicPartitions, { topics: asked, cursor });
+    for (const { name, partitions } of page.topics)
+      for (const { partitionIndex, eligibleLeaderReplicas } of partitions)
+        eligible.set(`${name}:${partitionIndex}`, eligibleLeaderReplicas ?? []);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return topics.map((topic) => ({
+    ...topic,
+    partitions: topic.partitions.map((each) => ({
+      ...each,
+      eligibleLeaderReplicas: eligible.get(`${topic.name}:${each.partition}`) ?? [],
+    })),
+  }));
+}
+
 /** Those of these topics that are there, and may be seen, by name. */
 export async function findTopics(broker: BootstrapConnection, names: readonly string[]): Promise<Map<string, TopicInfo>> {
   const found = names.length === 0 ? [] : await requestTopics(broker, names);
@@ -79,6 +113,7 @@ function toTopicInfo({ name, topicId, isInternal, partitions }: WireTopic): Topi
         leaderEpoch: each.leaderEpoch,
         replicas: each.replicaNodes,
         inSyncReplicas: each.isrNodes,
+        offlineReplicas: each.offlineReplicas,
       }))
       .sort((a, b) => a.partition - b.partition),
   };

@@ -11,7 +11,7 @@ import {
   writeJson,
 } from './broker-session.ts';
 import { CliError } from './errors.ts';
-import { createTopic, deleteTopic, fetchTopicConfigs, fetchTopics } from './topic-admin.ts';
+import { createTopic, deleteTopic, describeTopics, fetchTopicConfigs, fetchTopics } from './topic-admin.ts';
 import { describedToJson, listedToJson, writeDescriptions, writeList } from './topic-report.ts';
 
 export type { ClientFlags, Surroundings };
@@ -54,7 +54,7 @@ export async function list(flags: ClientFlags, around: Surroundings): Promise<vo
 
 export async function describe(name: string | undefined, flags: ClientFlags, around: Surroundings): Promise<void> {
   await withBroker(flags, around, async (broker) => {
-    const topics = await fetchTopics(broker, name === undefined ? null : [name]).catch((error: unknown) => {
+    const topics = await describeTopics(broker, name === undefined ? null : [name]).catch((error: unknown) => {
       throw isKafka(error, 'UNKNOWN_TOPIC_OR_PARTITION') ? noSuchTopic(name ?? '', broker) : refused(error, `topic "${name}"`);
     });
     const names = topics.map((topic) => topic.name);

@@ -3,6 +3,7 @@ import type { TopicInfo } from './topic-admin.ts';
 
 type Configs = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
+const NONE = 'none';
 const replicationFactorOf = ({ partitions }: TopicInfo): number => partitions[0]?.replicas.length ?? 0;
 
 /** In a pipe: name, partitions, replication factor, id. */
@@ -16,7 +17,7 @@ export function writeList(output: Output, topics: readonly TopicInfo[]): void {
   writeTable(output, header, rows);
 }
 
-/** On a terminal a paragraph for each topic; in a pipe a line for each partition: topic, partition, leader, replicas, in-sync replicas. */
+/** On a terminal a paragraph for each topic; in a pipe a line for each partition: topic, partition, leader, and replicas: all, in sync, eligible, offline. */
 export function writeDescriptions(output: Output, topics: readonly TopicInfo[], configs: Configs): void {
   if (!output.isTerminal) {
     const rows = topics.flatMap((topic) => partitionRows(topic).map((row) => [topic.name, ...row]));
@@ -29,16 +30,28 @@ export function writeDescriptions(output: Output, topics: readonly TopicInfo[], 
     output.line(`${bold(topic.name, output)}${topic.topicId ? `  id ${topic.topicId}` : ''}${topic.internal ? '  internal' : ''}`);
     const own = Object.entries(configs.get(topic.name) ?? {});
     for (const [name, value] of own) output.line(`${name}=${value}`);
-    writeTable(output, ['Partition', 'Leader', 'Replicas', 'In sync'], partitionRows(topic));
+    const rows = partitionRows(topic);
+    // The last two columns tell of trouble alone.
+    const shown = ['Partition', 'Leader', 'Replicas', 'In sync', 'Eligible', 'Offline'].flatMap((name, column) =>
+      column < 4 || rows.some((row) => row[column] !== NONE) ? [{ name, column }] : [],
+    );
+    writeTable(
+      output,
+      shown.map(({ name }) => name),
+      rows.map((row) => shown.map(({ column }) => row[column]!)),
+    );
   }
 }
 
 function partitionRows({ partitions }: TopicInfo): (string | number)[][] {
-  return partitions.map(({ partition, leader, replicas, inSyncReplicas }) => [
+  const ids = (brokers: readonly number[]) => brokers.join(',') || NONE;
+  return partitions.map(({ partition, leader, replicas, inSyncReplicas, eligibleLeaderReplicas = [], offlineReplicas }) => [
     partition,
-    leader < 0 ? 'none' : leader,
-    replicas.join(','),
-    inSyncReplicas.join(',') || 'none',
+    leader < 0 ? NONE : leader,
+    ids(replicas),
+    ids(inSyncReplicas),
+    ids(eligibleLeaderReplicas),
+    ids(offlineReplicas),
   ]);
 }
 

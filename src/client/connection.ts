@@ -1,3 +1,4 @@
+import type { BufferPool } from '../core/bytes.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Address, Transport, Wire } from '../core/transport.ts';
@@ -17,6 +18,14 @@ export interface ConnectionOptions {
   readonly maxInFlight?: number;
   /** The largest response taken; default 100 MiB. */
   readonly maxFrameBytes?: number;
+  /** Where memory for large responses is taken from; those of `requestLent` go back there. Default: memory of their own. */
+  readonly pool?: BufferPool;
+}
+
+/** A response whose byte fields are views of lent memory: `release` gives it back, and nobody may look at them afterwards. */
+export interface Lent<Res> {
+  readonly response: Res;
+  readonly release: () => void;
 }
 
 /** What a request header says of a message, for requests that no declaration describes. */
@@ -27,7 +36,7 @@ export interface RawHeader {
   readonly flexible: boolean;
 }
 
-const DEFAULTS: Required<ConnectionOptions> = {
+const DEFAULTS = {
   clientId: 'minikafka',
   connectTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
@@ -36,11 +45,17 @@ const DEFAULTS: Required<ConnectionOptions> = {
 };
 
 const LENGTH_BYTES = 4;
+const release = (): void => {};
 /** Correlation ids are int32 and start again at 0. */
 const LAST_CORRELATION_ID = 2 ** 31 - 1;
 
+interface Frame {
+  readonly bytes: Buffer;
+  readonly release: () => void;
+}
+
 interface Waiting {
-  readonly settle: (frame: Buffer) => void;
+  readonly settle: (frame: Frame) => void;
   readonly fail: (error: Error) => void;
   readonly timer: Timer;
 }
@@ -55,7 +70,7 @@ export class Connection {
   readonly closed: Promise<KafkaError>;
   private readonly wire: Wire;
   private readonly clock: Clock;
-  private readonly options: Required<ConnectionOptions>;
+  private readonly options: typeof DEFAULTS;
   private readonly waiting = new Map<number, Waiting>();
   private nextCorrelationId = 0;
   private closedBy: KafkaError | null = null;
@@ -65,13 +80,13 @@ export class Connection {
   static async open(transport: Transport, clock: Clock, address: Address, options: ConnectionOptions = {}): Promise<Connection> {
     const all = { ...DEFAULTS, ...options };
     try {
-      return new Connection(await transport.connect(address, all.connectTimeoutMs), clock, address, all);
+      return new Connection(await transport.connect(address, all.connectTimeoutMs), clock, address, all, options.pool);
     } catch (error) {
       throw new KafkaError('NETWORK_EXCEPTION', `no connection to ${address.host}:${address.port}: ${textOf(error)}`);
     }
   }
 
-  private constructor(wire: Wire, clock: Clock, address: Address, options: Required<ConnectionOptions>) {
+  private constructor(wire: Wire, clock: Clock, address: Address, options: typeof DEFAULTS, pool?: BufferPool) {
     this.wire = wire;
     this.clock = clock;
     this.address = address;
@@ -79,11 +94,14 @@ export class Connection {
     this.closed = new Promise((resolve) => {
       this.resolveClosed = resolve;
     });
-    const frames = new FrameReader(options.maxFrameBytes, (length) => ({ bytes: Buffer.allocUnsafeSlow(length), release: () => {} }));
+    const frames = new FrameReader(
+      options.maxFrameBytes,
+      (length) => pool?.take(length) ?? { bytes: Buffer.allocUnsafeSlow(length), release },
+    );
     wire.start({
       data: (chunk) => {
         try {
-          frames.push(chunk, (frame) => this.receive(frame));
+          frames.push(chunk, (bytes, release) => this.receive(bytes, release));
         } catch (error) {
           this.shut(`it sent what is no response: ${textOf(error)}`);
         }
@@ -103,13 +121,23 @@ export class Connection {
     body: Encodable<Req>,
     timeoutMs = this.options.requestTimeoutMs,
   ): Promise<Decoded<Res>> {
+    return (await this.requestLent(api, version, body, timeoutMs)).response;
+  }
+
+  /** As `request`, with the memory of the response lent. @throws as `request` */
+  async requestLent<Req extends Fields, Res extends Fields>(
+    api: Api<Req, Res>,
+    version: number,
+    body: Encodable<Req>,
+    timeoutMs = this.options.requestTimeoutMs,
+  ): Promise<Lent<Decoded<Res>>> {
     const header = { apiKey: api.key, apiVersion: version, flexible: version >= api.flexibleFrom };
-    const frame = await this.exchange(header, (writer) => compile(api.request, version).encode(writer, body), timeoutMs);
-    const reader = new Reader(frame);
+    const { bytes, release } = await this.transceive(header, (writer) => compile(api.request, version).encode(writer, body), timeoutMs);
+    const reader = new Reader(bytes);
     readResponseHeader(reader, responseHeaderIsFlexible(api, version));
     const response = compile(api.response, version).decode(reader);
     if (reader.left() > 0) throw new DecodeError(`${reader.left()} bytes left behind ${api.name}Response v${version}`);
-    return response;
+    return { response, release };
   }
 
   /** Sends a request that gets no response: Produce with acks=0. Does nothing once the connection is closed. */
@@ -119,7 +147,11 @@ export class Connection {
   }
 
   /** Sends any body under any header and gives the whole frame of the response, which begins with the correlation id. */
-  exchange(header: RawHeader, writeBody: (writer: Writer) => void, timeoutMs = this.options.requestTimeoutMs): Promise<Buffer> {
+  async exchange(header: RawHeader, writeBody: (writer: Writer) => void, timeoutMs = this.options.requestTimeoutMs): Promise<Buffer> {
+    return (await this.transceive(header, writeBody, timeoutMs)).bytes;
+  }
+
+  private transceive(header: RawHeader, writeBody: (writer: Writer) => void, timeoutMs: number): Promise<Frame> {
     return new Promise((settle, fail) => {
       if (this.closedBy) throw this.closedBy;
       if (this.waiting.size >= this.options.maxInFlight) {
@@ -161,14 +193,14 @@ export class Connection {
     if (!this.closedBy) this.wire.write([length, ...writer.chunks()]);
   }
 
-  private receive(frame: Buffer): void {
-    if (frame.byteLength < LENGTH_BYTES) throw new DecodeError('a frame without a correlation id');
-    const correlationId = frame.readInt32BE(0);
+  private receive(bytes: Buffer, release: () => void): void {
+    if (bytes.byteLength < LENGTH_BYTES) throw new DecodeError('a frame without a correlation id');
+    const correlationId = bytes.readInt32BE(0);
     const waiting = this.waiting.get(correlationId);
     if (!waiting) throw new DecodeError(`a response to request ${correlationId}, which does not wait for one`);
     this.waiting.delete(correlationId);
     waiting.timer.cancel();
-    waiting.settle(frame);
+    waiting.settle({ bytes, release });
   }
 
   private takeCorrelationId(): number {

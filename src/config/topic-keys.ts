@@ -23,7 +23,7 @@ export const TOPIC_KEYS = {
   'file.delete.delay.ms': long('60000', { min: 0, broker: 'log.segment.delete.delay.ms', doc: 'How long the files of a deleted segment stay.' }),
   'min.cleanable.dirty.ratio': double('0.5', { min: 0, max: 1, broker: 'log.cleaner.min.cleanable.ratio', acts: false, doc: 'Share of uncompacted bytes from which a log is compacted.' }),
   'cleanup.policy': list('delete', { oneOf: ['compact', 'delete'], broker: 'log.cleanup.policy', doc: 'delete drops old segments, compact keeps the newest record of each key; both may be set.' }),
-  'unclean.leader.election.enable': boolean('false', { broker: 'unclean.leader.election.enable', acts: false, doc: 'A replica that may lack records may become leader, if no other is left.' }),
+  'unclean.leader.election.enable': boolean('false', { broker: 'unclean.leader.election.enable', doc: 'A replica that may lack records may become leader, if no other is left.' }),
   'min.insync.replicas': int('1', { min: 1, broker: 'min.insync.replicas', doc: 'In-sync replicas that a write with acks=all needs.' }),
   'compression.type': string('producer', { oneOf: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'], broker: 'compression.type', doc: 'Codec of batches on disk; producer keeps what the producer sent.' }),
   'compression.gzip.level': int('-1', { min: 1, max: 9, or: -1, broker: 'compression.gzip.level', doc: 'Level at which gzip compresses for compression.type; -1 is the default of the codec.' }),

@@ -29,6 +29,10 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'CreateTopics.topics': ['name'],
   'CreateTopics.topics.configs': ['name'],
   'DeleteTopics.responses': ['name', 'topicId'],
+  'ElectLeaders.replicaElectionResults': ['topic'],
+  'ElectLeaders.replicaElectionResults.partitionResult': ['partitionId'],
+  'ListPartitionReassignments.topics': ['name'],
+  'ListPartitionReassignments.topics.partitions': ['partitionIndex'],
   'CreatePartitions.results': ['name'],
   'DescribeConfigs.results': ['resourceType', 'resourceName'],
   'DescribeConfigs.results.configs': ['name'],
@@ -74,13 +78,16 @@ export class Normaliser {
   private readonly placeholders = new Map<string, string>();
   private readonly counts = new Map<string, number>();
   private readonly clock: Clock;
-  private readonly brokerPort: number;
+  private readonly brokerPorts: readonly number[];
   private readonly ownPrefix: string;
 
-  /** @param ownPrefix what all names of this run begin with; `~` in a transcript, so that the versions of a scenario look alike */
-  constructor(clock: Clock, brokerPort: number, ownPrefix: string) {
+  /**
+   * @param brokerPorts of the broker that is asked, and of the others of its cluster
+   * @param ownPrefix what all names of this run begin with; `~` in a transcript, so that the versions of a scenario look alike
+   */
+  constructor(clock: Clock, brokerPorts: readonly number[], ownPrefix: string) {
     this.clock = clock;
-    this.brokerPort = brokerPort;
+    this.brokerPorts = brokerPorts;
     this.ownPrefix = ownPrefix;
   }
 
@@ -175,13 +182,13 @@ export class Normaliser {
     return timeless
       .replaceAll(this.ownPrefix, '~')
       .replace(UUID_IN_TEXT, (uuid) => this.placeholderOf('uuid', uuid))
-      .replaceAll(`:${this.brokerPort}`, ':<port>');
+      .replace(/:(\d+)\b/g, (whole, port) => (this.brokerPorts.includes(Number(port)) ? `:${this.portOf(Number(port))}` : whole));
   }
 
   private number(field: string, value: number): Json {
     switch (field) {
-      case 'port': // Each broker has its own; another one than this broker's stays visible.
-        return value === this.brokerPort ? '<port>' : value;
+      case 'port': // Each broker has its own; one that is no broker's stays visible.
+        return this.brokerPorts.includes(value) ? this.portOf(value) : value;
       case 'producerId': // Handed out in blocks, so the first one differs.
         return value >= 0 ? this.placeholderOf('producer id', String(value)) : value;
       case 'sessionId': // Random; 0 means that there is no session.
@@ -196,6 +203,11 @@ export class Normaliser {
       default:
         return value;
     }
+  }
+
+  private portOf(port: number): string {
+    const at = this.brokerPorts.indexOf(port);
+    return at === 0 ? '<port>' : `<port ${at + 1}>`;
   }
 
   private placeholderOf(kind: string, id: string): string {

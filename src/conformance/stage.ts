@@ -20,6 +20,8 @@ export interface Venue {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly address: Address;
+  /** Of all brokers of the cluster, broker 1 first; left out where there is one. */
+  readonly brokers?: readonly Address[];
   record(entry: Entry): void;
 }
 
@@ -50,7 +52,11 @@ export class Stage<Req = unknown, Res = unknown> {
     this.scenario = scenario;
     this.version = version;
     this.api = api;
-    this.normaliser = new Normaliser(venue.clock, venue.address.port, this.name(''));
+    this.normaliser = new Normaliser(
+      venue.clock,
+      (venue.brokers ?? [venue.address]).map(({ port }) => port),
+      this.name(''),
+    );
   }
 
   /** A name for a topic or group that no other scenario or version uses. */
@@ -94,10 +100,11 @@ export class Stage<Req = unknown, Res = unknown> {
     version: number,
     body: Encodable<Q>,
     accept: (response: Decoded<R>) => boolean,
+    on = 'setup',
   ): Promise<Decoded<R> | null> {
     const deadline = this.venue.clock.monotonicMs() + SETTLE_WITHIN_MS;
     for (;;) {
-      const answer = await this.attempt(api, version, body, 'setup');
+      const answer = await this.attempt(api, version, body, on);
       const response = typeof answer === 'string' ? null : answer;
       if ((response && accept(response)) || this.venue.clock.monotonicMs() >= deadline) return response;
       await this.pause(ASK_AGAIN_MS);
@@ -240,12 +247,14 @@ export class Stage<Req = unknown, Res = unknown> {
     }
   }
 
-  /** The connection of that name; a new one when there is none or the broker closed it. */
+  /** The connection of that name; a new one when there is none or the broker closed it. `broker 2`: to that broker of the cluster. */
   private async connection(name: string): Promise<Connection> {
     const open = this.connections.get(name);
     if (open && !open.closedReason()) return open;
-    const { transport, clock, address } = this.venue;
-    const fresh = await Connection.open(transport, clock, address, { clientId: CLIENT_ID });
+    const { transport, clock, address, brokers } = this.venue;
+    const [, id] = /^broker (\d+)$/.exec(name) ?? [];
+    const to = id === undefined ? address : brokers![Number(id) - 1]!;
+    const fresh = await Connection.open(transport, clock, to, { clientId: CLIENT_ID });
     this.connections.set(name, fresh);
     return fresh;
   }

@@ -1,8 +1,10 @@
 import { KafkaError } from '../core/errors.ts';
 import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
 
-/** One partition of a coordinator's topic, as the coordinator's runtime needs it. */
+/** One partition of a coordinator's topic, as the coordinator's runtime needs it; for as long as this broker leads it in one leader epoch. */
 export interface CoordinatorLog {
+  /** This broker does not lead the partition any more, or in a later leader epoch: others may have written to it meanwhile. */
+  readonly isOver: boolean;
   /**
    * Appends the records as one batch. `done(null)` once the high watermark has passed them (it may be called before `append` returns),
    * `done(error)` when that can no longer be promised; in the order of the appends.
@@ -11,10 +13,15 @@ export interface CoordinatorLog {
   append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void): void;
   /** Calls `each` for every record from the log's start to its end, control records left out. */
   replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestampMs: number) => void): Promise<void>;
+  /** Resolves once all that `replay` has read is committed; rejects with a KafkaError when that can no longer be. */
+  committed(): Promise<void>;
 }
 
 /** Opens a partition that this broker leads. Rejects with a KafkaError otherwise: NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, ... */
 export type OpenLog = (partition: number) => Promise<CoordinatorLog>;
+
+/** @throws KafkaError as `OpenLog` rejects with, when this broker is not the partition's leader now, or may not be any more */
+export type RequireLeader = (partition: number) => void;
 
 /** What a client of a coordinator is told of a failure in the coordinator's own log: it knows nothing of that log's partitions. */
 export function coordinatorError(error: unknown): KafkaError {

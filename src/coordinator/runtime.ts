@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
-import { coordinatorError, type OpenLog } from './coordinator-log.ts';
+import { type CoordinatorLog, coordinatorError, type OpenLog, type RequireLeader } from './coordinator-log.ts';
 import type { Perform } from './keyed-timers.ts';
 import { PendingWrites } from './pending-writes.ts';
 
@@ -35,6 +35,8 @@ export interface Shard {
 
 export interface RuntimeOptions<S extends Shard> {
   readonly openLog: OpenLog;
+  /** Asked before each use of a partition, so it must be cheap. */
+  readonly requireLeader: RequireLeader;
   /** `perform`: how the shard's timers run operations. */
   readonly makeShard: (partition: number, perform: Perform) => S;
   readonly clock: Clock;
@@ -48,8 +50,14 @@ const RELOAD_BACKOFF_MS = 500;
 
 interface Loaded<S> {
   readonly partition: number;
+  readonly log: CoordinatorLog;
   readonly shard: S;
   readonly writes: PendingWrites;
+}
+
+/** One attempt to load a partition; over once another one, or none, is in its place. */
+interface Loading {
+  promise: Promise<void>;
 }
 
 /**
@@ -57,13 +65,14 @@ interface Loaded<S> {
  * wants written; they are appended, replayed into the state, and the reply leaves when the high watermark has passed them. Operations are
  * synchronous, so those of one partition happen one after the other, in the order in which they are called.
  *
- * A partition is loaded on first use. When an append is lost after it was accepted, the state is ahead of the log: the partition is unloaded
- * (everybody who waits is told to look for the coordinator again) and rebuilt from the log at its next use.
+ * A partition is loaded on first use, or before, and unloaded when this broker leads it no more, or anew. It serves once all that was replayed is
+ * committed. When an append is lost after it was accepted, the state is ahead of the log: the partition is unloaded (everybody who waits is
+ * told to look for the coordinator again) and rebuilt from the log at its next use.
  */
 export class CoordinatorRuntime<S extends Shard> {
   private readonly options: RuntimeOptions<S>;
   private readonly active = new Map<number, Loaded<S>>();
-  private readonly loading = new Map<number, Promise<void>>();
+  private readonly loading = new Map<number, Loading>();
   private readonly failedAtMs = new Map<number, { atMs: number; error: KafkaError }>();
   private closed = false;
 
@@ -73,15 +82,19 @@ export class CoordinatorRuntime<S extends Shard> {
 
   /** Resolves once the partition is loaded; rejects with what clients are told. */
   load(partition: number): Promise<void> {
-    if (this.closed) return Promise.reject(new KafkaError('COORDINATOR_NOT_AVAILABLE'));
-    if (this.active.has(partition)) return Promise.resolve();
+    try {
+      if (this.lookUp(partition)) return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const under = this.loading.get(partition);
-    if (under) return under;
+    if (under) return under.promise;
     const failed = this.failedAtMs.get(partition);
     if (failed && this.options.clock.monotonicMs() - failed.atMs < RELOAD_BACKOFF_MS) return Promise.reject(failed.error);
-    const load = this.replayAll(partition);
-    this.loading.set(partition, load);
-    return load;
+    const loading: Loading = { promise: Promise.resolve() };
+    this.loading.set(partition, loading);
+    loading.promise = this.replayAll(partition, loading);
+    return loading.promise;
   }
 
   isLoaded(partition: number): boolean {
@@ -120,8 +133,13 @@ export class CoordinatorRuntime<S extends Shard> {
     return new Promise((resolve, reject) => loaded.writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
   }
 
-  /** Drops a partition's state: the partition has moved away, or its log has failed. */
+  /**
+   * Drops a partition's state, and stops loading it: the partition has moved away, has a new leader epoch, or its log has failed. Its next use
+   * loads it, if this broker leads it then.
+   */
   unload(partition: number, error = new KafkaError('NOT_COORDINATOR')): void {
+    this.loading.delete(partition);
+    this.failedAtMs.delete(partition);
     const loaded = this.active.get(partition);
     if (!loaded) return;
     this.active.delete(partition);
@@ -135,44 +153,71 @@ export class CoordinatorRuntime<S extends Shard> {
   }
 
   private require(partition: number): Loaded<S> {
-    const loaded = this.active.get(partition);
+    const loaded = this.lookUp(partition);
     if (loaded) return loaded;
     const failed = this.failedAtMs.get(partition);
     this.load(partition).catch(() => {}); // its outcome is seen by the next request
-    throw !this.closed && this.loading.has(partition)
+    throw this.loading.has(partition)
       ? new KafkaError('COORDINATOR_LOAD_IN_PROGRESS')
       : (failed?.error ?? new KafkaError('COORDINATOR_NOT_AVAILABLE'));
   }
 
-  private async replayAll(partition: number): Promise<void> {
-    const { clock, logger, makeShard, openLog, writeTimeoutMs } = this.options;
+  /** The partition, if it is loaded. @throws KafkaError when this broker does not lead it, as clients are told */
+  private lookUp(partition: number): Loaded<S> | undefined {
+    if (this.closed) throw new KafkaError('COORDINATOR_NOT_AVAILABLE');
+    this.unloadIfOver(partition);
+    try {
+      this.options.requireLeader(partition);
+    } catch (error) {
+      throw coordinatorError(error);
+    }
+    return this.active.get(partition);
+  }
+
+  /** Others may hear of a new leader before this broker's coordinator does. */
+  private unloadIfOver(partition: number): void {
+    if (this.active.get(partition)?.log.isOver) this.unload(partition);
+  }
+
+  private async replayAll(partition: number, loading: Loading): Promise<void> {
+    const { clock, logger, openLog } = this.options;
+    const isCurrent = () => this.loading.get(partition) === loading && !this.closed;
     const startMs = clock.monotonicMs();
     try {
       const log = await openLog(partition);
-      const shard = makeShard(partition, (operation) => this.perform(loaded, operation));
-      const writes = new PendingWrites(log, clock, writeTimeoutMs, (error) => this.lose(partition, error));
-      const loaded: Loaded<S> = { partition, shard, writes };
+      const loaded = this.makeLoaded(partition, log);
       let records = 0;
       await log.replay((key, value) => {
         records++;
-        if (key) shard.replay(key, value);
+        if (key && isCurrent()) loaded.shard.replay(key, value);
       });
+      if (isCurrent()) await log.committed();
       if (this.closed) throw new KafkaError('COORDINATOR_NOT_AVAILABLE');
+      if (!isCurrent() || log.isOver) throw new KafkaError('NOT_COORDINATOR');
       this.active.set(partition, loaded);
       this.failedAtMs.delete(partition);
-      shard.loaded();
+      loaded.shard.loaded();
       logger.debug({ partition, records, ms: Math.round(clock.monotonicMs() - startMs) }, 'Coordinator partition loaded');
     } catch (cause) {
       if (!(cause instanceof KafkaError)) logger.error({ partition, err: cause }, 'Coordinator partition could not be loaded');
       const error = coordinatorError(cause);
-      this.failedAtMs.set(partition, { atMs: clock.monotonicMs(), error });
+      if (isCurrent()) this.failedAtMs.set(partition, { atMs: clock.monotonicMs(), error });
       throw error;
     } finally {
-      this.loading.delete(partition);
+      if (this.loading.get(partition) === loading) this.loading.delete(partition);
     }
   }
 
+  private makeLoaded(partition: number, log: CoordinatorLog): Loaded<S> {
+    const { clock, makeShard, writeTimeoutMs } = this.options;
+    const shard = makeShard(partition, (operation) => this.perform(loaded, operation));
+    const writes = new PendingWrites(log, clock, writeTimeoutMs, (error) => this.lose(loaded, error));
+    const loaded: Loaded<S> = { partition, log, shard, writes };
+    return loaded;
+  }
+
   private perform(loaded: Loaded<S>, operation: () => Write | null): void {
+    this.unloadIfOver(loaded.partition);
     if (this.active.get(loaded.partition) !== loaded) return;
     try {
       this.write(loaded, operation());
@@ -192,8 +237,8 @@ export class CoordinatorRuntime<S extends Shard> {
     });
   }
 
-  private lose(partition: number, error: KafkaError | null): void {
-    if (!this.active.has(partition)) return;
+  private lose({ partition, log }: Loaded<S>, error: KafkaError | null): void {
+    if (this.active.get(partition)?.log !== log) return;
     this.options.logger.warn(
       { partition, error: error?.errorName },
       'Coordinator write was lost; its partition is loaded again at its next use',

@@ -26,7 +26,9 @@ export const tcpTransport: Transport = {
   connect(address, timeoutMs) {
     return new Promise<Wire>((resolve, reject) => {
       const { host, port, path } = address;
-      const socket = netConnect(path ? { path } : { host, port, noDelay: true });
+      const { onread, read } = sharedReading();
+      const socket = netConnect({ ...(path ? { path } : { host, port, noDelay: true }), ...(CAN_SHARE && { onread }) });
+      socket.pause(); // else it reads, and loses, what comes before `start`
       const failed = (error: Error) => {
         socket.destroy();
         reject(error);
@@ -38,15 +40,14 @@ export const tcpTransport: Transport = {
       socket.once('connect', () => {
         socket.setTimeout(0);
         socket.removeListener('error', failed);
-        socket.pause();
-        resolve(wireOf(socket));
+        resolve(wireOf(socket, CAN_SHARE ? (data) => read(socket, data) : undefined));
       });
     });
   },
 };
 
 /**
- * One buffer for what all accepted sockets read: the bytes are the receiver's only during `data`, and the loop hands them over one read at a time.
+ * One buffer for what all sockets read: the bytes are the receiver's only during `data`, and the loop hands them over one read at a time.
  * Without it Node allocates 64 KiB for each read, and a third of the CPU time of a broker under load goes to the garbage collector.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
@@ -64,21 +65,31 @@ function readingInto(accepted: Socket): Wire {
   const handle = handed._handle;
   if (!CAN_SHARE || typeof handle !== 'object' || handle === null) return wireOf(accepted);
   handed._handle = null;
-  let receive: (chunk: Uint8Array) => void = () => {};
-  const onread = {
-    buffer: READ_BUFFER,
-    callback: (length: number) => {
-      receive(READ_BUFFER.subarray(0, length));
-      return true;
-    },
-  };
+  const { onread, read } = sharedReading();
   const options = { handle, readable: true, writable: true, onread };
   const socket = new Socket(options as SocketConstructorOpts);
   socket.setNoDelay(true);
-  return wireOf(socket, (data) => {
+  return wireOf(socket, (data) => read(socket, data));
+}
+
+type Receive = (chunk: Uint8Array) => void;
+
+/** What a socket must be made with to read into the shared buffer, and how it begins to. */
+function sharedReading(): {
+  onread: { buffer: Buffer; callback: (length: number) => boolean };
+  read: (socket: Socket, data: Receive) => void;
+} {
+  let receive: Receive = () => {};
+  const callback = (length: number) => {
+    receive(READ_BUFFER.subarray(0, length));
+    return true;
+  };
+  const read = (socket: Socket, data: Receive) => {
     receive = data;
+    socket.resume();
     socket.read(0);
-  });
+  };
+  return { onread: { buffer: READ_BUFFER, callback }, read };
 }
 
 const textOf = (host: string | undefined): string => host?.replace(/^::ffff:/, '') ?? '';

@@ -21,7 +21,7 @@ const FIRST_WITH_ZERO_MINIMUM = 4;
  * - The response header is v0 at every version. An unknown version is answered in the form of v0 with UNSUPPORTED_VERSION (network/dispatch.ts).
  * - The epoch of the features is the revision at which they changed, never negative: the Java client and franz-go ignore them otherwise.
  * - v5: a client that names another cluster or node than this one is told to look for its brokers anew (REBOOTSTRAP_REQUIRED).
- * Deviations from Apache Kafka: only metadata.version is there; others come when they are built.
+ * Deviations from Apache Kafka: features come when they are built.
  */
 export const apiVersions = handler(
   ApiVersions,

@@ -1,4 +1,5 @@
 import { alterConfigs } from './alter-configs.ts';
+import { alterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { apiVersions } from './api-versions.ts';
 import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
@@ -12,7 +13,9 @@ import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
+import { describeQuorum } from './describe-quorum.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
+import { electLeaders } from './elect-leaders.ts';
 import { fetch } from './fetch.ts';
 import { findCoordinator } from './find-coordinator.ts';
 import { heardOf } from './heard-of.ts';
@@ -35,6 +38,7 @@ import { produce } from './produce.ts';
 import type { AnyHandler } from './registry.ts';
 import type { Services } from './services.ts';
 import { syncGroup } from './sync-group.ts';
+import { unregisterBroker } from './unregister-broker.ts';
 
 /** THE registry: every API that this broker serves, in key order. Dispatch, ApiVersions and the docs derive from it. */
 export const HANDLERS: readonly AnyHandler<Services>[] = [
@@ -65,10 +69,14 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   describeLogDirs, // 35
   heardOf(createPartitions, namedBy.createPartitions), // 37
   deleteGroups, // 42
+  heardOf(electLeaders, namedBy.electLeaders), // 43
   heardOf(incrementalAlterConfigs, namedBy.configs), // 44
+  heardOf(alterPartitionReassignments, namedBy.alterPartitionReassignments), // 45
   heardOf(listPartitionReassignments, namedBy.listPartitionReassignments), // 46
   heardOf(offsetDelete, namedBy.offsetDelete), // 47
+  describeQuorum, // 55
   describeCluster, // 60
+  unregisterBroker, // 64
   listConfigResources, // 74
   heardOf(describeTopicPartitions, namedBy.describeTopicPartitions), // 75
 ];

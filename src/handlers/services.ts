@@ -8,6 +8,7 @@ import type { MetadataStore } from '../metadata/store.ts';
 import type { FetchSessions } from '../replication/fetch-sessions.ts';
 import type { ReplicaManager } from '../replication/replica-manager.ts';
 import type { Endpoints } from './endpoints.ts';
+import type { PartitionAdmin } from './partition-admin.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { AdvertisedApi } from './registry.ts';
 import type { TopicAdmin } from './topic-admin.ts';
@@ -26,6 +27,7 @@ export interface Services {
   /** What other brokers have created a moment ago (metadata-store rule 11). */
   readonly unheardTopics: UnheardTopics;
   readonly topicAdmin: TopicAdmin;
+  readonly partitionAdmin: PartitionAdmin;
   readonly replicas: ReplicaManager;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;

@@ -1,11 +1,10 @@
 import { KafkaError } from '../core/errors.ts';
 import { SUPPORTED_FEATURES } from './features.ts';
-import type { MetadataImage } from './image.ts';
-import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, PRODUCER_IDS_KEY, partitionKey } from './keys.ts';
-import type { Lease, MetadataStore, Rev } from './store.ts';
+import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, PRODUCER_IDS_KEY } from './keys.ts';
+import { InDoubtError, type KV, type Lease, type MetadataStore, type Rev } from './store.ts';
 import { type RandomBytes, randomUuid } from './uuid.ts';
-import { type BrokerValue, encodeValue, type KnownBrokerValue, type PartitionValue, parseInteger, parseText } from './values.ts';
-import { batches, read, untilNoConflict, write } from './writes.ts';
+import { type BrokerValue, encodeValue, type KnownBrokerValue, parseBroker, parseFeatures, parseInteger, parseText } from './values.ts';
+import { read, untilNoConflict, write } from './writes.ts';
 
 /** The levels that a new cluster starts with. */
 const FIRST_FEATURES = Object.fromEntries(SUPPORTED_FEATURES.map(({ name, maxVersion }) => [name, maxVersion]));
@@ -13,79 +12,104 @@ const FIRST_FEATURES = Object.fromEntries(SUPPORTED_FEATURES.map(({ name, maxVer
 const PRODUCER_IDS_PER_BLOCK = 1_000;
 
 /**
- * What a cluster has from its first broker's first start on: its id, which never changes, and the feature levels. Later starts find both.
+ * What a cluster has from its first broker's first start on: its id, which never changes, and the feature levels, to which a later version adds
+ * those that it brings. Later starts, and brokers that start at the same time, find both.
  * @param wantedId used when the cluster has none yet, as when meta.properties outlived the store; by default a new one
  */
-export async function ensureCluster(store: MetadataStore, randomBytes: RandomBytes, wantedId?: string): Promise<{ clusterId: string }> {
-  const clusterId = wantedId ?? randomUuid(randomBytes);
-  const isNew = [CLUSTER_ID_KEY, FEATURES_KEY].map((key) => ({ key, rev: 0 }));
-  const { ok } = await store.txn(isNew, [
-    { put: CLUSTER_ID_KEY, value: encodeValue(clusterId) },
-    { put: FEATURES_KEY, value: encodeValue(FIRST_FEATURES) },
-  ]);
-  if (ok) return { clusterId };
-  const { kv } = await store.get(CLUSTER_ID_KEY);
-  if (!kv) throw new Error(`the metadata store has features but no ${CLUSTER_ID_KEY}: it was changed by hand`);
-  return { clusterId: parseText(CLUSTER_ID_KEY, kv.value) };
+export function ensureCluster(store: MetadataStore, randomBytes: RandomBytes, wantedId?: string): Promise<{ clusterId: string }> {
+  const newId = wantedId ?? randomUuid(randomBytes);
+  return untilNoConflict(async () => {
+    const [{ kv: id }, { kv: features }] = [await store.get(CLUSTER_ID_KEY), await store.get(FEATURES_KEY)];
+    if (!id && features) throw new Error(`the metadata store has features but no ${CLUSTER_ID_KEY}: it was changed by hand`);
+    const levels = features ? Object.fromEntries(parseFeatures(FEATURES_KEY, features.value)) : {};
+    const clusterId = id ? parseText(CLUSTER_ID_KEY, id.value) : newId;
+    if (Object.keys(FIRST_FEATURES).every((name) => name in levels)) return { clusterId };
+    const conds = [
+      { key: CLUSTER_ID_KEY, rev: id?.rev ?? 0 },
+      { key: FEATURES_KEY, rev: features?.rev ?? 0 },
+    ];
+    const ops = [{ put: FEATURES_KEY, value: encodeValue({ ...FIRST_FEATURES, ...levels }) }];
+    if (!id) ops.unshift({ put: CLUSTER_ID_KEY, value: encodeValue(clusterId) });
+    const { ok } = await settled(store.txn(conds, ops));
+    return ok ? { clusterId } : undefined;
+  });
+}
+
+/** A write in doubt counts as a conflict where the next round finds it there, or makes it impossible. */
+async function settled(txn: Promise<{ ok: boolean; rev: Rev }>): Promise<{ ok: boolean; rev: Rev }> {
+  try {
+    return await txn;
+  } catch (error) {
+    if (error instanceof InDoubtError) return { ok: false, rev: 0 };
+    throw error;
+  }
+}
+
+/** A broker that registers. */
+export interface RegisteringBroker extends Omit<BrokerValue, 'generation'> {
+  readonly id: number;
+  readonly lease: Lease;
+  /** The generation of its disk, given the epoch of the broker's last registration (0: there was none): it may have to grow first. */
+  readonly generation: number | ((lastEpoch: Rev) => number);
+  /** The broker epoch that this process had before it lost its lease: that registration may be replaced. */
+  readonly previous?: Rev;
+  /** This process holds the lock of its data directory, and has just started: who registered with that directory before is dead. */
+  readonly startsWithDirectory?: boolean;
 }
 
 /**
- * Registers a broker for as long as its lease holds; the revision is its broker epoch. `previous`: the broker epoch that this process had
- * before it lost its lease, whose registration it may replace.
- * @throws KafkaError DUPLICATE_BROKER_REGISTRATION when another process has this id
+ * Registers a broker for as long as its lease holds; the revision is its broker epoch. Conditional on the registration before (metadata-store
+ * rule 6), so that of two processes with one id only one is registered. A write in doubt is settled before this returns.
+ * @throws KafkaError DUPLICATE_BROKER_REGISTRATION while another process has this id; UnavailableError
  */
-export async function registerBroker(
-  store: MetadataStore,
-  broker: BrokerValue & { id: number; lease: Lease; previous?: Rev },
-): Promise<{ brokerEpoch: Rev }> {
-  const { id, lease, previous, listeners, rack, directoryId, generation, liveness } = broker;
-  const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
-  const known: KnownBrokerValue = { rack, directoryId, generation, listeners };
-  const key = liveBrokerKey(id);
+export async function registerBroker(store: MetadataStore, broker: RegisteringBroker): Promise<{ brokerEpoch: Rev }> {
+  const { id, lease, listeners, rack, directoryId, liveness } = broker;
+  const [key, knownKey] = [liveBrokerKey(id), knownBrokerKey(id)];
   return untilNoConflict(async () => {
     const { kv } = await store.get(key);
-    if (kv && kv.rev !== previous)
+    if (kv?.lease === lease.id) return { brokerEpoch: kv.rev };
+    if (kv && !mayReplace(broker, kv)) {
       throw new KafkaError('DUPLICATE_BROKER_REGISTRATION', `Another broker is registered with node.id ${id}.`);
-    const { ok, rev } = await store.txn(
-      [{ key, rev: kv?.rev ?? 0 }],
-      [
-        { put: key, value: encodeValue(value), lease: lease.id },
-        { put: knownBrokerKey(id), value: encodeValue(known) },
-      ],
-    );
+    }
+    const lastEpoch = (await store.get(knownKey)).kv?.rev ?? 0;
+    const generation = typeof broker.generation === 'number' ? broker.generation : broker.generation(lastEpoch);
+    const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
+    const known: KnownBrokerValue = { rack, directoryId, generation, listeners };
+    const conds = [
+      { key, rev: kv?.rev ?? 0 },
+      { key: knownKey, rev: lastEpoch },
+    ];
+    const ops = [
+      { put: key, value: encodeValue(value), lease: lease.id },
+      { put: knownKey, value: encodeValue(known) },
+    ];
+    const { ok, rev } = await settled(store.txn(conds, ops));
     return ok ? { brokerEpoch: rev } : undefined;
   });
 }
 
+function mayReplace({ previous, startsWithDirectory, directoryId }: RegisteringBroker, kv: KV): boolean {
+  return kv.rev === previous || (startsWithDirectory === true && parseBroker(kv.key, kv.value).directoryId === directoryId);
+}
+
 /**
- * A broker leads only under the registration in leaderBrokerEpoch (metadata-store rule 6): one that is alone elects itself anew, with the next
- * leader epoch, wherever it led before and where nobody leads. Call it after each registration. `image` must show that registration.
+ * Forgets a broker that is down for good. @throws KafkaError BROKER_ID_NOT_REGISTERED; INVALID_REQUEST while it is alive
  */
-export async function claimLeadership(store: MetadataStore, image: MetadataImage, id: number): Promise<{ revision: Rev }> {
-  const broker = image.brokers.get(id);
-  if (!broker) throw new Error(`broker ${id} is not registered`);
-  const writes: { key: string; rev: Rev; value: PartitionValue }[] = [];
-  for (const topic of image.topics()) {
-    for (const { topicId, partition, rev, ...value } of topic.partitions) {
-      const toClaim = value.leader === id ? value.leaderBrokerEpoch !== broker.epoch : value.leader === -1 && value.isr.includes(id);
-      if (!toClaim) continue;
-      const elected = { leader: id, leaderBrokerEpoch: broker.epoch, leaderEpoch: value.leaderEpoch + 1 };
-      writes.push({
-        key: partitionKey(topicId, partition),
-        rev,
-        value: { ...value, ...elected, partitionEpoch: value.partitionEpoch + 1 },
-      });
+export function unregisterBroker(store: MetadataStore, id: number): Promise<{ revision: Rev }> {
+  const key = knownBrokerKey(id);
+  return untilNoConflict(async () => {
+    const { kv } = await read(store, key);
+    if (!kv) throw new KafkaError('BROKER_ID_NOT_REGISTERED', `Broker ID ${id} is not currently registered`);
+    if ((await read(store, liveBrokerKey(id))).kv) {
+      throw new KafkaError('INVALID_REQUEST', `Broker ${id} is alive, and would register again: stop it first.`);
     }
-  }
-  let revision = image.revision;
-  for (const batch of batches(writes)) {
-    const conds = [{ key: liveBrokerKey(id), rev: broker.epoch }, ...batch.map(({ key, rev }) => ({ key, rev }))];
-    const ops = batch.map(({ key, value }) => ({ put: key, value: encodeValue(value) }));
-    const { ok, rev } = await store.txn(conds, ops);
-    if (!ok) throw new KafkaError('LEADER_NOT_AVAILABLE', 'The registration or a partition changed meanwhile; try again.');
-    revision = rev;
-  }
-  return { revision };
+    const conds = [
+      { key, rev: kv.rev },
+      { key: liveBrokerKey(id), rev: 0 },
+    ];
+    const { ok, rev } = await write(store, conds, [{ del: key }]);
+    return ok ? { revision: rev } : undefined;
+  });
 }
 
 /** A block of producer ids that nobody else gets: `first` to `first + count - 1`. @throws KafkaError */

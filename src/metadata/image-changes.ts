@@ -3,12 +3,13 @@ import {
   type ConfigImage,
   type ImageParts,
   type KnownBrokerImage,
+  type LogEndImage,
   MetadataImage,
   type PartitionImage,
   type StoppingImage,
   type TopicImage,
 } from './image.ts';
-import { type ConfigResource, type ParsedKey, parseKey, topicKey } from './keys.ts';
+import { type ConfigResource, type ParsedKey, parseKey, partitionKey, topicKey } from './keys.ts';
 import type { Batch, KV, Rev } from './store.ts';
 import {
   BrokenValueError,
@@ -18,6 +19,7 @@ import {
   parseFeatures,
   parseInteger,
   parseKnownBroker,
+  parseLogEnd,
   parsePartition,
   parseText,
   parseTopic,
@@ -42,6 +44,8 @@ export interface ImageChanges {
   /** Ids of brokers that appeared, changed, went, or asked for controlled shutdown. */
   readonly brokers: readonly number[];
   readonly features: boolean;
+  /** Partitions of which a member told how far its log goes, or took it back. */
+  readonly logEnds: readonly { readonly topicId: string; readonly partition: number }[];
   /** Who is the controller, or its epoch. */
   readonly controller: boolean;
 }
@@ -85,10 +89,12 @@ class ImageEdit {
   private readonly partitionChanges: PartitionChange[] = [];
   private readonly configResources: ConfigResource[] = [];
   private readonly brokerIds = new Set<number>();
+  private readonly logEndChanges: { topicId: string; partition: number }[] = [];
   private readonly topics;
   private readonly topicNames;
   private readonly partitions;
   private readonly configs;
+  private readonly logEnds;
   private brokers: Map<number, BrokerImage> | undefined;
   private knownBrokers: Map<number, KnownBrokerImage> | undefined;
   private stopping: Map<number, StoppingImage> | undefined;
@@ -107,6 +113,7 @@ class ImageEdit {
     this.topicNames = parts.topicNames.edit();
     this.partitions = parts.partitions.edit();
     this.configs = parts.configs.edit();
+    this.logEnds = parts.logEnds.edit();
     this.clusterId = parts.clusterId;
     this.features = parts.features;
     this.controller = parts.controller;
@@ -132,6 +139,7 @@ class ImageEdit {
       stopping: this.stopping ?? this.before.stopping,
       controller: this.controller,
       controllerEpoch: this.controllerEpoch,
+      logEnds: this.logEnds.done(),
       configs: this.configs.done(),
     });
     return {
@@ -142,6 +150,7 @@ class ImageEdit {
         partitions: this.partitionChanges,
         configs: this.configResources,
         brokers: [...this.brokerIds],
+        logEnds: this.logEndChanges,
         features: this.features !== this.before.parts.features,
         controller: this.controller !== this.before.controller || this.controllerEpoch !== this.before.controllerEpoch,
       },
@@ -182,6 +191,9 @@ class ImageEdit {
       case 'controllerEpoch':
         this.controllerEpoch = value ? { value: parseInteger(key, value), rev } : { value: 0, rev: 0 };
         break;
+      case 'logEnd':
+        this.applyLogEnd(parsed, value && { ...parseLogEnd(key, value), rev });
+        break;
       case 'config':
         this.applyConfig(parsed.resource, key, value && { values: parseConfigs(key, value), rev });
         break;
@@ -198,6 +210,16 @@ class ImageEdit {
     if (config) this.configs.set(key, config);
     else this.configs.delete(key);
     this.configResources.push(resource);
+  }
+
+  private applyLogEnd(key: { brokerId: number; topicId: string; partition: number }, end: LogEndImage | undefined): void {
+    const { brokerId, topicId, partition } = key;
+    const ends = new Map(this.logEnds.get(partitionKey(topicId, partition)));
+    if (end) ends.set(brokerId, end);
+    else ends.delete(brokerId);
+    if (ends.size > 0) this.logEnds.set(partitionKey(topicId, partition), ends);
+    else this.logEnds.delete(partitionKey(topicId, partition));
+    this.logEndChanges.push({ topicId, partition });
   }
 
   private partitionList(topicId: string): (PartitionImage | undefined)[] {

@@ -7,13 +7,14 @@ import {
   FEATURES_KEY,
   knownBrokerKey,
   liveBrokerKey,
+  logEndKey,
   partitionKey,
   stoppingBrokerKey,
   topicKey,
 } from './keys.ts';
 import { SharedMap } from './shared-map.ts';
 import type { Rev } from './store.ts';
-import type { BrokerValue, ControllerValue, KnownBrokerValue, PartitionValue } from './values.ts';
+import type { BrokerValue, ControllerValue, KnownBrokerValue, LogEndValue, PartitionValue } from './values.ts';
 
 export interface PartitionImage extends PartitionValue {
   readonly topicId: string;
@@ -55,6 +56,11 @@ export interface StoppingImage {
   readonly rev: Rev;
 }
 
+/** What a member of a partition without a leader told of its log. */
+export interface LogEndImage extends LogEndValue {
+  readonly rev: Rev;
+}
+
 export interface ConfigImage {
   readonly values: ReadonlyMap<string, string>;
   readonly rev: Rev;
@@ -81,6 +87,8 @@ export interface ImageParts {
   readonly stopping: ReadonlyMap<number, StoppingImage>;
   readonly controller: ControllerImage | undefined;
   readonly controllerEpoch: Versioned<number>;
+  /** Partition key -> broker -> how far its log goes. */
+  readonly logEnds: SharedMap<ReadonlyMap<number, LogEndImage>>;
   /** Config key -> overrides. */
   readonly configs: SharedMap<ConfigImage>;
 }
@@ -101,6 +109,7 @@ export class MetadataImage {
     stopping: new Map(),
     controller: undefined,
     controllerEpoch: { value: 0, rev: 0 },
+    logEnds: SharedMap.empty(),
     configs: SharedMap.empty(),
   });
 
@@ -177,6 +186,11 @@ export class MetadataImage {
     return this.parts.controllerEpoch;
   }
 
+  /** What the members of a partition without a leader told of their logs, by broker; undefined: nobody told anything. */
+  logEnds(topicId: string, partition: number): ReadonlyMap<number, LogEndImage> | undefined {
+    return this.parts.logEnds.get(partitionKey(topicId, partition));
+  }
+
   /** What was set for this resource alone; empty when nothing was. */
   configs(resource: ConfigResource): ReadonlyMap<string, string> {
     return this.parts.configs.get(configKey(resource))?.values ?? NO_CONFIGS;
@@ -191,9 +205,14 @@ export class MetadataImage {
     }
   }
 
+  /** Also of a partition that no topic names; 0: there is none. */
+  partitionRevision(topicId: string, partition: number): Rev {
+    return this.parts.partitions.get(topicId)?.[partition]?.rev ?? 0;
+  }
+
   /** The keys that this image was made of, with their revisions. */
   *keys(): Generator<[key: string, rev: Rev]> {
-    const { clusterId, features, topics, partitions, brokers, knownBrokers, stopping, controller, controllerEpoch, configs } = this.parts;
+    const { clusterId, features, topics, partitions, brokers, knownBrokers, stopping, controller, controllerEpoch } = this.parts;
     if (clusterId.rev > 0) yield [CLUSTER_ID_KEY, clusterId.rev];
     if (features.rev > 0) yield [FEATURES_KEY, features.rev];
     for (const topic of topics.values()) yield [topicKey(topic.name), topic.rev];
@@ -205,6 +224,10 @@ export class MetadataImage {
     for (const [id, { rev }] of stopping) yield [stoppingBrokerKey(id), rev];
     if (controller) yield [CONTROLLER_KEY, controller.rev];
     if (controllerEpoch.rev > 0) yield [CONTROLLER_EPOCH_KEY, controllerEpoch.rev];
-    for (const [key, config] of configs.entries()) yield [key, config.rev];
+    for (const [key, ends] of this.parts.logEnds.entries()) {
+      const [, , topicId, partition] = key.split('/');
+      for (const [id, { rev }] of ends) yield [logEndKey(id, topicId!, Number(partition)), rev];
+    }
+    for (const [key, config] of this.parts.configs.entries()) yield [key, config.rev];
   }
 }

@@ -74,7 +74,7 @@ export function withIsr(current: PartitionValue, isr: readonly number[], facts: 
   for (const id of [...isr, ...elr]) {
     const before = current.disks.find((disk) => disk.id === id);
     const joins = (!current.isr.includes(id) && isr.includes(id)) || facts.readmitted?.includes(id);
-    const now = joins ? facts.diskOf(id) : undefined;
+    const now = joins || !before ? facts.diskOf(id) : undefined;
     if (now) disks.push({ id, directoryId: now.directoryId, generation: now.generation });
     else if (before) disks.push(before);
   }

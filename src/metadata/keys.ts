@@ -24,17 +24,21 @@ export const liveBrokerKey = (id: number) => `/b/live/${id}`;
 export const knownBrokerKey = (id: number) => `/b/known/${id}`;
 /** A broker wants to stop: its leaders should move. Under the broker's lease; the value is its broker epoch. */
 export const stoppingBrokerKey = (id: number) => `/b/stopping/${id}`;
+/** How far a broker's log of a partition goes, where that decides an election. Under the broker's lease. */
+export const logEndKey = (brokerId: number, topicId: string, partition: number) => `/b/end/${brokerId}/${topicId}/${partition}`;
 export const configKey = (resource: ConfigResource) => `/cfg/${resource.type}/${resource.name}`;
 
 export type ParsedKey =
   | { readonly kind: 'topic'; readonly name: string }
   | { readonly kind: 'partition'; readonly topicId: string; readonly partition: number }
   | { readonly kind: 'live' | 'known' | 'stopping'; readonly id: number }
+  | { readonly kind: 'logEnd'; readonly brokerId: number; readonly topicId: string; readonly partition: number }
   | { readonly kind: 'config'; readonly resource: ConfigResource }
   | { readonly kind: 'clusterId' | 'features' | 'controller' | 'controllerEpoch' };
 
 const PARTITION_KEY = /^\/p\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
 const BROKER_KEY = /^\/b\/(live|known|stopping)\/(0|[1-9]\d{0,9})$/;
+const LOG_END_KEY = /^\/b\/end\/(0|[1-9]\d{0,9})\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
 const CONFIG_KEY = /^\/cfg\/(topic|broker|group)\/(.*)$/s;
 
 /** What a key stands for; undefined for the keys that the image has no use for. */
@@ -50,6 +54,8 @@ export function parseKey(key: string): ParsedKey | undefined {
   if (key === CONTROLLER_EPOCH_KEY) return { kind: 'controllerEpoch' };
   const broker = BROKER_KEY.exec(key);
   if (broker) return { kind: broker[1] as 'live' | 'known' | 'stopping', id: Number(broker[2]) };
+  const logEnd = LOG_END_KEY.exec(key);
+  if (logEnd) return { kind: 'logEnd', brokerId: Number(logEnd[1]), topicId: logEnd[2]!, partition: Number(logEnd[3]) };
   const config = CONFIG_KEY.exec(key);
   return config ? { kind: 'config', resource: { type: config[1] as ConfigResourceType, name: config[2]! } } : undefined;
 }

@@ -1,85 +1,183 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import { claimLeadership, registerBroker } from './cluster.ts';
+import { KafkaError } from '../core/errors.ts';
+import { registerBroker } from './cluster.ts';
+import type { MetadataImage } from './image.ts';
 import type { MetadataFeed } from './image-feed.ts';
 import type { Lease, MetadataStore, Rev } from './store.ts';
 import type { BrokerValue } from './values.ts';
+
+/** The identity of the disk on which this broker's logs lie (metadata-store rule 5). */
+export interface BrokerDisk {
+  readonly directoryId: string;
+  /** Before each registration: durable when it returns. `lastEpoch`: of the broker's last registration; 0: there was none. */
+  generationToRegister(lastEpoch: Rev): number;
+  /** After each registration: durable when it returns. */
+  noteRegistered(epoch: Rev): void;
+}
 
 export interface RegistrationOptions {
   readonly store: MetadataStore;
   readonly metadata: MetadataFeed;
   readonly clock: Clock;
-  readonly broker: BrokerValue & { readonly id: number };
-  /** Told when the registration was lost (a pause longer than the lease) or could not be made again, and when it stands again. */
-  readonly onLost: (error: unknown) => void;
-  readonly onRegained: () => void;
+  readonly broker: Omit<BrokerValue, 'directoryId' | 'generation'> & { readonly id: number };
+  readonly disk: BrokerDisk;
+  /** Told at once when the registration is lost (a pause longer than the lease, or the controller took this broker for dead): it leads nothing any more. */
+  readonly onLost: (why: Error) => void;
   /** Told with each registration, the first one too. The image need not show it yet. */
-  readonly onRegistered: (registered: { readonly epoch: Rev; readonly lease: Lease }) => void;
+  readonly onRegistered: (registered: Registered) => void;
+  /** Told why it cannot register anew; it goes on trying. */
+  readonly onFailure: (error: unknown) => void;
+  /** How long the registration outlives the broker; renewed every third of it. Default 9 s. */
+  readonly leaseMs?: number;
 }
 
-/** How long the registration outlives the broker; renewed every third of it. */
+export interface Registered {
+  /** The broker epoch. */
+  readonly epoch: Rev;
+  readonly lease: Lease;
+}
+
 const LEASE_MS = 9_000;
 const RETRY_MS = 500;
 
-/** This broker's place in the cluster, for as long as it lives. When its lease is lost it registers anew, and is elected anew where it led. */
+/** This broker's place in the cluster, for as long as it lives. When it is lost the broker registers anew, with a new broker epoch. */
 export class Registration {
   private readonly options: RegistrationOptions;
-  private lease: Lease | undefined;
-  private brokerEpoch: Rev | undefined;
+  private readonly unsubscribe: () => void;
+  private registered: Registered | undefined;
+  /** The epoch of this process's last registration. */
+  private previous: Rev | undefined;
   private running: Promise<void> = Promise.resolve();
-  private retry: Timer | undefined;
-  private lastFailure = '';
+  private retry: { timer: Timer; fire: () => void } | undefined;
   private closed = false;
 
   private constructor(options: RegistrationOptions) {
     this.options = options;
+    this.unsubscribe = options.metadata.onChange((image, changes) => {
+      if (changes.brokers.includes(options.broker.id)) this.compare(image);
+    });
   }
 
-  /** Resolves when this broker's image shows it registered and leading. */
+  /**
+   * Resolves when this broker's image shows it registered. One that is registered on another directory, as when this broker's was emptied, is
+   * waited for until its lease has ended.
+   * @throws KafkaError DUPLICATE_BROKER_REGISTRATION, UnavailableError
+   */
   static async open(options: RegistrationOptions): Promise<Registration> {
     const registration = new Registration(options);
-    await registration.register();
+    try {
+      const { epoch } = await registration.registerFirst();
+      await options.metadata.waitFor(epoch);
+    } catch (error) {
+      await registration.close();
+      throw error;
+    }
     return registration;
+  }
+
+  /** undefined while this broker is not registered: it may lead nothing. */
+  get current(): Registered | undefined {
+    return this.registered;
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    this.retry?.cancel();
+    this.unsubscribe();
+    this.retry?.timer.cancel();
+    this.retry?.fire();
     await this.running;
-    await this.lease?.revoke();
+    const { registered } = this;
+    this.registered = undefined;
+    if (registered) await endLease(registered.lease);
   }
 
-  private async register(): Promise<void> {
-    const { store, metadata, broker } = this.options;
-    const lease = await store.grantLease(LEASE_MS);
+  private async registerFirst(): Promise<Registered> {
+    const { clock, leaseMs = LEASE_MS } = this.options;
+    const giveUpAt = clock.monotonicMs() + 2 * leaseMs;
+    for (;;) {
+      try {
+        return await this.register(true);
+      } catch (error) {
+        const isDuplicate = error instanceof KafkaError && error.errorName === 'DUPLICATE_BROKER_REGISTRATION';
+        if (!isDuplicate || clock.monotonicMs() >= giveUpAt) throw error;
+        await this.pause();
+      }
+    }
+  }
+
+  private async register(startsWithDirectory: boolean): Promise<Registered> {
+    const { store, broker, disk, leaseMs = LEASE_MS } = this.options;
+    const lease = await store.grantLease(leaseMs);
     try {
-      const { brokerEpoch } = await registerBroker(store, { ...broker, lease, ...(this.brokerEpoch && { previous: this.brokerEpoch }) });
-      this.brokerEpoch = brokerEpoch;
-      this.options.onRegistered({ epoch: brokerEpoch, lease });
-      await metadata.waitFor(brokerEpoch);
-      const { revision } = await claimLeadership(store, metadata.current, broker.id);
-      await metadata.waitFor(revision);
+      const { brokerEpoch: epoch } = await registerBroker(store, {
+        ...broker,
+        lease,
+        directoryId: disk.directoryId,
+        generation: (lastEpoch) => disk.generationToRegister(lastEpoch),
+        startsWithDirectory,
+        ...(this.previous && { previous: this.previous }),
+      });
+      disk.noteRegistered(epoch);
+      this.previous = epoch;
       if (lease.lost.aborted) throw lease.lost.reason;
+      const registered = { epoch, lease };
+      this.registered = registered;
+      this.options.onRegistered(registered);
+      lease.lost.addEventListener('abort', () => this.lose(lease, new Error('the lease of this broker has expired')), { once: true });
+      return registered;
     } catch (error) {
-      await lease.revoke(); // the store renews a lease for as long as nobody ends it
+      await endLease(lease); // the store renews a lease for as long as nobody ends it
       throw error;
     }
-    this.lease = lease;
-    lease.lost.addEventListener('abort', () => this.regain(new Error('the lease of this broker has expired')), { once: true });
   }
 
-  private regain(why: unknown): void {
-    if (this.closed) return;
-    // Once for each reason, however often it is tried again.
-    if (String(why) !== this.lastFailure) this.options.onLost(why);
-    this.lastFailure = String(why);
-    this.running = this.register().then(
-      () => {
-        this.lastFailure = '';
-        this.options.onRegained();
-      },
-      (error) => {
-        if (!this.closed) this.retry = this.options.clock.after(RETRY_MS, () => this.regain(error));
-      },
-    );
+  /** Metadata-store rule 6: a registration that is gone, or another's, is lost, whatever the lease says. */
+  private compare(image: MetadataImage): void {
+    const { registered } = this;
+    if (!registered || image.revision < registered.epoch) return;
+    if (image.brokers.get(this.options.broker.id)?.epoch === registered.epoch) return;
+    this.lose(registered.lease, new Error('the cluster took this broker for dead'));
+  }
+
+  private lose(lease: Lease, why: Error): void {
+    if (this.closed || this.registered?.lease !== lease) return;
+    this.registered = undefined;
+    this.options.onLost(why);
+    this.running = this.regain(lease);
+  }
+
+  private async regain(lost: Lease): Promise<void> {
+    await endLease(lost);
+    let lastFailure = '';
+    while (!this.closed) {
+      try {
+        await this.register(false);
+        return;
+      } catch (error) {
+        // Once for each reason, however often it is tried again.
+        if (!this.closed && String(error) !== lastFailure) this.options.onFailure(error);
+        lastFailure = String(error);
+        if (!this.closed) await this.pause();
+      }
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const fire = () => {
+        this.retry = undefined;
+        resolve();
+      };
+      this.retry = { timer: this.options.clock.after(RETRY_MS, fire), fire };
+    });
+  }
+}
+
+/** A store that does not answer ends it by itself, in time. */
+async function endLease(lease: Lease): Promise<void> {
+  try {
+    await lease.revoke();
+  } catch {
+    // Nothing depends on it.
   }
 }

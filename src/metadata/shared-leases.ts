@@ -21,18 +21,21 @@ export class SharedLeases {
   private readonly clock: Clock;
   private readonly machine: Machine;
   private readonly calls: LeaseCalls;
+  private readonly newId: () => string;
   private readonly held = new Map<string, HeldLease>();
 
-  constructor(clock: Clock, machine: Machine, calls: LeaseCalls) {
+  /** @param newId one that no other process gives, now or later */
+  constructor(clock: Clock, machine: Machine, calls: LeaseCalls, newId: () => string = randomUUID) {
     this.clock = clock;
     this.machine = machine;
     this.calls = calls;
+    this.newId = newId;
   }
 
   async grant(ttlMs: number): Promise<Lease> {
     if (!(ttlMs > 0)) throw new RangeError(`a lease cannot last ${ttlMs} ms`);
     if (this.held.size >= MAX_LEASES) throw new UnavailableError(`more than ${MAX_LEASES} leases`);
-    const id = `lease-${randomUUID()}`;
+    const id = `lease-${this.newId()}`;
     const sentMs = this.clock.monotonicMs();
     const lease = new HeldLease(id, ttlMs, this.clock, this.machine, this.calls, () => void this.held.delete(id));
     this.held.set(id, lease); // counted from here on

@@ -1,4 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { isError } from '../core/errors.ts';
+import { writeLockHolder } from '../core/lock-holder.ts';
 import type { Logger } from '../core/logger.ts';
 import { type Machine, realMachine } from '../core/machine.ts';
 import { sqliteDriverModule } from '../core/sqlite.ts';
@@ -20,6 +22,7 @@ import {
   type Rev,
   UnavailableError,
 } from './store.ts';
+import type { StoreCall, StoreCalls } from './store-protocol.ts';
 import { StoreWorker } from './store-worker.ts';
 
 export interface SharedStoreOptions {
@@ -43,11 +46,14 @@ const DEFAULT_TICK_MS = 100;
 const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 /** Longer than a write waits for other processes: what fails then fails with the reason. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** A watch reads the log in pieces of this many revisions. */
+/** A watch reads the log in pieces of this many revisions and bytes at most, and at least one revision. */
 const REVISIONS_PER_READ = 64;
+const BYTES_PER_READ = 4 * 1024 * 1024;
 /** Until a watch asks again a store that did not answer. */
 const WATCH_RETRY_MS = 100;
 const WARN_EVERY_MS = 60_000;
+/** SQLite's words for a lock that was not had in the busy timeout. */
+const LOCKED = 'database is locked';
 
 /**
  * Opens, or creates, the store in a SQLite file that several processes of this machine share. Resolves when it has answered.
@@ -67,6 +73,7 @@ export async function openSharedStore(path: string, options: SharedStoreOptions)
 class SharedStore implements MetadataStore {
   readonly maxOps = MAX_OPS;
   readonly maxBytes = MAX_TXN_BYTES;
+  private readonly path: string;
   private readonly clock: Clock;
   private readonly machine: Machine;
   private readonly logger: Logger;
@@ -84,6 +91,7 @@ class SharedStore implements MetadataStore {
   private closed = false;
 
   private constructor(path: string, options: SharedStoreOptions) {
+    this.path = path;
     this.clock = options.clock;
     this.machine = options.machine ?? realMachine;
     this.logger = options.logger;
@@ -102,9 +110,9 @@ class SharedStore implements MetadataStore {
       onDeath: (why) => this.warn({ why }, "the metadata store's thread ended, and is begun again"),
     });
     this.leases = new SharedLeases(this.clock, this.machine, {
-      grant: (...parameters) => this.worker.ask('grant', parameters, REQUEST_TIMEOUT_MS),
-      renew: (...parameters) => this.worker.ask('renew', parameters, REQUEST_TIMEOUT_MS),
-      revoke: async (...parameters) => this.moved((await this.worker.ask('revoke', parameters, REQUEST_TIMEOUT_MS)).rev),
+      grant: (...parameters) => this.ask('grant', parameters),
+      renew: (...parameters) => this.ask('renew', parameters),
+      revoke: async (...parameters) => this.moved((await this.ask('revoke', parameters)).rev),
     });
   }
 
@@ -121,11 +129,11 @@ class SharedStore implements MetadataStore {
   }
 
   async get(key: string): Promise<{ kv?: KV; rev: Rev }> {
-    return this.worker.ask('get', [key], REQUEST_TIMEOUT_MS);
+    return this.ask('get', [key]);
   }
 
   async range(prefix: string): Promise<{ kvs: KV[]; rev: Rev }> {
-    return this.worker.ask('range', [prefix], REQUEST_TIMEOUT_MS);
+    return this.ask('range', [prefix]);
   }
 
   async txn(conds: readonly Cond[], ops: readonly Op[], options: { timeoutMs?: number } = {}): Promise<{ ok: boolean; rev: Rev }> {
@@ -133,7 +141,7 @@ class SharedStore implements MetadataStore {
     checkTxn(conds, ops);
     for (const op of ops) if ('put' in op && op.lease !== undefined && !this.leases.mayName(op.lease)) throw new LeaseLostError(op.lease);
     const parameters = [conds, ops.map(exactly), this.machine.monotonicMs()] as const;
-    const { deadLease, ...result } = await this.worker.ask('txn', [...parameters], options.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    const { deadLease, ...result } = await this.ask('txn', [...parameters], options.timeoutMs);
     if (deadLease !== undefined) throw new LeaseLostError(deadLease);
     this.moved(result.rev);
     this.compactIfLong();
@@ -167,7 +175,7 @@ class SharedStore implements MetadataStore {
   }
 
   async compact(keepFrom: Rev): Promise<void> {
-    this.oldest = (await this.worker.ask('compact', [keepFrom], REQUEST_TIMEOUT_MS)).oldest;
+    this.oldest = (await this.ask('compact', [keepFrom])).oldest;
   }
 
   async close(): Promise<void> {
@@ -194,11 +202,26 @@ class SharedStore implements MetadataStore {
   }
 
   private async look(): Promise<void> {
-    const { rev, oldest, bell } = await this.worker.ask('tick', [this.machine.monotonicMs(), this.lateMs], REQUEST_TIMEOUT_MS);
+    const { rev, oldest, bell } = await this.ask('tick', [this.machine.monotonicMs(), this.lateMs]);
     this.oldest = oldest;
     if (bell) this.warn({ why: bell }, `the bell of the metadata store is broken: news of other brokers take up to ${this.tickMs} ms`);
     this.moved(rev);
     this.keeping.saw(rev, this.clock.monotonicMs());
+  }
+
+  private async ask<C extends StoreCall>(call: C, parameters: Parameters<StoreCalls[C]>, timeoutMs = REQUEST_TIMEOUT_MS) {
+    try {
+      return await this.worker.ask(call, parameters, timeoutMs);
+    } catch (error) {
+      if (isError(error) && error.message.includes(LOCKED)) {
+        const holder = writeLockHolder(this.path);
+        this.warn(
+          { holder },
+          `process ${holder ?? '(unknown)'} keeps the metadata store from being written: is it stopped in the midst of a write?`,
+        );
+      }
+      throw error;
+    }
   }
 
   /** The store is at this revision at least. */
@@ -222,7 +245,7 @@ class SharedStore implements MetadataStore {
   /** Undefined: it cannot be read now. */
   private async readLog(prefix: string, from: Rev): Promise<{ oldest: Rev; to: Rev; batches: Batch[] } | undefined> {
     try {
-      return await this.worker.ask('log', [prefix, from, REVISIONS_PER_READ], REQUEST_TIMEOUT_MS);
+      return await this.ask('log', [prefix, from, REVISIONS_PER_READ, BYTES_PER_READ]);
     } catch {
       return undefined;
     }

@@ -95,6 +95,20 @@ export class SqliteEngine implements Engine {
     return batches;
   }
 
+  /** The last revision up to `to` with which the log from `from` on holds at most so many bytes, but at least `from`. */
+  lastWithin(from: Rev, to: Rev, maxBytes: number): Rev {
+    const sql =
+      'SELECT rev, SUM(LENGTH(CAST(key AS BLOB)) + COALESCE(LENGTH(value), 0)) AS bytes FROM log WHERE rev BETWEEN ? AND ? GROUP BY rev ORDER BY rev';
+    let bytes = 0;
+    let last = from;
+    for (const row of this.read(sql, from, to)) {
+      bytes += Number(row.bytes);
+      if (bytes > maxBytes) return last;
+      last = Number(row.rev);
+    }
+    return to;
+  }
+
   compact(keepFrom: Rev): void {
     this.write(() => {
       if (keepFrom <= this.oldestRevision()) return false;

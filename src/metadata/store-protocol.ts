@@ -9,8 +9,8 @@ export interface StoreCalls {
   range(prefix: string): { kvs: KV[]; rev: Rev };
   /** `deadLease`: nothing was done, since a put names a lease that does not stand. */
   txn(conds: readonly Cond[], ops: readonly Op[], atMs: number): { ok: boolean; rev: Rev; deadLease?: string };
-  /** The log of at most `count` revisions from `from` on; `to` is the last that was looked at. */
-  log(prefix: string, from: Rev, count: number): { oldest: Rev; to: Rev; batches: Batch[] };
+  /** The log of at most `count` revisions from `from` on, fewer when they hold more bytes; `to` is the last that was looked at. */
+  log(prefix: string, from: Rev, count: number, maxBytes: number): { oldest: Rev; to: Rev; batches: Batch[] };
   compact(keepFrom: Rev): { oldest: Rev };
   grant(id: string, keepMs: number, atMs: number): void;
   /** False: the lease has expired. */

@@ -82,11 +82,12 @@ function serveStore(require: (module: string) => unknown, parts: Parts): void {
       }),
     range: (prefix) => use().engine.snapshot(() => ({ kvs: use().engine.range(prefix), rev: use().engine.revision() })),
     txn: (conds, ops, atMs) => use().engine.commit(conds, ops, () => use().leases.deadLease(ops, atMs)),
-    log: (prefix, from, count) =>
+    log: (prefix, from, count, maxBytes) =>
       use().engine.snapshot(() => {
         const oldest = use().engine.oldestRevision();
-        const to = Math.min(use().engine.revision(), from + count - 1);
-        return { oldest, to, batches: from < oldest ? [] : use().engine.log(prefix, from, to) };
+        if (from < oldest) return { oldest, to: from, batches: [] };
+        const to = use().engine.lastWithin(from, Math.min(use().engine.revision(), from + count - 1), maxBytes);
+        return { oldest, to, batches: use().engine.log(prefix, from, to) };
       }),
     compact(keepFrom) {
       use().engine.compact(Math.min(keepFrom, use().engine.revision() + 1));

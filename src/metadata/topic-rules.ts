@@ -107,10 +107,10 @@ export function checkTopicAssignments(image: MetadataImage, assignments: readonl
 }
 
 /**
- * One partition's replicas: registered, no broker twice, as many as the partitions before have, at least one of them alive.
+ * The replicas that a client wants one partition to have: registered, no broker twice, at least one.
  * @throws KafkaError INVALID_REPLICA_ASSIGNMENT
  */
-export function checkReplicas(image: MetadataImage, partition: number, replicas: readonly number[], replicationFactor?: number): void {
+export function checkReplicaList(image: MetadataImage, replicas: readonly number[]): void {
   if (replicas.length === 0) throw invalidAssignment('The manual partition assignment includes an empty replica list.');
   let previous: number | undefined;
   for (const broker of replicas.toSorted((a, b) => a - b)) {
@@ -120,6 +120,14 @@ export function checkReplicas(image: MetadataImage, partition: number, replicas:
     if (broker === previous) throw invalidAssignment(`The manual partition assignment includes the broker ${broker} more than once.`);
     previous = broker;
   }
+}
+
+/**
+ * One partition's replicas: as checkReplicaList, as many as the partitions before have, at least one of them alive.
+ * @throws KafkaError INVALID_REPLICA_ASSIGNMENT
+ */
+export function checkReplicas(image: MetadataImage, partition: number, replicas: readonly number[], replicationFactor?: number): void {
+  checkReplicaList(image, replicas);
   if (replicationFactor !== undefined && replicas.length !== replicationFactor) {
     throw invalidAssignment(
       `The manual partition assignment includes a partition with ${replicas.length} replica(s), but this is not consistent with previous ` +

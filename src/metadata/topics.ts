@@ -1,6 +1,7 @@
 import { KafkaError } from '../core/errors.ts';
 import { encodeConfigs } from './config-writes.ts';
 import type { MetadataImage, TopicImage } from './image.ts';
+import { isStopping } from './isr.ts';
 import { configKey, liveBrokerKey, partitionKey, topicKey } from './keys.ts';
 import { type PlaceableBroker, placeReplicas } from './placement.ts';
 import type { Cond, KV, MetadataStore, Op, Rev } from './store.ts';
@@ -31,6 +32,8 @@ export interface TopicDefaults {
 
 /** The replicas of each partition, by number. */
 export type TopicPlan = readonly (readonly number[])[];
+
+type Put = Extract<Op, { put: string }>;
 
 export interface CreatedTopic {
   readonly topicId: string;
@@ -69,11 +72,18 @@ export async function createTopic(
   const configs = configOp(spec);
   const topicId = randomUuid(randomBytes);
   try {
-    if (!(await writePartitions(store, image, topicId, 0, plan, []))) throw brokerGone();
+    const written = await writePartitions(store, image, topicId, 0, plan, []);
+    if (!written) throw brokerGone();
     const value = encodeValue({ topicId, partitions: plan.length });
-    const { ok, rev } = await write(store, [{ key: topicKey(spec.name), rev: 0 }], [{ put: topicKey(spec.name), value }, configs]);
-    if (!ok) throw topicAlreadyExists(spec.name);
-    return { topicId, revision: rev };
+    const conds: Cond[] = [
+      { key: topicKey(spec.name), rev: 0 },
+      { key: written.first.put, rev: written.rev },
+    ];
+    // With its first partition, so that it and the sweep of orphans exclude each other.
+    const { ok, rev } = await write(store, conds, [{ put: topicKey(spec.name), value }, configs, written.first]);
+    if (ok) return { topicId, revision: rev };
+    if ((await read(store, topicKey(spec.name))).kv) throw topicAlreadyExists(spec.name);
+    throw new KafkaError('REQUEST_TIMED_OUT', `The creation of topic ${spec.name} took too long; try again.`);
   } catch (error) {
     // In doubt, the topic key may still name these partitions; a later start sweeps them if it does not.
     if (!(error instanceof KafkaError && error.errorName === 'REQUEST_TIMED_OUT')) await dropPartitions(store, topicId, plan.length);
@@ -136,15 +146,7 @@ export async function addPartitions(store: MetadataStore, image: MetadataImage, 
   return { revision: result.rev };
 }
 
-/** Removes partition keys that no topic key names. At the start of a broker that is alone: then nobody is creating or deleting a topic. */
-export async function sweepOrphans(store: MetadataStore, image: MetadataImage): Promise<void> {
-  for (const { topicId, partitions } of [...image.orphans()]) {
-    const ops = partitions.map((partition) => ({ del: partitionKey(topicId, partition) }));
-    for (const batch of batches(ops)) await store.txn([], batch);
-  }
-}
-
-/** False when a condition, or a leader's registration, no longer holds. */
+/** The put of the first partition, and the revision that it made; undefined when a condition, or a leader's registration, no longer holds. */
 async function writePartitions(
   store: MetadataStore,
   image: MetadataImage,
@@ -152,19 +154,24 @@ async function writePartitions(
   first: number,
   plan: TopicPlan,
   conds: readonly Cond[],
-): Promise<boolean> {
+): Promise<{ first: Put; rev: Rev } | undefined> {
+  let result: { first: Put; rev: Rev } | undefined;
   for (const batch of batches(plan.map((replicas, i) => ({ partition: first + i, value: newPartition(image, replicas) })))) {
     const leaders = new Map<number, Rev>(batch.map(({ value }) => [value.leader, value.leaderBrokerEpoch]));
     const alive = [...leaders].map(([id, rev]) => ({ key: liveBrokerKey(id), rev }));
     const ops = batch.map(({ partition, value }) => ({ put: partitionKey(topicId, partition), value: encodeValue(value) }));
-    if (!(await write(store, [...conds, ...alive], ops)).ok) return false;
+    const { ok, rev } = await write(store, [...conds, ...alive], ops);
+    if (!ok) return undefined;
+    result ??= { first: ops[0]!, rev };
   }
-  return true;
+  return result;
 }
 
 /** In sync at first are the replicas that are alive, the first of which leads. */
 function newPartition(image: MetadataImage, replicas: readonly number[]): PartitionValue {
-  const isr = replicas.filter((id) => image.brokers.has(id));
+  const alive = replicas.filter((id) => image.brokers.has(id));
+  const staying = alive.filter((id) => !isStopping(image, id));
+  const isr = staying.length > 0 ? staying : alive;
   const leader = image.brokers.get(isr[0] ?? -1);
   if (!leader) throw brokerGone();
   const epochs = { leaderBrokerEpoch: leader.epoch, leaderEpoch: 0, partitionEpoch: 0 };
@@ -192,7 +199,7 @@ function configOp({ name, configs }: Pick<TopicSpec, 'name' | 'configs'>): Op {
 }
 
 function placeable(image: MetadataImage): PlaceableBroker[] {
-  return [...image.knownBrokers.values()].map(({ id, rack }) => ({ id, rack, alive: image.brokers.has(id) }));
+  return [...image.knownBrokers.values()].map(({ id, rack }) => ({ id, rack, alive: image.brokers.has(id) && !isStopping(image, id) }));
 }
 
 async function readTopic(store: MetadataStore, name: string): Promise<(TopicValue & Pick<KV, 'rev'>) | undefined> {

@@ -64,6 +64,17 @@ export interface ControllerValue {
   readonly controllerEpoch: number;
 }
 
+/** How far a member's log goes that may have lost records, told while its partition has no leader (metadata-store rule 6 iii). */
+export interface LogEndValue {
+  /** The registration that tells it. */
+  readonly brokerEpoch: number;
+  /** The partition's leader epoch, which is one without a leader: so nothing is added to the log since. */
+  readonly leaderEpoch: number;
+  /** Of the last batch; -1: the log is empty. */
+  readonly lastEpoch: number;
+  readonly logEndOffset: number;
+}
+
 /** A value in the store that this version cannot read. */
 export class BrokenValueError extends Error {
   override name = 'BrokenValueError';
@@ -79,6 +90,7 @@ export function encodeValue(
     | BrokerValue
     | KnownBrokerValue
     | ControllerValue
+    | LogEndValue
     | string
     | number
     | Readonly<Record<string, string | number>>,
@@ -133,6 +145,16 @@ export function parseKnownBroker(key: string, bytes: Uint8Array): KnownBrokerVal
 export function parseController(key: string, bytes: Uint8Array): ControllerValue {
   const value = new Fields(key, bytes);
   return { brokerId: value.integer('brokerId', 0), controllerEpoch: value.integer('controllerEpoch', 0) };
+}
+
+export function parseLogEnd(key: string, bytes: Uint8Array): LogEndValue {
+  const value = new Fields(key, bytes);
+  return {
+    brokerEpoch: value.integer('brokerEpoch', 0),
+    leaderEpoch: value.integer('leaderEpoch', 0),
+    lastEpoch: value.integer('lastEpoch', -1),
+    logEndOffset: value.integer('logEndOffset', 0),
+  };
 }
 
 /** Before there were clusters, values named no generation. */

@@ -1,5 +1,6 @@
 import { Connection } from '../client/connection.ts';
 import type { BrokerConfig } from '../config.ts';
+import type { BufferPool } from '../core/bytes.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { errorNameOf } from '../core/error-codes.ts';
 import type { Logger } from '../core/logger.ts';
@@ -17,6 +18,8 @@ export interface FetcherServices {
   readonly brokerEpoch: () => number;
   readonly clock: Clock;
   readonly transport: Transport;
+  /** Memory for responses. */
+  readonly pool: BufferPool;
   readonly logger: Logger;
   readonly config: () => BrokerConfig;
   /** Where brokers reach this broker now; undefined: it is not known. */
@@ -69,8 +72,9 @@ export class FollowerFetcher {
       session: this.session,
       failed: (slot) => this.delays.delay(slot, services.config().int('replica.fetch.backoff.ms')),
       changed: () => this.schedule(),
-      finished: ({ bytes }) => {
+      finished: ({ bytes, release }) => {
         this.bytes -= bytes;
+        release();
       },
     });
   }
@@ -140,14 +144,17 @@ export class FollowerFetcher {
     const begins = !session.isOpen;
     const part = session.next(this.requests + 1, config.int('replica.fetch.max.bytes'), oneWaits);
     if (!part) return;
-    const request: FetchRequest = { number: ++this.requests, begins, bytes: maxBytes, unfinished: 1 };
+    const request: FetchRequest = { number: ++this.requests, begins, bytes: maxBytes, unfinished: 1, release: () => {} };
     this.bytes += maxBytes;
     inFlight.push(request);
     const maxWaitMs = this.waitMs(begins);
     const replicaState = { replicaId: this.services.nodeId, replicaEpoch: this.connectedEpoch };
     const body = { replicaState, maxWaitMs, minBytes: config.int('replica.fetch.min.bytes'), maxBytes, ...part };
-    connection.request(Fetch, VERSION, body, maxWaitMs + config.int('replica.socket.timeout.ms')).then(
-      (response) => this.received(connection, request, response),
+    connection.requestLent(Fetch, VERSION, body, maxWaitMs + config.int('replica.socket.timeout.ms')).then(
+      ({ response, release }) => {
+        request.release = release;
+        this.received(connection, request, response);
+      },
       (error: Error) => this.lost(connection, error),
     );
   }
@@ -191,7 +198,7 @@ export class FollowerFetcher {
   }
 
   private connect(brokerEpoch: number): void {
-    const { clock, transport, nodeId, config } = this.services;
+    const { clock, transport, pool, nodeId, config } = this.services;
     const address = this.services.addressOf(this.leaderId);
     if (!address) {
       this.retryLater();
@@ -199,6 +206,7 @@ export class FollowerFetcher {
     }
     this.connecting = true;
     const options = {
+      pool,
       clientId: `broker-${nodeId}-fetcher-0`,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       requestTimeoutMs: config().int('replica.socket.timeout.ms'),

@@ -1,5 +1,9 @@
+import { BufferPool } from '../core/bytes.ts';
 import type { Fetchers, FollowedPartition } from './followed-partition.ts';
 import { type FetcherServices, FollowerFetcher } from './follower-fetcher.ts';
+
+/** Idle memory that is kept for responses: one full response and a small one. */
+const POOL_BYTES = 18 * 1024 * 1024;
 
 /** Fetches everything that this broker follows: one fetcher for each leader. */
 export class FollowerFetchers implements Fetchers {
@@ -8,8 +12,8 @@ export class FollowerFetchers implements Fetchers {
   private readonly leaders = new Map<FollowedPartition, FollowerFetcher>();
   private closed = false;
 
-  constructor(services: FetcherServices) {
-    this.services = services;
+  constructor(services: Omit<FetcherServices, 'pool'>, pool = new BufferPool(POOL_BYTES)) {
+    this.services = { ...services, pool };
   }
 
   follow(partition: FollowedPartition, leaderId: number): void {

@@ -18,6 +18,8 @@ export interface FetchRequest {
   bytes: number;
   /** Writes of what it brought that have not finished; and 1 until all of it is taken in. */
   unfinished: number;
+  /** Gives the memory of what it brought back. */
+  release: () => void;
 }
 
 export interface IntakeOptions {

@@ -2,6 +2,7 @@ import { KafkaError } from '../core/errors.ts';
 import type { WaitKey } from '../core/purgatory.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { PartitionImage } from '../metadata/image.ts';
+import type { LogEnd } from '../metadata/log-ends.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
@@ -189,6 +190,24 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   /** Forgets records that later ones of their key replace, when that is worth it. @throws KafkaError KAFKA_STORAGE_ERROR */
   compact(done: Parameters<PartitionLog['compact']>[0]): void {
     this.log.compact(done);
+  }
+
+  /**
+   * Where this replica's log ends, once nothing is in flight; nothing can come before somebody leads again (metadata-store rule 6 iii).
+   * `done` may be called before this returns. Errors: NOT_LEADER_OR_FOLLOWER when somebody leads, KAFKA_STORAGE_ERROR.
+   */
+  endWithoutLeader(state: PartitionImage, done: (error: Error | null, end: LogEnd) => void): void {
+    const { log } = this;
+    this.update(state);
+    log.drain(new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER), () => {
+      try {
+        if (this.state.leader >= 0 || this.role !== 'none') throw new KafkaError('NOT_LEADER_OR_FOLLOWER', 'The partition has a leader');
+        const { logEndOffset, logStartOffset } = log;
+        done(null, { lastEpoch: logEndOffset > logStartOffset ? log.epochOf(logEndOffset - 1) : -1, logEndOffset });
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)), { lastEpoch: -1, logEndOffset: 0 });
+      }
+    });
   }
 
   /** Who has fallen behind leaves the ISR. */

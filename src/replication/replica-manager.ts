@@ -6,6 +6,7 @@ import type { Purgatory } from '../core/purgatory.ts';
 import type { MetadataImage, PartitionImage, TopicImage } from '../metadata/image.ts';
 import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
+import type { LogEnd } from '../metadata/log-ends.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { LogStore } from '../storage/log-store.ts';
 import { folderName } from '../storage/partition-folder.ts';
@@ -99,6 +100,13 @@ export class ReplicaManager {
   hosted(topicName: string, index: number): Partition {
     const { topic, state } = this.requireHosted(topicName, index);
     return this.partitions.get(topic.topicId)?.[index] ?? this.make(topic, state);
+  }
+
+  /** See LogEnds: the end of a replica's log while nobody leads. Rejects when somebody does, or the log cannot be read. */
+  endOf(topicName: string, state: PartitionImage): Promise<LogEnd> {
+    return new Promise((resolve, reject) => {
+      this.hosted(topicName, state.partition).endWithoutLeader(state, (error, end) => (error ? reject(error) : resolve(end)));
+    });
   }
 
   /** See the function. @throws KafkaError NOT_LEADER_OR_FOLLOWER */

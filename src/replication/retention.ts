@@ -11,7 +11,7 @@ const SLICE_MS = 10;
  * folder, since nothing else tells how old its records are: once, in slices. An open idle log costs no I/O.
  */
 export class Retention {
-  private readonly replicas: Pick<ReplicaManager, 'stored' | 'leader'>;
+  private readonly replicas: Pick<ReplicaManager, 'stored' | 'hosted'>;
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly deletedSome: () => void;
@@ -19,7 +19,7 @@ export class Retention {
   private stopped = false;
 
   /** @param deletedSome logs begin later now: a good time for checkpoints */
-  constructor(replicas: Pick<ReplicaManager, 'stored' | 'leader'>, clock: Clock, logger: Logger, deletedSome: () => void) {
+  constructor(replicas: Pick<ReplicaManager, 'stored' | 'hosted'>, clock: Clock, logger: Logger, deletedSome: () => void) {
     this.replicas = replicas;
     this.clock = clock;
     this.logger = logger;
@@ -59,7 +59,7 @@ export class Retention {
 
   private check({ topic, index }: { topic: string; index: number }): number {
     try {
-      const count = this.replicas.leader(topic, index).applyRetention();
+      const count = this.replicas.hosted(topic, index).applyRetention();
       if (count > 0) this.logger.info({ topic, partition: index, segments: count }, 'old segments deleted');
       return count;
     } catch (error) {

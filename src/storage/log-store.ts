@@ -164,12 +164,13 @@ export class LogStore {
   setAside(name: string): string {
     const { files, path } = this.directory;
     const stray = strayName(name, this.unique());
+    const owner = this.topicIdOf(name);
     files.rename(join(path, name), join(path, stray));
     files.syncDirectory(path);
     this.folders.delete(name);
     this.folders.add(stray);
     // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
-    if (readTopicId(files, join(path, stray)) !== null) this.forget(name);
+    if (owner !== null) this.forget(name);
     return stray;
   }
 

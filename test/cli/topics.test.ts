@@ -17,7 +17,7 @@ test('a topic is created, listed, described and deleted', async () => {
   const created = await topics('create', ['test', '--partitions', '2', '--replication-factor', '1']);
   expect(created).toEqual({ exitCode: 0, out: 'Created topic "test".\n', err: '' });
   expect((await topics('list')).out).toMatch(/^test\t2\t1\t[\w-]{22}\n$/);
-  expect((await topics('describe', ['test'])).out).toBe('test\t0\t1\t1\t1\ntest\t1\t1\t1\t1\n');
+  expect((await topics('describe', ['test'])).out).toBe('test\t0\t1\t1\t1\tnone\tnone\ntest\t1\t1\t1\t1\tnone\tnone\n');
   expect(await topics('delete', ['test'])).toEqual({ exitCode: 0, out: 'Deleted topic "test".\n', err: '' });
   expect(await topics('list')).toEqual({ exitCode: 0, out: '', err: '' });
 });
@@ -69,7 +69,9 @@ test('JSON has everything, own configs included', async () => {
       topicId,
       internal: false,
       configs: { 'cleanup.policy': 'compact,delete' },
-      partitions: [{ partition: 0, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1] }],
+      partitions: [
+        { partition: 0, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1], eligibleLeaderReplicas: [], offlineReplicas: [] },
+      ],
     },
   ]);
   expect((await topics('delete', ['json', '--json'])).out).toBe('{"name":"json","deleted":true}\n');

@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll } from 'vitest';
 import { type Program, startProgram } from '../support/program.ts';
 
@@ -10,6 +11,11 @@ export interface Java {
   start(mainClass: string, args: readonly string[]): Program;
   /** The whole command line that start() runs. */
   command(mainClass: string, args: readonly string[]): string[];
+  /**
+   * Runs one of Kafka's tools (the package org.apache.kafka.tools may be left out) to its end. @returns what it wrote to standard output
+   * @throws with what it wrote to standard error, when it fails
+   */
+  tool(name: string, args: readonly string[], options?: { readonly input?: string }): Promise<string>;
 }
 
 const VERSION = '4.3.1';
@@ -18,6 +24,8 @@ const cache = process.env.MINIKAFKA_CACHE ?? resolve(import.meta.dirname, '../..
 const LOGGING = resolve(import.meta.dirname, '../kafka/log4j2.properties');
 const COMPILE_DEADLINE_MS = 60_000;
 const FETCH_DEADLINE_MS = 300_000;
+const TOOL_DEADLINE_MS = 60_000;
+const MAX_OUTPUT = 64 * 1024 * 1024;
 
 /**
  * Java with the jars of Kafka's tools, fetched once by Maven, and the programs of `java/`, compiled for this file of tests. MINIKAFKA_KAFKA_HOME: a folder that has
@@ -43,7 +51,13 @@ export function javaWithKafka(): Java | null {
   // Short runs on a busy machine: the second compiler would cost more than it saves.
   const options = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', `-Dlog4j2.configurationFile=${LOGGING}`];
   const command = (mainClass: string, args: readonly string[]) => ['java', ...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args];
-  return { command, start: (mainClass, args) => startProgram(command(mainClass, args)[0]!, command(mainClass, args).slice(1)) };
+  const tool: Java['tool'] = async (name, args, { input = '' } = {}) => {
+    const [program, ...rest] = command(name.includes('.') ? name : `org.apache.kafka.tools.${name}`, args);
+    const running = promisify(execFile)(program!, rest, { timeout: TOOL_DEADLINE_MS, maxBuffer: MAX_OUTPUT });
+    running.child.stdin!.end(input);
+    return (await running).stdout;
+  };
+  return { command, tool, start: (mainClass, args) => startProgram(command(mainClass, args)[0]!, command(mainClass, args).slice(1)) };
 }
 
 /** A fetch that broke off leaves nothing that looks complete. */

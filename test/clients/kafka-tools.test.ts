@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
 import { javaWithKafka } from './java.ts';
@@ -12,8 +10,6 @@ const broker = brokerUnderTest();
 const java = javaWithKafka();
 const folder = mkdtempSync(join(tmpdir(), 'minikafka-tools-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const DEADLINE_MS = 60_000;
-const MAX_OUTPUT = 64 * 1024 * 1024;
 
 interface Options {
   readonly input?: string;
@@ -22,13 +18,9 @@ interface Options {
 }
 
 /** Runs one of Kafka's tools and returns what it printed; what it writes to standard error is only shown when it fails. */
-async function tool(name: string, args: readonly string[], { input = '', bootstrap = broker.bootstrap }: Options = {}): Promise<string> {
-  const mainClass = name.includes('.') ? name : `org.apache.kafka.tools.${name}`;
+function tool(name: string, args: readonly string[], { input = '', bootstrap = broker.bootstrap }: Options = {}): Promise<string> {
   const where = bootstrap === '' ? [] : ['--bootstrap-server', bootstrap];
-  const [command, ...rest] = java!.command(mainClass, [...where, ...args]);
-  const running = promisify(execFile)(command!, rest, { timeout: DEADLINE_MS, maxBuffer: MAX_OUTPUT });
-  running.child.stdin!.end(input);
-  return (await running).stdout;
+  return java!.tool(name, [...where, ...args], { input });
 }
 
 const lines = (output: string): string[] => output.trimEnd().split('\n');

@@ -4,7 +4,7 @@ import { Normaliser } from '../../src/conformance/normaliser.ts';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 
 const clock = fakeClock();
-const normaliser = () => new Normaliser(clock, 9092, 'run-v1-');
+const normaliser = () => new Normaliser(clock, [9092], 'run-v1-');
 const ID = 'abcdefghijklmnopqrstuv';
 const OTHER_ID = 'vutsrqponmlkjihgfedcba';
 const ZERO = 'AAAAAAAAAAAAAAAAAAAAAA';

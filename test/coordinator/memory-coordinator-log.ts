@@ -13,6 +13,9 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   replays = 0;
   /** While set, replays wait for it. */
   replayGate: Promise<void> | null = null;
+  /** While set, what was replayed is committed when it resolves. */
+  commitGate: Promise<void> | null = null;
+  isOver = false;
   private waiting: { records: readonly CoordinatorRecord[]; done: (error: KafkaError | null) => void }[] = [];
 
   append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void): void {
@@ -35,6 +38,10 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     this.records.forEach(({ key, value }, offset) => {
       each(key, value, offset, 0);
     });
+  }
+
+  async committed(): Promise<void> {
+    await this.commitGate;
   }
 
   /** All that was appended and not lost, committed or not. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { OpenLog } from '../../src/coordinator/coordinator-log.ts';
+import type { Perform } from '../../src/coordinator/keyed-timers.ts';
 import { CoordinatorRuntime, type Shard, type Write } from '../../src/coordinator/runtime.ts';
 import { KafkaError } from '../../src/core/errors.ts';
 import { fakeClock } from '../../src/core/fake-clock.ts';
@@ -11,6 +12,10 @@ class Sum implements Shard {
   sum = 0;
   isLoaded = false;
   unloadedWith: string | undefined;
+  readonly perform: Perform;
+  constructor(perform: Perform) {
+    this.perform = perform;
+  }
   replay(key: Buffer): void {
     this.sum += Number(key);
   }
@@ -28,14 +33,18 @@ async function runtimeFixture(openLog?: OpenLog) {
   const clock = fakeClock();
   const log = new MemoryCoordinatorLog();
   const shards: Sum[] = [];
+  const leads = { refusal: null as KafkaError | null };
   let opened = 0;
   const runtime = new CoordinatorRuntime<Sum>({
     openLog: async (partition) => {
       opened++;
       return openLog ? openLog(partition) : log;
     },
-    makeShard: () => {
-      const shard = new Sum();
+    requireLeader: () => {
+      if (leads.refusal) throw leads.refusal;
+    },
+    makeShard: (_partition, perform) => {
+      const shard = new Sum(perform);
       shards.push(shard);
       return shard;
     },
@@ -43,7 +52,7 @@ async function runtimeFixture(openLog?: OpenLog) {
     logger: silentLogger,
     writeTimeoutMs: () => 5000,
   });
-  return { clock, log, runtime, shards, opened: () => opened };
+  return { clock, log, runtime, shards, leads, opened: () => opened };
 }
 
 const errorOf = (call: () => unknown) => {
@@ -158,6 +167,93 @@ test('a partition of another broker is told so, and is not tried for each reques
   await clock.advance(500);
   expect(use()).toBe('COORDINATOR_LOAD_IN_PROGRESS');
   expect(opened()).toBe(2);
+});
+
+test('a broker that does not lead a partition says so at once, and does not read its log', async () => {
+  const { leads, opened, runtime } = await runtimeFixture();
+  leads.refusal = new KafkaError('NOT_LEADER_OR_FOLLOWER');
+  expect(errorOf(() => runtime.run(0, () => null))).toBe('NOT_COORDINATOR');
+  await expect(runtime.load(0)).rejects.toMatchObject({ errorName: 'NOT_COORDINATOR' });
+  expect(opened()).toBe(0);
+  leads.refusal = null;
+  await runtime.load(0);
+  expect(errorOf(() => runtime.run(0, () => null))).toBe('NONE');
+});
+
+test('a leader whose lease is in doubt answers nothing, and keeps its state for when it is not', async () => {
+  const { leads, opened, runtime } = await runtimeFixture();
+  await runtime.load(0);
+  runtime.run(0, () => add(3));
+  leads.refusal = new KafkaError('NOT_LEADER_OR_FOLLOWER');
+  expect(errorOf(() => runtime.read(0, (shard) => shard.sum))).toBe('NOT_COORDINATOR');
+  leads.refusal = null;
+  expect(await runtime.read(0, (shard) => shard.sum)).toBe(3);
+  expect(opened()).toBe(1);
+});
+
+// metadata-store rule 8: what was replayed may be lost for as long as the high watermark has not passed it.
+test('a partition serves once all that was replayed is committed', async () => {
+  const { clock, log, runtime } = await runtimeFixture();
+  log.records.push(...add(1).records);
+  let commit = () => {};
+  log.commitGate = new Promise((resolve) => (commit = resolve));
+  let isLoaded = false;
+  runtime.load(0).then(() => (isLoaded = true));
+  await clock.advance(60_000);
+  expect([isLoaded, log.replays]).toEqual([false, 1]);
+  expect(errorOf(() => runtime.run(0, () => null))).toBe('COORDINATOR_LOAD_IN_PROGRESS');
+  commit();
+  await clock.settle();
+  expect(await runtime.read(0, (shard) => shard.sum)).toBe(1);
+});
+
+test('a partition whose replayed records cannot be committed any more is not served', async () => {
+  const { clock, log, runtime, shards } = await runtimeFixture();
+  log.commitGate = Promise.reject(new KafkaError('NOT_LEADER_OR_FOLLOWER'));
+  await expect(runtime.load(0)).rejects.toMatchObject({ errorName: 'NOT_COORDINATOR' });
+  expect(shards.map(({ isLoaded }) => isLoaded)).toEqual([false]);
+  expect(clock.pending()).toBe(0);
+});
+
+test('a partition that changed leader while it was loaded is dropped, and loaded anew when it comes back', async () => {
+  const { clock, log, opened, runtime, shards } = await runtimeFixture();
+  let open = () => {};
+  log.replayGate = new Promise((resolve) => (open = resolve));
+  const outcomes = [runtime.load(0)];
+  await clock.settle();
+  runtime.unload(0);
+  outcomes.push(runtime.load(0)); // in a later leader epoch, while the first one still reads
+  await clock.settle();
+  log.records.push(...add(7).records);
+  open();
+  expect(await Promise.allSettled(outcomes)).toMatchObject([
+    { status: 'rejected', reason: { errorName: 'NOT_COORDINATOR' } },
+    { status: 'fulfilled' },
+  ]);
+  expect(shards.map(({ isLoaded, sum }) => [isLoaded, sum])).toEqual([
+    [false, 0],
+    [true, 7],
+  ]);
+  expect(await runtime.read(0, (shard) => shard.sum)).toBe(7);
+  expect(opened()).toBe(2);
+});
+
+test('when the leadership is over, by request or by timer, the state goes, and everybody who waits is told', async () => {
+  for (const isTimer of [false, true]) {
+    const { log, runtime, shards } = await runtimeFixture();
+    await runtime.load(0);
+    log.isHeld = true;
+    const outcome = runtime.runAndReply(0, () => ({ reply: 'x', write: add(1) })).catch((error: KafkaError) => error.errorName);
+    log.isOver = true;
+    if (isTimer) shards[0]!.perform(() => add(1));
+    else expect(errorOf(() => runtime.run(0, () => add(1)))).toBe('COORDINATOR_LOAD_IN_PROGRESS');
+    expect([shards[0]!.unloadedWith, log.pending()]).toEqual(['NOT_COORDINATOR', 1]);
+    log.commit(); // it may be committed all the same: nobody was told
+    log.isOver = false;
+    expect(await outcome).toBe('NOT_COORDINATOR');
+    await runtime.load(0);
+    expect(await runtime.read(0, (shard) => shard.sum)).toBe(1);
+  }
 });
 
 test('a commit that never comes does not collect writes for ever', async () => {

@@ -41,7 +41,7 @@ function watched(wire: Wire): Watched {
     wire.start({
       data(chunk) {
         received += chunk.byteLength;
-        if (received < 1e6) chunks.push(chunk);
+        if (received < 1e6) chunks.push(Buffer.from(chunk)); // the memory is used again
       },
       drained: () => void drained++,
       closed(error) {

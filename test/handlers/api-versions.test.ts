@@ -65,9 +65,15 @@ test.each(['', 'has space', '-dash', 'dash-', 'ünicode'])(
   },
 );
 
-test('the metadata version is finalized, at an epoch that is not negative', async () => {
+test('the features that are built are finalized, at an epoch that is not negative', async () => {
   const reply = await client.call('ApiVersions', 4, SOFTWARE);
-  expect(reply.supportedFeatures).toEqual([{ name: 'metadata.version', minVersion: 7, maxVersion: 33 }]);
-  expect(reply.finalizedFeatures).toEqual([{ name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 }]);
+  expect(reply.supportedFeatures).toEqual([
+    { name: 'metadata.version', minVersion: 7, maxVersion: 33 },
+    { name: 'eligible.leader.replicas.version', minVersion: 0, maxVersion: 1 },
+  ]);
+  expect(reply.finalizedFeatures).toEqual([
+    { name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 },
+    { name: 'eligible.leader.replicas.version', maxVersionLevel: 1, minVersionLevel: 1 },
+  ]);
   expect(reply.finalizedFeaturesEpoch).toBeGreaterThanOrEqual(0);
 });

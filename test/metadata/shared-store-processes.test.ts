@@ -64,7 +64,7 @@ test('several processes may make the file at once', async () => {
   await store.close();
 });
 
-test('processes that are killed at random lose no step that was answered, and make none twice', {
+test('processes that are stopped and killed at random lose no step that was answered, and make none twice', {
   timeout: 30_000 + KILLS * 1_000,
 }, async () => {
   const all: Program[] = [];
@@ -79,6 +79,10 @@ test('processes that are killed at random lose no step that was answered, and ma
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(60 + Math.random() * 240);
     const i = kill % live.length;
+    const stopped = live[(i + 1) % live.length]!;
+    stopped.signal('SIGSTOP'); // also in the midst of a write, which keeps the others waiting
+    await sleep(Math.random() * 200);
+    stopped.signal('SIGCONT');
     await hears(live[i]!, 'done');
     live[i]!.signal('SIGKILL');
     await live[i]!.ended();

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { KafkaError } from '../../src/core/errors.ts';
 import { alterConfigs } from '../../src/metadata/config-writes.ts';
+import type { MetadataImage } from '../../src/metadata/image.ts';
+import { OrphanSweep } from '../../src/metadata/orphan-sweep.ts';
 import { InDoubtError, type MetadataStore, UnavailableError } from '../../src/metadata/store.ts';
-import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, sweepOrphans } from '../../src/metadata/topics.ts';
+import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic } from '../../src/metadata/topics.ts';
 import { type ClusterFixture, clusterOf } from './cluster-fixture.ts';
-import { bytes } from './store-conformance.ts';
 
 const DEFAULTS = { partitions: 2, replicationFactor: 1 };
 const spec = (name: string, partitions = -1, replicationFactor = -1) => ({ name, partitions, replicationFactor });
@@ -68,7 +69,7 @@ test('a topic of 1,000 partitions takes transactions of at most 100, and is visi
   feed.onChange((image) => seen.add(image.topic('big')?.partitions.length));
   const plan = planTopic(feed.current, spec('big', 1_000), DEFAULTS, randomBytes);
   await feed.waitFor((await createTopic(counting, feed.current, { name: 'big' }, plan, randomBytes)).revision);
-  expect(sizes).toEqual([...new Array(10).fill(100), 2]);
+  expect(sizes).toEqual([...new Array(10).fill(100), 3]);
   expect(seen).toEqual(new Set([undefined, 1_000]));
   expect(feed.current.topic('big')!.partitions.map((p) => p.partition)).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
   await cluster.close();
@@ -178,16 +179,32 @@ test('of two that add partitions at the same time one wins; a topic that is dele
   await cluster.close();
 });
 
-test('partition keys that a crash left behind are swept, and those of topics are not', async () => {
+test('a creation that took so long that its orphans were swept fails as a whole', async () => {
   const cluster = await clusterOf();
-  await cluster.create('a', { partitions: 3 });
-  const value = bytes(JSON.stringify({ ...cluster.feed.current.partition('a', 0) }));
-  const lost = Array.from({ length: 100 }, (_, i) => ({ put: `/p/abcdefghijklmnopqrstuv/${i + 5}`, value }));
-  await cluster.txn(...lost);
-  await cluster.txn({ put: '/p/abcdefghijklmnopqrstuv/0', value });
-  await sweepOrphans(cluster.store, cluster.feed.current);
-  const { topicId } = cluster.feed.current.topic('a')!;
-  expect(await keys(cluster, '/p/')).toEqual([0, 1, 2].map((n) => `/p/${topicId}/${n}`));
+  const { store, feed } = cluster;
+  const plan = [[1], [1]];
+  const swept = intercepted(store, async (conds, ops) => {
+    if (ops.some((op) => 'put' in op && op.put === '/t/a')) {
+      await feed.waitFor((await store.get('/')).rev);
+      await new OrphanSweep(store).run(feed.current, 0);
+    }
+    return store.txn(conds, ops);
+  });
+  expect(await errorOf(createTopic(swept, feed.current, { name: 'a' }, plan, cluster.randomBytes))).toBe('REQUEST_TIMED_OUT');
+  expect([await keys(cluster, '/t/'), await keys(cluster, '/p/')]).toEqual([[], []]);
+  await cluster.close();
+});
+
+test('the sweep comes too late for a topic that was committed since the image', async () => {
+  const cluster = await clusterOf();
+  const { store, feed } = cluster;
+  const stale = await new Promise<MetadataImage>((resolve) => {
+    feed.onChange((image) => [...image.orphans()].length > 0 && resolve(image));
+    void cluster.create('a', { partitions: 3 });
+  });
+  await feed.waitFor((await store.get('/')).rev);
+  await new OrphanSweep(store).run(stale, 0);
+  expect(await keys(cluster, '/p/')).toHaveLength(3);
   await cluster.close();
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { brokerConfig } from '../../src/config.ts';
+import { BufferPool } from '../../src/core/bytes.ts';
 import type { ErrorName } from '../../src/core/error-codes.ts';
 import { errorCodeOf, KafkaError } from '../../src/core/errors.ts';
 import { fakeClock } from '../../src/core/fake-clock.ts';
@@ -18,6 +19,7 @@ async function following(config: Record<string, string> = {}) {
   const clock = fakeClock();
   const network = memoryNetwork(clock);
   const leader = await scriptedLeader(network.transport('leader'), 'leader');
+  const pool = new BufferPool(2 ** 24);
   const state = { epoch: 5, address: { host: 'leader', port: 9092 } as { host: string; port: number } | undefined };
   const settings = brokerConfig(new Map(Object.entries(config)));
   /** Ms between attempts to connect. */
@@ -31,15 +33,18 @@ async function following(config: Record<string, string> = {}) {
       return network.transport('follower').connect(address, timeoutMs);
     },
   };
-  const fetchers = new FollowerFetchers({
-    nodeId: 2,
-    brokerEpoch: () => state.epoch,
-    clock,
-    transport,
-    logger: silentLogger,
-    config: () => settings,
-    addressOf: (id) => (id === 1 ? state.address : { host: `leader-${id}`, port: 9092 }),
-  });
+  const fetchers = new FollowerFetchers(
+    {
+      nodeId: 2,
+      brokerEpoch: () => state.epoch,
+      clock,
+      transport,
+      logger: silentLogger,
+      config: () => settings,
+      addressOf: (id) => (id === 1 ? state.address : { host: `leader-${id}`, port: 9092 }),
+    },
+    pool,
+  );
   const follow = async (...partitions: FakeFollowed[]) => {
     for (const partition of partitions) fetchers.follow(partition, 1);
     await clock.settle();
@@ -56,7 +61,7 @@ async function following(config: Record<string, string> = {}) {
     await follow(...partitions);
     await answer();
   };
-  return { clock, network, leader, fetchers, state, tries, follow, answer, begin };
+  return { clock, network, leader, fetchers, pool, state, tries, follow, answer, begin };
 }
 
 const data = (partitionIndex: number, records: string, highWatermark = 0): PartitionAnswer => ({
@@ -171,6 +176,18 @@ describe('records', () => {
     await answer([data(0, 'a'.repeat(20_000), 7), data(1, 'b'.repeat(20_000))]);
     expect(first.calls).toEqual([{ append: 'a'.repeat(20_000), epoch: 1, highWatermark: 7 }]);
     expect(memory[0]).toBe(memory[1]); // one buffer, that of the frame
+  });
+
+  test('the memory of a response goes back to the pool when the last of its writes is finished', async () => {
+    const { clock, pool, answer, begin } = await following();
+    const [slow, quick] = [new FakeFollowed(TOPIC, 0), new FakeFollowed(TOPIC, 1)];
+    slow.slow = true;
+    await begin(slow, quick);
+    await answer([data(0, 'a'.repeat(20_000)), data(1, 'b'.repeat(20_000))]);
+    expect(pool.idleBytes()).toBe(0);
+    slow.finish();
+    await clock.settle();
+    expect(pool.idleBytes()).toBe(65_536); // the smallest buffer that is pooled
   });
 
   test('while a write is under way its partition leaves the session, and the others go on', async () => {

@@ -68,7 +68,11 @@ export class Checker implements Machines {
   /** Does something to a machine's disk that may lose data, and notes what was lost. */
   exchangeDisk(machine: Machine, act: () => void): void {
     const before = new Map<Ledger, StoredBatch[]>();
-    for (const ledger of this.ledgers.values()) before.set(ledger, [...this.freshLog(ledger, machine).batches()]);
+    for (const ledger of this.ledgers.values()) {
+      const log = this.freshLog(ledger, machine);
+      const forgotten = ledger.isCompacted ? ledger.committed.filter((batch) => !log.has(batch) && ledger.holds(log, batch)) : [];
+      before.set(ledger, [...log.batches(), ...forgotten]);
+    }
     act();
     for (const [ledger, batches] of before) {
       ledger.share(machine.id).log.reset();
@@ -106,7 +110,7 @@ export class Checker implements Machines {
 
   freshLog(ledger: Ledger, machine: Machine) {
     const { log } = ledger.share(machine.id);
-    log.refresh(machine.disk.files);
+    log.refresh(machine.disk.files, ledger.isCompacted);
     return log;
   }
 

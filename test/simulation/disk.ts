@@ -5,9 +5,6 @@ import type { Process, Scheduler } from './scheduler.ts';
 
 export const DATA_DIR = '/data';
 
-/** Ms that a write, read, or sync takes in the thread pool; seldom a hundred times as much. */
-const OPERATION_MS = [0.05, 0.8] as const;
-
 /** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
 export class Disk {
   files: MemoryFiles;
@@ -16,11 +13,18 @@ export class Disk {
   private readonly scheduler: Scheduler;
   private readonly random: Random;
   private user: Process;
+  /** Ms that a write, read, or sync takes in the thread pool; seldom a hundred times as much. */
+  private readonly operationMs: readonly [number, number];
 
   constructor(scheduler: Scheduler, random: Random) {
     this.scheduler = scheduler;
     this.random = random;
     this.user = scheduler.world;
+    this.operationMs = random.pick([
+      [0.05, 0.8],
+      [0.05, 0.8],
+      [1, 40],
+    ] as const);
     this.files = this.empty();
   }
 
@@ -85,7 +89,7 @@ export class Disk {
 
   private empty(): MemoryFiles {
     const soon = (fire: () => void) => {
-      const ms = this.random.between(...OPERATION_MS) * (this.random.chance(0.005) ? 100 : 1);
+      const ms = this.random.between(...this.operationMs) * (this.random.chance(0.005) ? 100 : 1);
       this.scheduler.after(this.user, ms, 'disk', fire);
     };
     return memoryFiles({ clock: { soon } });

@@ -1,5 +1,6 @@
 import type { Checker } from './checker.ts';
 import type { Machine, World } from './machine.ts';
+import type { LinkFault } from './network.ts';
 import type { Random } from './random.ts';
 
 /** What may go wrong, and how often, one against the other. */
@@ -112,65 +113,54 @@ export class FaultInjector {
 
   private inject(fault: Fault): void {
     const machine = this.target(fault);
-    const { name, forMs, other } = fault;
+    const { name, forMs } = fault;
     const peers = [...this.machines.values()].filter((one) => one !== machine);
-    const peer = peers[other % peers.length];
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-    this.world.trace.tell(
-      'world',
-      `FAULT ${name} ${machine.host}${peer && ['cut', 'drop'].includes(name) ? ` ${peer.host}` : ''} for ${forMs.toFixed(0)} ms`,
-    );
-    switch (name) {
-      case 'kill':
-      case 'killLeader':
-      case 'killController':
-        return this.down(machine, forMs, () => machine.kill());
-      case 'killAll':
-        for (const one of this.machines.values()) this.down(one, forMs * (one === machine ? 1 : 0.5), () => one.kill());
-        return;
-      case 'stop':
-        machine.stop();
-        return this.later(forMs + 1_000, () => this.begin(machine));
-      case 'pause':
-      case 'pauseLeader':
-        machine.pause();
-        return this.later(forMs, () => machine.resume());
-      case 'crash':
-        return this.down(machine, forMs, () => this.checker.exchangeDisk(machine, () => machine.crash()));
-      case 'crashAll':
-        for (const one of this.machines.values()) this.down(one, forMs, () => this.checker.exchangeDisk(one, () => one.crash()));
-        return;
-      case 'emptyDisk':
-        return this.down(machine, forMs, () => this.exchange(machine, () => machine.disk.replaceWithEmpty()));
-      case 'olderCopy':
-        return this.restoreOlderCopy(machine, forMs);
-      case 'cut':
-      case 'drop':
-        if (peer) this.breakLinks([[machine.host, peer.host]], name, forMs);
-        return;
-      case 'isolate':
-        return this.breakLinks(
-          peers.map(({ host }) => [machine.host, host] as const),
-          other % 2 ? 'cut' : 'drop',
-          forMs,
-        );
-      case 'cutClients':
-        return this.breakLinks(
-          this.clients.map((host) => [machine.host, host] as const),
-          other % 2 ? 'cut' : 'drop',
-          forMs,
-        );
-      case 'cutStore':
-        return this.changeWeather(machine, { cut: true }, { cut: false }, forMs);
-      case 'doubt':
-        return this.changeWeather(machine, { inDoubt: 0.1 + (other % 8) / 10 }, { inDoubt: 0 }, forMs);
-      case 'unavailable':
-        return this.changeWeather(machine, { unavailable: 0.1 + (other % 9) / 10 }, { unavailable: 0 }, forMs);
-      case 'slowNetwork':
-        this.world.network.delayMs = [1, 10 + other * 4];
-        return this.later(forMs, () => (this.world.network.delayMs = NORMAL_DELAY_MS));
-    }
+    this.world.trace.tell('world', `FAULT ${name} ${machine.host} for ${forMs.toFixed(0)} ms`);
+    this.acts[name](machine, fault, peers);
   }
+
+  private readonly acts: Readonly<Record<FaultName, (machine: Machine, fault: Fault, peers: readonly Machine[]) => void>> = {
+    kill: (machine, { forMs }) => this.down(machine, forMs, () => machine.kill()),
+    killLeader: (machine, { forMs }) => this.down(machine, forMs, () => machine.kill()),
+    killController: (machine, { forMs }) => this.down(machine, forMs, () => machine.kill()),
+    killAll: (machine, { forMs }) => {
+      for (const one of this.machines.values()) this.down(one, forMs * (one === machine ? 1 : 0.5), () => one.kill());
+    },
+    stop: (machine, { forMs }) => {
+      machine.stop();
+      this.later(forMs + 1_000, () => this.begin(machine));
+    },
+    pause: (machine, { forMs }) => this.pause(machine, forMs),
+    pauseLeader: (machine, { forMs }) => this.pause(machine, forMs),
+    crash: (machine, { forMs }) => this.down(machine, forMs, () => this.checker.exchangeDisk(machine, () => machine.crash())),
+    crashAll: (_machine, { forMs }) => {
+      for (const one of this.machines.values()) this.down(one, forMs, () => this.checker.exchangeDisk(one, () => one.crash()));
+    },
+    emptyDisk: (machine, { forMs }) => this.down(machine, forMs, () => this.exchange(machine, () => machine.disk.replaceWithEmpty())),
+    olderCopy: (machine, { forMs }) => this.restoreOlderCopy(machine, forMs),
+    cut: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers.slice(other % peers.length).slice(0, 1), 'cut', forMs),
+    drop: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers.slice(other % peers.length).slice(0, 1), 'drop', forMs),
+    isolate: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers, other % 2 ? 'cut' : 'drop', forMs),
+    cutClients: (machine, { forMs, other }) =>
+      this.breakLinks(
+        machine,
+        this.clients.map((host) => ({ host })),
+        other % 2 ? 'cut' : 'drop',
+        forMs,
+      ),
+    cutStore: (machine, { forMs }) => this.changeWeather(machine, { cut: true }, { cut: false }, forMs),
+    doubt: (machine, { forMs, other }) => this.changeWeather(machine, { inDoubt: 0.1 + (other % 8) / 10 }, { inDoubt: 0 }, forMs),
+    unavailable: (machine, { forMs, other }) =>
+      this.changeWeather(machine, { unavailable: 0.1 + (other % 9) / 10 }, { unavailable: 0 }, forMs),
+    slowNetwork: (_machine, { forMs, other }) => {
+      const { network } = this.world;
+      network.delayMs = [1, 10 + other * 4];
+      this.later(forMs, () => {
+        network.delayMs = NORMAL_DELAY_MS;
+      });
+    },
+  };
 
   private target({ name, broker, other }: Fault): Machine {
     const all = [...this.machines.values()];
@@ -208,10 +198,17 @@ export class FaultInjector {
     machine.start();
   }
 
-  private breakLinks(links: readonly (readonly [string, string])[], fault: 'cut' | 'drop', forMs: number): void {
-    for (const [a, b] of links) this.world.network.break(a, b, fault);
+  private pause(machine: Machine, forMs: number): void {
+    machine.pause();
+    this.later(forMs, () => machine.resume());
+  }
+
+  private breakLinks({ host }: Machine, others: readonly { readonly host: string }[], fault: LinkFault, forMs: number): void {
+    const { network, trace } = this.world;
+    trace.tell('world', `${fault} ${host} from ${others.map((other) => other.host).join(' ')}`);
+    for (const other of others) network.break(host, other.host, fault);
     this.later(forMs, () => {
-      for (const [a, b] of links) this.world.network.heal(a, b);
+      for (const other of others) network.heal(host, other.host);
     });
   }
 

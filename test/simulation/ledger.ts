@@ -73,6 +73,11 @@ export class Ledger {
     return this.nameNow();
   }
 
+  /** Its records may be forgotten one by one: those of coordinators. */
+  get isCompacted(): boolean {
+    return this.name.startsWith('__');
+  }
+
   get effectiveMinIsr(): number {
     return Math.min(this.minIsr, this.value.replicas.length);
   }
@@ -100,7 +105,7 @@ export class Ledger {
   diskLost(id: number, before: readonly StoredBatch[]): void {
     const share = this.share(id);
     for (const batch of before) {
-      if (share.log.has(batch)) continue;
+      if (this.holds(share.log, batch)) continue;
       share.lost.set(batch.baseOffset, batch);
       share.ever.set(batch.baseOffset, batch);
       this.counts.lostBatches++;
@@ -168,7 +173,7 @@ export class Ledger {
     if (this.tainted) return;
     const { log } = this.share(id);
     for (const batch of this.committed) {
-      if (log.has(batch)) continue;
+      if (this.holds(log, batch)) continue;
       if (this.isExcused(batch)) {
         this.tainted = true;
         return;
@@ -230,7 +235,7 @@ export class Ledger {
     for (const member of this.membersThatCount()) {
       const { log, lost } = this.share(member);
       const isLost = lost.get(batch.baseOffset);
-      if (log.has(batch) || (isLost && same(isLost, batch))) continue;
+      if (this.holds(log, batch) || (isLost && this.equal(isLost, batch))) continue;
       this.fail('WATERMARK', `${who} counts ${show(batch)} as committed, member ${member} has not got it; ${this.state()}`);
     }
   }
@@ -254,7 +259,7 @@ export class Ledger {
 
   private compareOne(id: number, who: string, batch: StoredBatch): void {
     const expected = this.committedAt(batch.baseOffset);
-    if (expected && same(expected, batch)) return;
+    if (expected && this.equal(expected, batch)) return;
     const covering = expected ?? this.committed.find(({ lastOffset }) => lastOffset >= batch.baseOffset);
     if (covering && this.isExcused(covering)) {
       this.tainted = true;
@@ -275,11 +280,22 @@ export class Ledger {
     this.sequences.set(key, baseSequence + (lastOffset - baseOffset) + 1);
   }
 
+  /** Whether a log holds a batch, or has compacted it away. */
+  holds(log: LogIndex, batch: StoredBatch): boolean {
+    if (!this.isCompacted) return log.has(batch);
+    const there = log.at(batch.baseOffset);
+    return there ? there.epoch === batch.epoch : log.endOffset > batch.lastOffset;
+  }
+
+  private equal(a: StoredBatch, b: StoredBatch): boolean {
+    return this.isCompacted ? a.epoch === b.epoch && a.baseOffset === b.baseOffset : same(a, b);
+  }
+
   private isExcused(batch: StoredBatch): boolean {
     let disks = 0;
     for (const { lost } of this.shares.values()) {
       const there = lost.get(batch.baseOffset);
-      if (there && same(there, batch)) disks++;
+      if (there && this.equal(there, batch)) disks++;
     }
     return disks >= this.effectiveMinIsr;
   }
@@ -293,9 +309,9 @@ export class Ledger {
       let all = true;
       for (const id of this.value.isr) {
         const share = this.share(id);
-        const has = share.log.has(batch);
+        const has = this.holds(share.log, batch);
         const gone = share.ever.get(batch.baseOffset);
-        if (gone && same(gone, batch) && !has && !this.machines.runsRegistered(id)) share.lost.set(batch.baseOffset, batch);
+        if (gone && this.equal(gone, batch) && !has && !this.machines.runsRegistered(id)) share.lost.set(batch.baseOffset, batch);
         if (!has || !this.machines.isAdmitted(id, this.value)) all = false;
       }
       if (all) for (const { lost } of this.shares.values()) lost.delete(batch.baseOffset);

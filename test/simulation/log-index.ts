@@ -65,9 +65,12 @@ export class LogIndex {
     }
   }
 
-  /** Reads what changed. */
-  refresh(disk: Files): void {
+  /**
+   * Reads what changed. Compaction puts other files in place of full ones: then all is read again. @param compacted whether that may have happened
+   */
+  refresh(disk: Files, compacted: boolean): void {
     const names = disk.list(this.folder()).filter((name) => name.endsWith('.log'));
+    if (compacted && names.join() !== this.files.map(({ name }) => name).join()) this.reset();
     const known = new Map(this.files.map((file) => [file.name, file]));
     this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });
     for (const [name, { batches }] of known) if (!names.includes(name)) for (const { batch } of batches) this.forget(batch);

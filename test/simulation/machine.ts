@@ -51,6 +51,7 @@ export class Machine {
   private readonly world: World;
   private readonly random: Random;
   private wanted = false;
+  private restarting = false;
 
   constructor(id: number, world: World) {
     this.id = id;
@@ -141,8 +142,13 @@ export class Machine {
     if (this.process !== process || process.state === 'dead') return;
     this.end(false);
     this.disk.kill();
-    if (this.wanted)
-      this.world.scheduler.after(this.world.scheduler.world, RETRY_START_MS, `restart ${this.host}`, () => this.wanted && this.start());
+    if (!this.wanted || this.restarting) return;
+    this.restarting = true;
+    const { scheduler } = this.world;
+    scheduler.after(scheduler.world, RETRY_START_MS, `restart ${this.host}`, () => {
+      this.restarting = false;
+      if (this.wanted) this.start();
+    });
   }
 
   private end(silently: boolean): void {

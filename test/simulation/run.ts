@@ -1,6 +1,8 @@
+import { ERROR_CODES } from '../../src/core/error-codes.ts';
 import { CreateTopics } from '../../src/protocol/messages/create-topics.ts';
 import { Checker } from './checker.ts';
-import { accept, Client } from './client.ts';
+import { accept, Client, Refused } from './client.ts';
+import { Committer } from './committer.ts';
 import { type Fault, FaultInjector, planFaults } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { describe, Machine, type World } from './machine.ts';
@@ -79,6 +81,7 @@ class Simulation {
   private readonly checker: Checker;
   private readonly producers: Producer[] = [];
   private readonly readers: Reader[] = [];
+  private readonly committers: Committer[] = [];
   private readonly faults: readonly Fault[];
   private readonly injector: FaultInjector;
   private readonly admin: Client;
@@ -106,7 +109,7 @@ class Simulation {
     this.makeClients();
     this.admin = new Client('admin', this.world, [...this.machines.keys()]);
     this.faults = faults ?? planFaults(random.fork('faults'), FAULTS_FROM_MS, FAULTS_TO_MS);
-    const clients = ['admin', ...this.producers.map(({ name }) => name), ...this.readers.map(({ name }) => name)];
+    const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers].map(({ name }) => name);
     this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
   }
 
@@ -146,11 +149,12 @@ class Simulation {
       make('quick', { acks: 1, idempotent: false, everyMs: 150 });
       this.readers.push(new Reader(`reader${partition}`, this.world, ids, this.checker, TOPIC, partition));
     }
+    for (const name of ['group-a', 'group-b']) this.committers.push(new Committer(name, this.world, ids, this.checker, TOPIC));
   }
 
   private async createTopic(): Promise<void> {
     const { partitions, replicationFactor } = this.shape;
-    for (let tried = 0; tried < 100; tried++) {
+    for (;;) {
       await this.admin.sleep(100);
       if ([...this.machines.values()].some(({ serving }) => !serving)) continue;
       try {
@@ -163,14 +167,17 @@ class Simulation {
         break;
       } catch (error) {
         this.trace.tell('admin', `the topic is not created: ${describe(error)}`);
+        if (error instanceof Refused && error.code === ERROR_CODES.TOPIC_ALREADY_EXISTS.code) break;
       }
     }
     for (const producer of this.producers) producer.start();
     for (const reader of this.readers) reader.start(400);
+    for (const committer of this.committers) committer.start(250);
   }
 
   private stopProducers(): void {
     for (const producer of this.producers) producer.stop();
+    for (const committer of this.committers) committer.stop();
   }
 
   private afterEvent(process: { readonly name: string }): boolean {
@@ -236,6 +243,7 @@ class Simulation {
       add('committed', committed.length);
     }
     for (const producer of this.producers) add('acknowledged', producer.acknowledged.length);
+    for (const committer of this.committers) add('commits', committer.acknowledged);
     for (const [name, n] of this.injector.counts) add(name, n);
     if (failure !== null) this.trace.tell('world', `FAILED ${describe(failure)}`);
     return {

@@ -1,5 +1,6 @@
-import type { Timer } from '../../src/core/clock.ts';
+import type { Machine as OperatingSystem } from '../../src/core/machine.ts';
 import { MemoryEngine } from '../../src/metadata/memory-store.ts';
+import { SharedLeases } from '../../src/metadata/shared-leases.ts';
 import {
   type Batch,
   CompactedError,
@@ -29,6 +30,9 @@ export interface StoreWeather {
   unavailable: number;
 }
 
+/** At least, and at most. */
+export type Range = readonly [number, number];
+
 interface HeldLease {
   readonly id: string;
   readonly ttlMs: number;
@@ -42,8 +46,6 @@ export interface PendingTxn {
   readonly ops: readonly Op[];
 }
 
-/** Ms that a message to or from the store takes. */
-const DELAY_MS = [0.1, 1.5] as const;
 /** A call without an answer is given up. */
 const TIMEOUT_MS = 3_000;
 /** A transaction that nobody waits for any more is applied at most so much later. */
@@ -52,6 +54,9 @@ const LATE_MS = 8_000;
 /** The metadata store of a simulated cluster: one engine, its own clock for leases, and a handle for each broker process. */
 export class SimulatedStore {
   readonly engine = new MemoryEngine();
+  /** Ms that a message to or from the store takes, and the news of a commit. */
+  readonly delayMs: Range;
+  readonly newsMs: Range;
   readonly pending = new Set<PendingTxn>();
   readonly scheduler: Scheduler;
   readonly random: Random;
@@ -64,6 +69,18 @@ export class SimulatedStore {
   constructor(scheduler: Scheduler, random: Random) {
     this.scheduler = scheduler;
     this.random = random;
+    this.delayMs = random.pick([
+      [0.1, 1.5],
+      [0.1, 1.5],
+      [1, 60],
+      [1, 400],
+    ] as const);
+    this.newsMs = random.pick([
+      [0.1, 1.5],
+      [0.1, 1.5],
+      [1, 200],
+      [1, 1_500],
+    ] as const);
   }
 
   open(process: Process, weather: StoreWeather): StoreHandle {
@@ -88,11 +105,15 @@ export class SimulatedStore {
     return outcome;
   }
 
-  grant(ttlMs: number): HeldLease {
-    const lease = { id: `lease-${++this.granted}`, ttlMs, deadline: this.scheduler.now + ttlMs };
+  /** A name that no other lease has. */
+  newLeaseId(): string {
+    return String(++this.granted);
+  }
+
+  grant(id: string, ttlMs: number): void {
+    const lease = { id, ttlMs, deadline: this.scheduler.now + ttlMs };
     this.leases.set(lease.id, lease);
     this.expireAt(lease);
-    return lease;
   }
 
   renew(id: string): boolean {
@@ -124,7 +145,7 @@ export class StoreHandle implements MetadataStore {
   private readonly store: SimulatedStore;
   private readonly process: Process;
   private readonly weather: StoreWeather;
-  private readonly held = new Set<ClientLease>();
+  private readonly leases: SharedLeases;
   private readonly sleepers = new Set<() => void>();
   /** The newest revision whose news has arrived here. */
   private heard: Rev;
@@ -136,6 +157,18 @@ export class StoreHandle implements MetadataStore {
     this.process = process;
     this.weather = weather;
     this.heard = store.engine.revision();
+    const clock = store.scheduler.clockOf(process);
+    const machine: OperatingSystem = { bootId: '', monotonicMs: () => clock.monotonicMs() };
+    this.leases = new SharedLeases(
+      clock,
+      machine,
+      {
+        grant: (id, keepMs) => this.call(`grant lease ${id}`, () => store.grant(id, keepMs)),
+        renew: (id) => this.call(`renew lease ${id}`, () => store.renew(id)),
+        revoke: (id) => this.call(`revoke lease ${id}`, () => store.end(id)),
+      },
+      () => store.newLeaseId(),
+    );
   }
 
   get(key: string): Promise<{ kv?: KV; rev: Rev }> {
@@ -151,6 +184,7 @@ export class StoreHandle implements MetadataStore {
 
   async txn(conds: readonly Cond[], ops: readonly Op[], options: { timeoutMs?: number } = {}): Promise<{ ok: boolean; rev: Rev }> {
     checkTxn(conds, ops);
+    for (const op of ops) if ('put' in op && op.lease !== undefined && !this.leases.mayName(op.lease)) throw new LeaseLostError(op.lease);
     const { scheduler, random } = this.store;
     const pending = { from: this.process, conds, ops: copyOf(ops) };
     const apply = () => {
@@ -200,17 +234,8 @@ export class StoreHandle implements MetadataStore {
     }
   }
 
-  async grantLease(ttlMs: number): Promise<Lease> {
-    const sentAt = this.store.scheduler.now;
-    const { id } = await this.call(`grant lease ${ttlMs}`, () => this.store.grant(ttlMs));
-    const lease = new ClientLease(id, ttlMs, sentAt, {
-      scheduler: this.store.scheduler,
-      process: this.process,
-      renew: () => this.call(`renew ${id}`, () => this.store.renew(id)),
-      revoke: () => this.call(`revoke ${id}`, () => this.store.end(id)),
-    });
-    this.held.add(lease);
-    return lease;
+  grantLease(ttlMs: number): Promise<Lease> {
+    return this.leases.grant(ttlMs);
   }
 
   compact(keepFrom: Rev): Promise<void> {
@@ -221,7 +246,7 @@ export class StoreHandle implements MetadataStore {
     if (this.closed) return;
     this.closed = true;
     this.store.closed(this);
-    for (const lease of this.held) lease.abandon();
+    this.leases.close();
     for (const wake of [...this.sleepers]) wake();
   }
 
@@ -230,7 +255,7 @@ export class StoreHandle implements MetadataStore {
     if (this.newsUnderWay || this.closed || this.process.state === 'dead') return;
     this.newsUnderWay = true;
     const { scheduler, engine } = this.store;
-    scheduler.after(this.process, this.weather.cut ? 50 : this.delay(), 'store news', () => {
+    scheduler.after(this.process, this.weather.cut ? 50 : this.store.random.between(...this.store.newsMs), 'store news', () => {
       this.newsUnderWay = false;
       if (this.weather.cut) return this.committed();
       this.heard = engine.revision();
@@ -280,86 +305,11 @@ export class StoreHandle implements MetadataStore {
   }
 
   private delay(): number {
-    return this.store.random.between(...DELAY_MS);
+    return this.store.random.between(...this.store.delayMs);
   }
 
   private checkOpen(): void {
     if (this.closed) throw new UnavailableError('the metadata store is closed');
-  }
-}
-
-interface LeaseCalls {
-  readonly scheduler: Scheduler;
-  readonly process: Process;
-  renew(): Promise<boolean>;
-  revoke(): Promise<void>;
-}
-
-/** The holder's side of a lease: it counts from when it sent the last renewal that was answered, and a little less. */
-class ClientLease implements Lease {
-  readonly id: string;
-  readonly ttlMs: number;
-  private readonly calls: LeaseCalls;
-  private readonly losing = new AbortController();
-  private deadline: number;
-  private renewal: Timer | undefined;
-  private expiry: Timer | undefined;
-
-  constructor(id: string, ttlMs: number, sentAt: number, calls: LeaseCalls) {
-    this.id = id;
-    this.ttlMs = ttlMs;
-    this.calls = calls;
-    this.deadline = 0;
-    this.extend(sentAt);
-    this.renewLater();
-  }
-
-  get lost(): AbortSignal {
-    return this.losing.signal;
-  }
-  validUntil(): number {
-    return this.deadline;
-  }
-
-  async revoke(): Promise<void> {
-    if (this.losing.signal.aborted) return;
-    this.lose('revoked');
-    await this.calls.revoke();
-  }
-
-  abandon(): void {
-    this.lose('ended with its store');
-  }
-
-  private extend(sentAt: number): void {
-    this.deadline = sentAt + this.ttlMs * 0.9;
-    this.expiry?.cancel();
-    const { scheduler, process } = this.calls;
-    this.expiry = scheduler.after(process, this.deadline - scheduler.now, `lease ${this.id} runs out`, () => this.lose('ran out'));
-  }
-
-  private renewLater(): void {
-    const { scheduler, process } = this.calls;
-    this.renewal = scheduler.after(process, this.ttlMs / 3, `renew ${this.id}`, () => {
-      const sentAt = scheduler.now;
-      this.renewLater();
-      this.calls.renew().then(
-        (alive) => {
-          if (this.losing.signal.aborted) return;
-          if (alive) this.extend(sentAt);
-          else this.lose('expired');
-        },
-        () => {}, // tried again at the next third
-      );
-    });
-  }
-
-  private lose(why: string): void {
-    if (this.losing.signal.aborted) return;
-    this.renewal?.cancel();
-    this.expiry?.cancel();
-    this.deadline = Number.NEGATIVE_INFINITY;
-    this.losing.abort(new UnavailableError(`lease ${this.id} ${why}`));
   }
 }
 

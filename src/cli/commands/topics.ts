@@ -5,6 +5,7 @@ import type { ClientFlags, CreateFlags, DeleteFlags } from '../topic-commands.ts
 import { examples, parseCount, surroundings, withClientOptions } from './client-options.ts';
 import { collect } from './collect.ts';
 import { addTopicImport } from './topic-import.ts';
+import { addTopicPartitions } from './topic-partitions.ts';
 
 const MAX_PARTITIONS = 2 ** 31 - 1; // int32 on the wire
 const MAX_REPLICATION_FACTOR = 2 ** 15 - 1; // int16 on the wire
@@ -12,7 +13,7 @@ const MAX_REPLICATION_FACTOR = 2 ** 15 - 1; // int16 on the wire
 export function addTopics(program: Command, context: Context): void {
   const topics = program
     .command('topics')
-    .summary('create, list, describe, alter, delete and import topics')
+    .summary('create, list, describe, alter, move, delete and import topics')
     .description('Create, list, describe, alter and delete topics of a running broker: minikafka, or Apache Kafka.')
     .addHelpText('after', examples('topics create test --partitions 2', 'topics list', 'topics describe test', 'topics delete test'));
 
@@ -41,7 +42,10 @@ export function addTopics(program: Command, context: Context): void {
 
   withClientOptions(topics.command('describe').argument('[name]', 'name of the topic; all topics without it'))
     .summary('show partitions, leaders, replicas and settings')
-    .description('Show partitions, leaders, replicas and settings. In a pipe: a line for each partition, parted by tabs.')
+    .description(
+      'Show partitions, leaders, replicas and settings. In a pipe: topic, partition, leader, and replicas: all, in sync, eligible to lead though ' +
+        'not in sync, and offline; parted by tabs.',
+    )
     .addHelpText('after', examples('topics describe', 'topics describe test --json'))
     .action(async (name: string | undefined, flags: ClientFlags) => (await commands()).describe(name, flags, await surroundings(context)));
 
@@ -72,6 +76,7 @@ export function addTopics(program: Command, context: Context): void {
     .addHelpText('after', examples('topics delete test', 'topics delete test --if-exists'))
     .action(async (name: string, flags: DeleteFlags) => (await commands()).remove(name, flags, await surroundings(context)));
 
+  addTopicPartitions(topics, context);
   addTopicImport(topics, context);
 }
 

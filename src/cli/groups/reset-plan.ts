@@ -93,7 +93,10 @@ export function nameSome(partitions: readonly TopicPartition[]): string {
 }
 
 /** The partitions that are named. @throws CliError when one of them is not there */
-export async function partitionsNamed({ bootstrap }: ClusterConnections, scopes: readonly TopicScope[]): Promise<TopicPartition[]> {
+export async function partitionsNamed(
+  { bootstrap }: Pick<ClusterConnections, 'bootstrap'>,
+  scopes: readonly TopicScope[],
+): Promise<TopicPartition[]> {
   const topics = await findTopics(
     bootstrap,
     scopes.map(({ topic }) => topic),

@@ -77,20 +77,25 @@ function parseAgo(text: string): number {
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
 }
 
-/** `topic` or `topic:0,1,2`, as Kafka's tool writes it. @throws CliError (usage), also for a topic that is named twice */
-export function parseScopes(texts: readonly string[]): TopicScope[] {
-  const scopes = texts.map(parseScope);
+/**
+ * `topic` or `topic:0,1,2`, as Kafka's tool writes it.
+ * @param flag what stands before each of them on the command line; empty for arguments
+ * @throws CliError (usage), also for a topic that is named twice
+ */
+export function parseScopes(texts: readonly string[], flag = '--topic '): TopicScope[] {
+  const scopes = texts.map((text) => parseScope(text, flag));
   const twice = scopes.find(({ topic }, i) => scopes.findIndex((each) => each.topic === topic) !== i);
-  if (twice) throw usageError(`--topic ${twice.topic} is given twice; keep one, as in --topic ${twice.topic}:0,1`);
+  if (twice) throw usageError(`${flag}${twice.topic} is given twice; keep one, as in ${flag}${twice.topic}:0,1`);
   return scopes;
 }
 
-function parseScope(text: string): TopicScope {
+function parseScope(text: string, flag: string): TopicScope {
   const [topic = '', list, ...rest] = text.split(':');
   const numbers = list?.split(',').map((each) => each.trim());
   const fits = (each: string): boolean => /^\d{1,10}$/.test(each) && Number(each) <= MAX_PARTITION;
   if (!TOPIC_NAME.test(topic) || rest.length > 0 || numbers?.every(fits) === false) {
-    throw usageError(`--topic ${text}: write topic, or topic:0,1,2 for some of its partitions, and repeat --topic for more topics`);
+    const repeat = flag === '' ? '' : `, and repeat ${flag.trim()} for more topics`;
+    throw usageError(`${flag}${text}: write topic, or topic:0,1,2 for some of its partitions${repeat}`);
   }
   return { topic, partitions: numbers ? [...new Set(numbers.map(Number))].sort((a, b) => a - b) : null };
 }

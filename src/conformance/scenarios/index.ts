@@ -14,6 +14,12 @@ import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } fro
 import { describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
 import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
+import {
+  alterPartitionReassignmentsScenarios,
+  describeQuorumScenarios,
+  electLeadersScenarios,
+  unregisterBrokerScenarios,
+} from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
@@ -49,10 +55,14 @@ export const SCENARIOS: readonly Scenario[] = [
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
   ...deleteGroupsScenarios,
+  ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
+  ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
+  ...describeQuorumScenarios,
   ...describeClusterScenarios,
+  ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
 ];

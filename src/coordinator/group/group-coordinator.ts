@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { KafkaError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { OpenLog } from '../coordinator-log.ts';
+import type { OpenLog, RequireLeader } from '../coordinator-log.ts';
 import { CoordinatorRuntime } from '../runtime.ts';
 import type { DeletedOffsets, GroupDescription, ListedGroup, OffsetsToDelete } from './group-admin.ts';
 import type { GroupConfig } from './group-config.ts';
@@ -17,6 +17,7 @@ import type { SyncRequest } from './sync.ts';
 
 export interface GroupCoordinatorOptions {
   readonly openLog: OpenLog;
+  readonly requireLeader: RequireLeader;
   readonly config: () => GroupConfig;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,12 +49,13 @@ export class GroupCoordinator {
   private readonly runtime: CoordinatorRuntime<GroupShard>;
 
   constructor(options: GroupCoordinatorOptions) {
-    const { clock, config, logger, newUuid = randomUUID, openLog } = options;
+    const { clock, config, logger, newUuid = randomUUID, openLog, requireLeader } = options;
     const env: GroupEnv = { clock, config, logger, newUuid };
     this.clock = clock;
     this.config = config;
     this.runtime = new CoordinatorRuntime({
       openLog,
+      requireLeader,
       clock,
       logger,
       writeTimeoutMs: () => config().commitTimeoutMs,
@@ -90,7 +92,7 @@ export class GroupCoordinator {
     });
   }
 
-  /** The partition has moved to another broker. */
+  /** The partition has moved to another broker, or has a new leader epoch. */
   unload(partition: number): void {
     this.runtime.unload(partition);
   }

@@ -58,6 +58,7 @@ export async function groupsFixture(config: Partial<GroupConfig> = {}, isLoaded 
       fixture.groups?.close();
       fixture.groups = new GroupCoordinator({
         openLog: async () => log,
+        requireLeader: () => {},
         config: () => fixture.config,
         clock,
         logger: silentLogger,

@@ -133,7 +133,13 @@ async function compareWithReplay(world: World): Promise<void> {
   const log = new MemoryCoordinatorLog();
   log.records.push(...fixture.log.records);
   const { clock, groups } = fixture;
-  const replayed = new GroupCoordinator({ openLog: async () => log, config: () => fixture.config, clock, logger: silentLogger });
+  const replayed = new GroupCoordinator({
+    openLog: async () => log,
+    requireLeader: () => {},
+    config: () => fixture.config,
+    clock,
+    logger: silentLogger,
+  });
   await replayed.load(0);
   const offsets = await replayed.fetchOffsets('g', null);
   expect(await groups.fetchOffsets('g', null)).toEqual(offsets);

@@ -1,0 +1,228 @@
+import { type BrokerConfig, brokerConfig } from '../../src/config.ts';
+import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+import { ensureCluster } from '../../src/metadata/cluster.ts';
+import { Controller } from '../../src/metadata/controller.ts';
+import type { PartitionImage } from '../../src/metadata/image.ts';
+import { MetadataFeed } from '../../src/metadata/image-feed.ts';
+import { type LogEnd, LogEnds } from '../../src/metadata/log-ends.ts';
+import { openMemoryStore } from '../../src/metadata/memory-store.ts';
+import { Registration } from '../../src/metadata/registration.ts';
+import type { Batch, Lease, MetadataStore } from '../../src/metadata/store.ts';
+import { createTopic } from '../../src/metadata/topics.ts';
+import { seededBytes } from './cluster-fixture.ts';
+
+/** One broker's way to the store that all share: it can be stopped, and its transactions can be tampered with. */
+export class StoreLink {
+  readonly leases: Lease[] = [];
+  /** Stands in the way of each transaction; by default it does nothing but `go`. */
+  txn: (go: () => ReturnType<MetadataStore['txn']>) => ReturnType<MetadataStore['txn']> = (go) => go();
+  private gate: Promise<void> = Promise.resolve();
+  private open = () => {};
+  readonly store: MetadataStore;
+
+  constructor(inner: MetadataStore) {
+    const link = this;
+    this.store = {
+      maxOps: inner.maxOps,
+      maxBytes: inner.maxBytes,
+      get: (key) => link.passing(() => inner.get(key)),
+      range: (prefix) => link.passing(() => inner.range(prefix)),
+      txn: (conds, ops) => link.passing(() => link.txn(() => inner.txn(conds, ops))),
+      compact: (keepFrom) => inner.compact(keepFrom),
+      close: async () => {},
+      async *watch(prefix, from, signal): AsyncGenerator<Batch> {
+        for await (const batch of inner.watch(prefix, from, signal)) {
+          await link.gate;
+          if (signal.aborted) return;
+          yield batch;
+        }
+      },
+      grantLease: (ttlMs) =>
+        link.passing(async () => {
+          const lease = await inner.grantLease(ttlMs);
+          link.leases.push(lease);
+          return lease;
+        }),
+    };
+  }
+
+  /** As SIGSTOP or a cut line would: nothing gets through until `go`. */
+  stop(): void {
+    this.gate = new Promise((resolve) => {
+      this.open = resolve;
+    });
+  }
+
+  go(): void {
+    this.gate = Promise.resolve();
+    this.open();
+  }
+
+  private async passing<T>(call: () => Promise<T>): Promise<T> {
+    await this.gate;
+    return call();
+  }
+}
+
+export interface TestDisk {
+  directoryId: string;
+  generation: number;
+}
+
+export interface TestBroker {
+  readonly id: number;
+  readonly link: StoreLink;
+  readonly feed: MetadataFeed;
+  readonly registration: Registration;
+  readonly controller: Controller;
+  /** The broker epochs that it had. */
+  readonly epochs: number[];
+  lost: number;
+  close(): Promise<void>;
+}
+
+export interface Brokers {
+  readonly clock: FakeClock;
+  readonly store: MetadataStore;
+  readonly running: Map<number, TestBroker>;
+  readonly disks: Map<number, TestDisk>;
+  /** By broker: what its log holds of every partition. */
+  readonly logEnds: Map<number, LogEnd>;
+  start(id: number): Promise<TestBroker>;
+  /** Kill -9: its lease stays until `expire`, or until its peers see it and the controller acts. */
+  kill(id: number): TestBroker;
+  expire(broker: TestBroker): Promise<void>;
+  /** What the peers of a dead broker see. */
+  noticed(broker: TestBroker): void;
+  create(name: string, replicas: readonly (readonly number[])[], configs?: Record<string, string>): Promise<void>;
+  /** As the store has it. */
+  partition(topic: string, number?: number): Promise<PartitionImage>;
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Brokers that share one store in memory: registrations and controllers alone, without logs. */
+export async function brokersOf(ids: readonly number[], configs: Record<string, string> = {}): Promise<Brokers> {
+  const clock = fakeClock();
+  const store = openMemoryStore({ clock });
+  const randomBytes = seededBytes(42);
+  const config = brokerConfig(new Map(Object.entries(configs)));
+  await ensureCluster(store, randomBytes);
+  const view = await MetadataFeed.open(store, { clock, onError: rethrow });
+  const disks = new Map<number, TestDisk>();
+  const running = new Map<number, TestBroker>();
+  const logEnds = new Map<number, LogEnd>();
+  const settle = async () => {
+    for (let i = 0; i < 3; i++) {
+      await clock.settle();
+      for (const { controller } of running.values()) await Promise.race([controller.settled(), clock.settle()]);
+    }
+    await view.waitFor((await store.get('/')).rev);
+  };
+  const brokers: Brokers = {
+    clock,
+    store,
+    running,
+    disks,
+    logEnds,
+    async start(id) {
+      const disk = disks.get(id) ?? { directoryId: `directory-${id}`, generation: 0 };
+      disks.set(id, disk);
+      const broker = await startBroker(id, clock, new StoreLink(store), disk, config, () => logEnds.get(id)!);
+      running.set(id, broker);
+      return broker;
+    },
+    kill(id) {
+      const broker = running.get(id)!;
+      running.delete(id);
+      broker.link.stop();
+      return broker;
+    },
+    async expire({ link }) {
+      for (const lease of link.leases) await lease.revoke();
+    },
+    noticed({ id, epochs }) {
+      for (const { controller } of running.values()) controller.brokerDied(id, epochs.at(-1)!);
+    },
+    async create(name, replicas, topicConfigs = {}) {
+      const spec = { name, configs: new Map(Object.entries(topicConfigs)) };
+      await view.waitFor((await store.get('/')).rev);
+      await createTopic(store, view.current, spec, replicas, randomBytes);
+      await settle();
+    },
+    async partition(topic, number = 0) {
+      await view.waitFor((await store.get('/')).rev);
+      return view.current.partition(topic, number)!;
+    },
+    settle,
+    async close() {
+      for (const broker of running.values()) await broker.close();
+      await view.close();
+      await store.close();
+    },
+  };
+  for (const id of ids) await brokers.start(id);
+  await settle();
+  return brokers;
+}
+
+async function startBroker(
+  id: number,
+  clock: FakeClock,
+  link: StoreLink,
+  disk: TestDisk,
+  config: BrokerConfig,
+  endOf: () => LogEnd,
+): Promise<TestBroker> {
+  const feed = await MetadataFeed.open(link.store, { clock, onError: rethrow });
+  const epochs: number[] = [];
+  const parts: { controller?: Controller; logEnds?: LogEnds } = {};
+  let lost = 0;
+  const changed = () => {
+    parts.controller?.kick();
+    parts.logEnds?.kick();
+  };
+  const registration = await Registration.open({
+    store: link.store,
+    metadata: feed,
+    clock,
+    broker: { id, rack: null, listeners: [], liveness: null },
+    disk: { directoryId: disk.directoryId, generationToRegister: () => disk.generation, noteRegistered: () => {} },
+    onLost: () => {
+      lost++;
+      changed();
+    },
+    onRegistered: ({ epoch }) => {
+      epochs.push(epoch);
+      changed();
+    },
+    onFailure: () => {},
+  });
+  const common = { store: link.store, metadata: feed, clock, logger: silentLogger, nodeId: id, registered: () => registration.current };
+  const controller = new Controller({ ...common, config: () => config });
+  const logEnds = new LogEnds({ ...common, endOf: async () => endOf() });
+  Object.assign(parts, { controller, logEnds });
+  await controller.settled();
+  return {
+    id,
+    link,
+    feed,
+    registration,
+    controller,
+    epochs,
+    get lost() {
+      return lost;
+    },
+    async close() {
+      await logEnds.close();
+      await controller.close();
+      await registration.close();
+      await feed.close();
+    },
+  };
+}
+
+function rethrow(error: unknown): void {
+  throw error;
+}
