@@ -177,7 +177,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     transport: options.transport,
     logger,
     config: currentConfig,
-    addressOf: (id) => metadata.current.brokers.get(id)?.listeners[0],
+    addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers },
