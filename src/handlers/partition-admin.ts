@@ -1,17 +1,13 @@
-import { KafkaError } from '../core/errors.ts';
+import type { BrokerConfig } from '../config.ts';
+import type { KafkaError } from '../core/errors.ts';
+import { type ElectionType, electLeaders } from '../metadata/admin-elections.ts';
+import { unregisterBroker } from '../metadata/cluster.ts';
+import type { MetadataFeed } from '../metadata/image-feed.ts';
+import type { PartitionName } from '../metadata/partition-writes.ts';
+import { alterReassignments, type Reassignment } from '../metadata/reassignments.ts';
+import type { MetadataStore } from '../metadata/store.ts';
 
-/** preferred: the first replica, if it may lead without a loss. unclean: any replica that is alive, where nobody leads. */
-export type ElectionType = 'preferred' | 'unclean';
-
-export interface PartitionName {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-export interface Reassignment extends PartitionName {
-  /** The replicas that there are to be, the preferred leader first; null takes back a reassignment that is under way. */
-  readonly replicas: readonly number[] | null;
-}
+export type { ElectionType, PartitionName, Reassignment };
 
 /**
  * What an admin asks of partitions and brokers, carried out by this broker: conditional writes to the store, and the wait until this broker's
@@ -30,15 +26,27 @@ export interface PartitionAdmin {
 }
 
 export class StorePartitionAdmin implements PartitionAdmin {
-  electLeaders(): Promise<(KafkaError | null)[]> {
-    throw new KafkaError('UNSUPPORTED_VERSION');
+  private readonly cluster: { readonly store: MetadataStore; readonly metadata: MetadataFeed; readonly config: () => BrokerConfig };
+
+  constructor(cluster: { readonly store: MetadataStore; readonly metadata: MetadataFeed; readonly config: () => BrokerConfig }) {
+    this.cluster = cluster;
   }
 
-  reassign(): Promise<(KafkaError | null)[]> {
-    throw new KafkaError('UNSUPPORTED_VERSION');
+  electLeaders(type: ElectionType, partitions: readonly PartitionName[]): Promise<(KafkaError | null)[]> {
+    const { store, metadata, config } = this.cluster;
+    return electLeaders({ store, metadata, config: config() }, type, partitions);
   }
 
-  unregisterBroker(): Promise<void> {
-    throw new KafkaError('UNSUPPORTED_VERSION');
+  reassign(
+    reassignments: readonly Reassignment[],
+    options: { readonly allowReplicationFactorChange: boolean },
+  ): Promise<(KafkaError | null)[]> {
+    return alterReassignments(this.cluster, reassignments, options);
+  }
+
+  async unregisterBroker(id: number): Promise<void> {
+    const { store, metadata } = this.cluster;
+    const { revision } = await unregisterBroker(store, id);
+    await metadata.waitFor(revision);
   }
 }
