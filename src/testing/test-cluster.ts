@@ -230,12 +230,14 @@ class Handle implements TestBroker {
     this.backend.resume(this.id);
   }
 
-  cutFrom(other: Party, how: CutHow = 'silent'): void {
+  cutFrom(other: Party | 'store', how: CutHow = 'silent'): void {
+    if (other === 'store') return this.backend.cutStore(this.id, true);
     if (!this.links) throw new Error("links cannot be cut with cuttable: 'none'");
     this.links.cut(this.id, other, how);
   }
 
-  heal(other?: Party): void {
-    this.links?.heal(this.id, other);
+  heal(other?: Party | 'store'): void {
+    if (other === undefined || other === 'store') this.backend.cutStore(this.id, false);
+    if (other !== 'store') this.links?.heal(this.id, other);
   }
 }

@@ -151,10 +151,7 @@ export class Load {
       ? 'no response'
       : errorName.replace(/^.* is closed: |^no connection to \S+ |(broker )?\S+:\d{4,5}/g, '').trim();
     this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
-    if (
-      /OUT_OF_ORDER|UNKNOWN_PRODUCER|INVALID_PRODUCER|CORRUPT|UNSUPPORTED|UNKNOWN_SERVER|STORAGE/.test(errorName) &&
-      this.wrong.length < 20
-    ) {
+    if (/OUT_OF_ORDER|UNKNOWN_PRODUCER|INVALID_PRODUCER|CORRUPT|UNSUPPORTED|UNKNOWN_SERVER/.test(errorName) && this.wrong.length < 20) {
       this.wrong.push(`${this.topic}-${partition}: broker ${broker} answers ${errorName} to record ${batches[failedAt]!.first}`);
     }
     this.client.refresh();
