@@ -117,7 +117,7 @@ export class Producer extends Client {
   private async send(records: Buffer): Promise<number> {
     const { topic, partition, acks } = this.options;
     const leader = await this.leaderOf(topic, partition);
-    const answer = await this.ask(leader, Produce, 9, {
+    const answer = await this.ask(leader.id, Produce, 9, {
       acks,
       timeoutMs: 3_000,
       topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
