@@ -23,7 +23,7 @@ export interface Acknowledged {
   readonly crc: number;
 }
 
-const RETRY_MS = 20;
+const RETRY_MS = 40;
 /** A batch is given up after this; its producer id with it. */
 const GIVE_UP_MS = 30_000;
 const CRC_POSITION = 17;
