@@ -231,7 +231,10 @@ class Handle implements TestBroker {
   }
 
   cutFrom(other: Party | 'store', how: CutHow = 'silent'): void {
-    if (other === 'store') return this.backend.cutStore(this.id, true);
+    if (other === 'store') {
+      this.backend.cutStore(this.id, true);
+      return;
+    }
     if (!this.links) throw new Error("links cannot be cut with cuttable: 'none'");
     this.links.cut(this.id, other, how);
   }
