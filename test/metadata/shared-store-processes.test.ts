@@ -32,8 +32,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(role: string, name: string, number = 1): Program {
-  const program = startProgram(process.execPath, [script, role, path, name, String(number)]);
+function start(role: string, name: string, number = 1, tickMs = 100): Program {
+  const program = startProgram(process.execPath, [script, role, path, name, String(number), String(tickMs)]);
   running.push(program);
   return program;
 }
@@ -42,8 +42,8 @@ const hears = (program: Program, word: string, count = 1) =>
   program.waitFor(`${count} x ${word}`, () => (said(program, word).length >= count ? said(program, word) : undefined));
 const openHere = () => openSharedStore(path, { clock: realClock, logger: silentLogger });
 
-test('what one process commits, another sees, in order and soon', async () => {
-  const watcher = start('watch', 'w');
+test('what one process commits, another sees, in order, at the ring of the bell', async () => {
+  const watcher = start('watch', 'w', 1, 10_000); // looks by itself every ten seconds
   await hears(watcher, 'watching');
   const writer = start('put', 'a', 50);
   await writer.ended();
@@ -51,8 +51,7 @@ test('what one process commits, another sees, in order and soon', async () => {
   const written = said(writer, 'put');
   expect(seen.map(([, rev]) => rev)).toEqual(written.map(([, rev]) => rev));
   const latencies = seen.map(([, , at], i) => (Number(at) - Number(written[i]![2])) / 1_000).sort((a, b) => a - b);
-  // Without the bell it would be some 50 ms.
-  expect(latencies[25], `ms from the start of a commit to the other process: ${latencies}`).toBeLessThan(20);
+  expect(latencies[25], `ms from the start of a commit to the other process: ${latencies}`).toBeLessThan(1_000);
 });
 
 test('several processes may make the file at once', async () => {
@@ -124,9 +123,9 @@ test('processes that are stopped and killed at random lose no step that was answ
 test('the lease of a killed process ends by itself, that of a paused one too, and the paused one knows when it comes back', async () => {
   const watcher = start('watch', 'w');
   await hears(watcher, 'watching');
-  const killed = start('hold', 'killed', 1_000);
-  const paused = start('hold', 'paused', 1_000);
-  const steady = start('hold', 'steady', 1_000);
+  const killed = start('hold', 'killed', 1_500);
+  const paused = start('hold', 'paused', 1_500);
+  const steady = start('hold', 'steady', 15_000);
   for (const program of [killed, paused, steady]) await hears(program, 'held');
   const pausedAt = performance.now();
   killed.signal('SIGKILL');
@@ -136,8 +135,8 @@ test('the lease of a killed process ends by itself, that of a paused one too, an
     return gone.includes('del:/live/killed') && gone.includes('del:/live/paused') ? true : undefined;
   });
   const goneMs = performance.now() - pausedAt;
-  expect(goneMs).toBeGreaterThan(1_000 * (2 / 3)); // renewed a third of the lease before at most
-  expect(goneMs).toBeLessThan(3_000);
+  expect(goneMs).toBeGreaterThan(900); // renewed half a second before, or a little more
+  expect(goneMs).toBeLessThan(10_000);
   paused.signal('SIGCONT');
   await hears(paused, 'lost');
   await hears(paused, 'held', 2);

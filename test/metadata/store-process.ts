@@ -1,4 +1,4 @@
-// A process beside others on one shared store; `node store-process.mjs ROLE PATH NAME [NUMBER]`. It tells what it does in lines.
+// A process beside others on one shared store; `node store-process.mjs ROLE PATH NAME [NUMBER [TICK_MS]]`. It tells what it does in lines.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { realClock } from '../../src/core/clock.ts';
 import { stayAlive } from '../../src/core/stay-alive.ts';
@@ -67,12 +67,12 @@ async function put(store: MetadataStore, name: string, times: number): Promise<v
   }
 }
 
-const [role = '', path = '', name = '', number = '1'] = process.argv.slice(2);
+const [role = '', path = '', name = '', number = '1', tickMs = '100'] = process.argv.slice(2);
 const roles: Record<string, (store: MetadataStore, name: string, number: number) => Promise<void>> = { count, watch, hold, put };
 stayAlive();
 const log = (level: string) => (fields: object, message: string) => say(level, message, JSON.stringify(fields));
 const logger = { debug: () => {}, info: () => {}, warn: log('warn'), error: log('error'), child: () => logger };
-const store = await openSharedStore(path, { clock: realClock, logger });
+const store = await openSharedStore(path, { clock: realClock, logger, tickMs: Number(tickMs) });
 say('open', process.memoryUsage().rss);
 await roles[role]!(store, name, Number(number));
 await store.close();
