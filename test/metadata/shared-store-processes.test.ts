@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { openSqlite } from '../../src/core/sqlite.ts';
 import { openSharedStore } from '../../src/metadata/shared-store.ts';
 import { bundled } from '../support/bundled.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Program, startProgram } from '../support/program.ts';
 import { text } from './store-conformance.ts';
 
@@ -144,6 +145,58 @@ test('the lease of a killed process ends by itself, that of a paused one too, an
   const store = await openHere();
   expect((await store.range('/live/')).kvs.map(({ key }) => key)).toEqual(['/live/paused', '/live/steady']);
   await store.close();
+});
+
+test('a controller that was deposed writes nothing, killed or stopped for longer than its lease', {
+  timeout: 60_000 + KILLS * 6_000,
+}, async () => {
+  const LEASE_MS = 1_000;
+  const all: Program[] = [];
+  const controller = () => {
+    const program = start('control', `c${all.length}`, LEASE_MS);
+    all.push(program);
+    return program;
+  };
+  const live = [controller(), controller(), controller()];
+  let blocked = 0;
+  const epochs = () => all.flatMap((program) => said(program, 'elected').map(([, epoch]) => Number(epoch)));
+  const acting = (epoch: number) => live.find((program) => said(program, 'elected').some(([, elected]) => Number(elected) === epoch));
+  for (let round = 1; round <= Math.ceil(KILLS / 2); round++) {
+    const victim = await eventually(() => {
+      const found = acting(Math.max(...epochs()));
+      expect(found).toBeDefined();
+      return found!;
+    });
+    const before = Math.max(...epochs());
+    await sleep(Math.random() * 200);
+    const killing = round % 2 === 0;
+    victim.signal(killing ? 'SIGKILL' : 'SIGSTOP');
+    const replaced = eventually(() => expect(Math.max(...epochs())).toBeGreaterThan(before), LEASE_MS * 8);
+    if (killing) {
+      live[live.indexOf(victim)] = controller();
+      await replaced;
+    } else {
+      await replaced.catch(() => blocked++); // stopped in the midst of a write: nobody can write until it goes on
+      victim.signal('SIGCONT');
+    }
+  }
+  for (const program of live) program.signal('SIGKILL');
+  await Promise.all(all.map((program) => program.ended()));
+
+  const database = openSqlite(path);
+  const log = database.prepare("SELECT key, value FROM log WHERE type = 'put' ORDER BY rev, seq").all();
+  database.close();
+  let epoch = 0;
+  let writes = 0;
+  for (const { key, value } of log) {
+    const written = Number(text(value as Uint8Array));
+    if (key === '/ctrl/epoch') expect(written).toBe(++epoch);
+    if (!String(key).startsWith('/work/')) continue;
+    expect(written).toBe(epoch);
+    writes++;
+  }
+  expect(epoch).toBeGreaterThan(Math.ceil(KILLS / 2) - blocked);
+  expect(writes).toBeGreaterThan(epoch);
 });
 
 test('without a bell the others see a commit by looking, and mend the bell', async () => {
