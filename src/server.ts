@@ -215,7 +215,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       clock,
       () => config.int('max.incremental.fetch.session.cache.slots'),
       () => Buffer.from(randomBytes(4)).readUInt32BE() & 0x7fffffff,
-      { purgatory },
+      (key) => purgatory.wake(key),
     ),
     groups,
     purgatory,

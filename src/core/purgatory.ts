@@ -25,7 +25,6 @@ interface Entry {
 export class Purgatory {
   private readonly clock: Clock;
   private readonly waiting = new Map<WaitKey, Set<Entry>>();
-  private readonly listening = new Map<WaitKey, Set<() => void>>();
   private count = 0;
   private woken: Entry[] = [];
 
@@ -74,21 +73,7 @@ export class Purgatory {
     });
   }
 
-  /** Calls `woken` at each `wake` of the key, in it, until the function that this gives is called: for whoever waits for very many keys, again and again. */
-  listen(key: WaitKey, woken: () => void): () => void {
-    const listener = () => woken();
-    let listeners = this.listening.get(key);
-    if (!listeners) this.listening.set(key, (listeners = new Set()));
-    listeners.add(listener);
-    return () => {
-      const left = this.listening.get(key);
-      if (left?.delete(listener) && left.size === 0) this.listening.delete(key);
-    };
-  }
-
   wake(key: WaitKey): void {
-    const listeners = this.listening.get(key);
-    if (listeners) for (const woken of listeners) woken();
     const entries = this.waiting.get(key);
     if (!entries) return;
     if (this.woken.length === 0) this.clock.soon(() => this.askWoken());
@@ -103,9 +88,9 @@ export class Purgatory {
   size(): number {
     return this.count;
   }
-  /** Keys that somebody waits on, or listens to. */
+  /** Keys that somebody waits on. */
   keyCount(): number {
-    return this.waiting.size + this.listening.size;
+    return this.waiting.size;
   }
 
   private askWoken(): void {

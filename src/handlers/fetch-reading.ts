@@ -23,7 +23,6 @@ export interface Read {
 export interface Reading {
   readonly source: FetchSource;
   readonly readCommitted: boolean;
-  readonly session: FetchContext;
   readonly context: RequestContext;
   readonly clock: Clock;
   /** KIP-392: the replica that this consumer should rather ask; -1: this one. */
@@ -37,7 +36,7 @@ const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION'
 const NOTHING = Buffer.alloc(0);
 
 /** Reads the partitions of a request, in its order, until `maxBytes` are there. */
-export async function readAll(reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
+export async function readAll(session: FetchContext, reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
   const reads = new Map<FetchTarget, Read>();
   let left = maxBytes;
   let nothingYet = true;
@@ -46,7 +45,7 @@ export async function readAll(reading: Reading, maxBytes: number): Promise<Map<F
     left = Math.max(left - read.bytes, 0);
     if (read.bytes > 0) nothingYet = false;
   };
-  await inSlices(reading.clock, reading.session.targets, (target): void | Promise<void> => {
+  await inSlices(reading.clock, session.targets(), (target): void | Promise<void> => {
     const read = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
     if (read instanceof Promise) return read.then((later) => note(target, later));
     note(target, read);
@@ -67,7 +66,6 @@ function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOne
     const available = found.availableBytes(target.fetchOffset, reader);
     const preferredReadReplica = reading.preferredReplica(found, target);
     if (preferredReadReplica !== NO_REPLICA) return { data: { ...dataOf(found, target, reading, null), preferredReadReplica }, bytes: 0 };
-    if (available === 0) reading.session.settled(target);
     if (available === 0 || (maxBytes <= 0 && !minOneBatch)) return { data: dataOf(found, target, reading, null), bytes: 0 };
     return new Promise((resolve) => {
       found.read(target.fetchOffset, maxBytes, minOneBatch, reader, (error, chunk) => {

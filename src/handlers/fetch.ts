@@ -64,23 +64,16 @@ export const fetch = handler(
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
         const source = new FetchSource(replicas, replica, context.version);
-        for (const target of session.targets) source.note(target);
+        for (const target of session.named) source.note(target);
         const preferredReplica = preferred(request, source);
         const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
-        const reading: Reading = {
-          session,
-          source,
-          readCommitted: request.isolationLevel === READ_COMMITTED,
-          context,
-          clock,
-          preferredReplica,
-        };
-        const due = () => whenDue(reading, Math.min(request.minBytes, maxBytes));
+        const reading: Reading = { source, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock, preferredReplica };
+        const due = () => whenDue(session, reading, Math.min(request.minBytes, maxBytes));
         if (request.maxWaitMs > 0 && due() !== 'now') {
-          await untilDue(needs, keysOf(session, source), request, due, context);
+          await untilDue(needs, keysOf(session, source), request, due, replica !== null, context);
           if (context.signal.aborted) return NO_REPLY;
         }
-        const response = answer(session, await readAll(reading, maxBytes));
+        const response = answer(session, await readAll(session, reading, maxBytes));
         return context.version >= FIRST_WITH_HINTS ? withHints(response, context) : response;
       },
       refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
@@ -89,22 +82,23 @@ export const fetch = handler(
 );
 
 function keysOf(session: FetchContext, source: FetchSource): string[] {
-  if (session.waitKey !== null) return [session.waitKey];
-  return session.targets.flatMap((target) => {
+  if (session.key !== null) return [session.key];
+  return session.named.flatMap((target) => {
     const { key, followerKey } = source.find(target);
     return source.replica ? [key, followerKey] : [key];
   });
 }
 
 /**
- * Until an answer is due, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. Nobody waits for what
- * a follower knows of the high watermark, and the next records mostly bring it: so that is told a little later.
+ * Until an answer is due, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. Nobody
+ * waits for what a follower knows of the high watermark, and the next records mostly bring it: so that is told a little later.
  */
 function untilDue(
   { purgatory, clock }: Needs<'purgatory' | 'clock'>,
   keys: readonly string[],
   { maxWaitMs }: Request,
   due: () => Due,
+  isFollower: boolean,
   { signal, onNextFetch }: RequestContext,
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -125,24 +119,27 @@ function untilDue(
     };
     signal.addEventListener('abort', end, { once: true });
     const waiter = purgatory.watch(keys, maxWaitMs, isDue, over);
-    onNextFetch(end);
+    if (isFollower) onNextFetch(end);
   });
 }
 
 type Due = 'now' | 'soon' | 'not yet';
 
 /** When an answer is due: now with enough bytes, something to say that does not depend on bytes, or nothing to wait for; soon for news of offsets. */
-function whenDue({ session, source, preferredReplica }: Reading, minBytes: number): Due {
-  const { targets } = session;
-  if ((targets.length === 0 && session.waitKey === null) || minBytes <= 0) return 'now';
+function whenDue(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): Due {
+  if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return 'now';
   let bytes = 0;
   let hasNews = false;
-  for (const target of targets) {
+  for (const target of session.targets()) {
     try {
       const partition = source.find(target);
-      bytes += Math.min(partition.availableBytes(target.fetchOffset, source.reader), target.maxBytes);
+      session.watch(target, partition, source.reader);
+      const available = partition.availableBytes(target.fetchOffset, source.reader);
       if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return 'now';
-      hasNews ||= source.replica !== null && session.isNews(target, partition.highWatermark, partition.logStartOffset);
+      const isNews = session.isNews(target, partition.highWatermark, partition.logStartOffset);
+      if (isNews && source.replica) hasNews = true;
+      if (available === 0 && !isNews) session.rest(target);
+      bytes += Math.min(available, target.maxBytes);
     } catch {
       return 'now'; // reading will say what is wrong
     }

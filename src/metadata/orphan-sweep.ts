@@ -27,9 +27,12 @@ export class OrphanSweep {
 
   async run(image: MetadataImage, fence: Rev): Promise<void> {
     this.due = false;
-    const found = [...image.orphans()];
-    for (const { topicId, partitions } of found) {
-      if (this.seen && !this.seen.has(topicId)) continue;
+    const young = new Set<string>();
+    for (const { topicId, partitions } of [...image.orphans()]) {
+      if (this.seen && !this.seen.has(topicId)) {
+        young.add(topicId);
+        continue;
+      }
       // The write that commits a topic writes its first partition again: either that or this comes too late.
       const first = { key: partitionKey(topicId, 0), rev: image.partitionRevision(topicId, 0) };
       const ops = partitions.sort((a, b) => a - b).map((partition) => ({ del: partitionKey(topicId, partition) }));
@@ -38,6 +41,6 @@ export class OrphanSweep {
         if (!ok) break;
       }
     }
-    this.seen = new Set(found.map(({ topicId }) => topicId));
+    this.seen = young;
   }
 }

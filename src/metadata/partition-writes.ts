@@ -2,7 +2,6 @@ import { KafkaError } from '../core/errors.ts';
 import { type PartitionWrite, writeBatches } from './controller-writes.ts';
 import type { MetadataImage } from './image.ts';
 import type { MetadataFeed } from './image-feed.ts';
-import { partitionKey } from './keys.ts';
 import { type Cond, MAX_OPS, type MetadataStore } from './store.ts';
 import { write } from './writes.ts';
 
@@ -30,19 +29,20 @@ export async function changePartitions<T extends PartitionName>(
   let pending: readonly T[] = items;
   for (let attempt = 0; attempt < MAX_ATTEMPTS && pending.length > 0; attempt++) {
     const image = metadata.current;
-    const writes = new Map<string, { item: T; write: PartitionWrite }>();
+    const itemOf = new Map<PartitionWrite, T>();
+    const named = new Set<string>();
     const again: T[] = [];
     for (const item of pending) {
+      const name = `${item.topic}/${item.partition}`;
+      if (named.has(name)) {
+        again.push(item); // named twice: one after the other
+        continue;
+      }
+      named.add(name);
       const outcome = planned(image, item, plan);
       if (outcome === null || outcome instanceof KafkaError) results.set(item, outcome);
-      else {
-        const key = partitionKey(outcome.before.topicId, outcome.before.partition);
-        if (writes.has(key))
-          again.push(item); // named twice: one after the other
-        else writes.set(key, { item, write: outcome });
-      }
+      else itemOf.set(outcome, item);
     }
-    const itemOf = new Map([...writes.values()].map(({ item, write }) => [write, item]));
     let seen = 0;
     for (const batch of writeBatches(always(image), itemOf.keys(), attempt === 0 ? MAX_OPS : 1)) {
       const result = await write(store, batch.conds, batch.ops).catch(asKafkaError);

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { type BrokerConfig, brokerConfig } from '../../src/config.ts';
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -5,11 +6,13 @@ import { ensureCluster } from '../../src/metadata/cluster.ts';
 import { Controller } from '../../src/metadata/controller.ts';
 import type { PartitionImage } from '../../src/metadata/image.ts';
 import { MetadataFeed } from '../../src/metadata/image-feed.ts';
+import { isrChange, writeIsr } from '../../src/metadata/isr.ts';
 import { type LogEnd, LogEnds } from '../../src/metadata/log-ends.ts';
 import { openMemoryStore } from '../../src/metadata/memory-store.ts';
 import { Registration } from '../../src/metadata/registration.ts';
 import type { Batch, Lease, MetadataStore } from '../../src/metadata/store.ts';
 import { createTopic } from '../../src/metadata/topics.ts';
+import type { DiskId } from '../../src/metadata/values.ts';
 import { seededBytes } from './cluster-fixture.ts';
 
 /** One broker's way to the store that all share: it can be stopped, and its transactions can be tampered with. */
@@ -83,13 +86,17 @@ export interface TestBroker {
 }
 
 export interface Brokers {
+  readonly config: BrokerConfig;
   readonly clock: FakeClock;
   readonly store: MetadataStore;
   readonly running: Map<number, TestBroker>;
   readonly disks: Map<number, TestDisk>;
-  /** By broker: what its log holds of every partition. */
+  /** By broker: where its log of every partition ends, unless `endOf` says otherwise. */
   readonly logEnds: Map<number, LogEnd>;
-  start(id: number): Promise<TestBroker>;
+  endOf: (id: number, topic: string, partition: number) => LogEnd;
+  /** The store as it is, one revision after the other. */
+  readonly view: MetadataFeed;
+  start(id: number, rack?: string): Promise<TestBroker>;
   /** Kill -9: its lease stays until `expire`, or until its peers see it and the controller acts. */
   kill(id: number): TestBroker;
   expire(broker: TestBroker): Promise<void>;
@@ -121,15 +128,20 @@ export async function brokersOf(ids: readonly number[], configs: Record<string, 
     await view.waitFor((await store.get('/')).rev);
   };
   const brokers: Brokers = {
+    config,
     clock,
     store,
     running,
     disks,
     logEnds,
-    async start(id) {
+    view,
+    endOf: (id) => logEnds.get(id)!,
+    async start(id, rack) {
       const disk = disks.get(id) ?? { directoryId: `directory-${id}`, generation: 0 };
       disks.set(id, disk);
-      const broker = await startBroker(id, clock, new StoreLink(store), disk, config, () => logEnds.get(id)!);
+      const broker = await startBroker({ id, rack: rack ?? null }, clock, new StoreLink(store), disk, config, (topic, partition) =>
+        brokers.endOf(id, topic, partition),
+      );
       running.set(id, broker);
       return broker;
     },
@@ -168,12 +180,12 @@ export async function brokersOf(ids: readonly number[], configs: Record<string, 
 }
 
 async function startBroker(
-  id: number,
+  { id, rack }: { id: number; rack: string | null },
   clock: FakeClock,
   link: StoreLink,
   disk: TestDisk,
   config: BrokerConfig,
-  endOf: () => LogEnd,
+  endOf: (topic: string, partition: number) => LogEnd,
 ): Promise<TestBroker> {
   const feed = await MetadataFeed.open(link.store, { clock, onError: rethrow });
   const epochs: number[] = [];
@@ -187,7 +199,7 @@ async function startBroker(
     store: link.store,
     metadata: feed,
     clock,
-    broker: { id, rack: null, listeners: [], liveness: null },
+    broker: { id, rack, listeners: [], liveness: null },
     disk: { directoryId: disk.directoryId, generationToRegister: () => disk.generation, noteRegistered: () => {} },
     onLost: () => {
       lost++;
@@ -201,7 +213,7 @@ async function startBroker(
   });
   const common = { store: link.store, metadata: feed, clock, logger: silentLogger, nodeId: id, registered: () => registration.current };
   const controller = new Controller({ ...common, config: () => config });
-  const logEnds = new LogEnds({ ...common, endOf: async () => endOf() });
+  const logEnds = new LogEnds({ ...common, endOf: async (topic, { partition }) => endOf(topic, partition) });
   Object.assign(parts, { controller, logEnds });
   await controller.settled();
   return {
@@ -225,4 +237,27 @@ async function startBroker(
 
 function rethrow(error: unknown): void {
   throw error;
+}
+
+/** What the leader of a partition does when its followers have caught up: they join the ISR, each on the disk that it is registered with. */
+export async function admit(
+  { store, partition, settle }: Brokers,
+  topic: string,
+  ids: readonly number[],
+  minIsr = 1,
+  number = 0,
+): Promise<void> {
+  const before = await partition(topic, number);
+  const brokerOf = async (id: number) => {
+    const { kv } = await store.get(`/b/live/${id}`);
+    return { epoch: kv!.rev, value: JSON.parse(Buffer.from(kv!.value).toString()) as DiskId };
+  };
+  const brokers = new Map(await Promise.all(ids.map(async (id) => [id, await brokerOf(id)] as const)));
+  const isr = [...before.isr, ...ids.filter((id) => !before.isr.includes(id))];
+  const { topicId: _, partition: __, rev: ___, ...current } = before;
+  const value = isrChange(current, isr, { minIsr, diskOf: (id) => brokers.get(id)?.value, readmitted: ids });
+  const admitted = ids.map((id) => ({ id, epoch: brokers.get(id)!.epoch }));
+  const leader = { id: before.leader, epoch: before.leaderBrokerEpoch };
+  expect(await writeIsr(store, { partition: before, value, leader, admitted })).toMatchObject({ ok: true });
+  await settle();
 }

@@ -168,6 +168,23 @@ describe('a follower', () => {
     expect(ends()).toEqual([3, 5, 5]);
   });
 
+  test('fetches no further before what came is written', async () => {
+    const held: (() => void)[] = [];
+    on.held = held;
+    await appendFetched(6, 0, [6], 0);
+    expect(on.partition.nextFetch()).toMatchObject({ fetchOffset: 1 }); // small: written at once
+    const large = produced(['k'], 1000, 200_000);
+    new BatchView(large).setBaseOffset(1);
+    new BatchView(large).setPartitionLeaderEpoch(6);
+    on.partition.appendFetched(6, { records: large, highWatermark: 2, logStartOffset: 0 }, () => {});
+    await on.clock.settle();
+    expect([on.partition.nextFetch(), on.partition.highWatermark]).toEqual([null, 0]);
+    on.held = null;
+    for (const fire of held) fire();
+    await on.clock.settle();
+    expect([on.partition.nextFetch()?.fetchOffset, on.partition.highWatermark]).toEqual([2, 2]);
+  });
+
   test('takes nothing of another leader epoch', async () => {
     expect(await appendFetched(5, 0, [5], 1)).toBeNull();
     expect(ends()).toEqual([0, 0, 0]);
