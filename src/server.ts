@@ -3,6 +3,7 @@ import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
+import { readBootId } from './core/boot-id.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
@@ -12,30 +13,28 @@ import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
-import { partitionAdmin } from './handlers/partition-admin.ts';
+import { StorePartitionAdmin } from './handlers/partition-admin.ts';
 import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
-import { Controller } from './metadata/controller.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
-import { Registration } from './metadata/registration.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { uuidText } from './metadata/uuid.ts';
-import type { ListenerValue } from './metadata/values.ts';
 import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
-import type { LiveRegistration } from './replication/partition-services.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
+import { Membership } from './server/membership.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
+import { DiskIdentity } from './storage/disk-identity.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogStore, openLogStore } from './storage/log-store.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
@@ -54,6 +53,8 @@ export interface BrokerOptions {
   readonly holder?: string;
   /** Default crypto's. */
   readonly randomBytes?: RandomBytes;
+  /** Tells one start of this machine from another; null: cannot be told. Default: as the system has it. */
+  readonly bootId?: string | null;
   /** Told of the parts as soon as they are built, before clients are served: for the simulation, which looks into them. */
   readonly observe?: (services: Services) => void;
   /** The cluster of brokers on this machine that this one is part of; left out: it is one by itself. */
@@ -169,25 +170,22 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
-  let registered: LiveRegistration | null = null;
+  let membership: Membership | undefined;
+  const registration = () => membership?.current ?? null;
   const fetchers = new FollowerFetchers({
     nodeId,
-    brokerEpoch: () => registered?.epoch ?? -1,
+    brokerEpoch: () => registration()?.epoch ?? -1,
     clock,
     transport: options.transport,
     logger,
     config: currentConfig,
-    addressOf: (id) => metadata.current.brokers.get(id)?.listeners[0],
+    addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers },
     config: currentConfig,
-    registration: () => registered,
+    registration,
   });
-  const registrationChanged = (now: LiveRegistration | null) => {
-    registered = now;
-    replicas.registrationChanged();
-  };
   closers.push(() => replicas.close());
   closers.push(() => fetchers.close());
   metadata.onChange((_image, changes) => {
@@ -211,7 +209,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     metadata,
     unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
-    partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
+    partitionAdmin: new StorePartitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
     fetchSessions: new FetchSessions(
       clock,
@@ -229,11 +227,21 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  await joinCluster(services, listeners, logs.meta.directoryId, registrationChanged, closers);
-  settleFolders(logs, metadata.current, nodeId, false, logger);
+  const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
+  const disk = new DiskIdentity({ directory, directoryId: logs.meta.directoryId, bootId });
+  membership = new Membership({
+    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
+    config: currentConfig,
+    directory: options.cluster?.directory ?? null,
+  });
+  const member = membership;
+  closers.push(() => member.close());
+  await member.join();
+  settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   connections.begin();
+  closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
 }
 
@@ -299,50 +307,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-/** Resolves when this broker is registered and, where it is the controller, has elected what it can. */
-async function joinCluster(
-  services: Services,
-  listeners: readonly BrokerListener[],
-  directoryId: string,
-  changed: (registered: LiveRegistration | null) => void,
-  closers: Closer[],
-): Promise<void> {
-  const { store, metadata, clock, logger, config, nodeId } = services;
-  let controller: Controller | undefined;
-  const registration = await Registration.open({
-    store,
-    metadata,
-    clock,
-    broker: {
-      id: nodeId,
-      rack: config().string('broker.rack'),
-      liveness: null,
-      listeners: listeners.map((listener) => ({ ...listener, securityProtocol: 'PLAINTEXT', ...advertisedAs(listener.name, config()) })),
-    },
-    disk: { directoryId, generationToRegister: () => 0, noteRegistered: () => {} },
-    onLost: (error) => {
-      changed(null);
-      logger.warn({ err: error }, 'the registration of this broker was lost, as after a long pause; registering anew');
-      controller?.kick();
-    },
-    onRegistered: ({ epoch, lease }) => {
-      changed({ epoch, validUntil: () => lease.validUntil() });
-      if (controller) logger.info({}, 'this broker is registered again');
-      controller?.kick();
-    },
-    onFailure: (error) => logger.warn({ err: error }, 'this broker cannot register again yet'),
-  });
-  closers.push(() => registration.close());
-  controller = new Controller({ store, metadata, clock, logger, nodeId, config, registered: () => registration.current });
-  closers.push(() => controller.close());
-  await controller.settled();
-}
-
-function advertisedAs(listenerName: string, { advertisedListeners }: BrokerConfig): Pick<ListenerValue, 'advertised'> {
-  const found = advertisedListeners.find(({ name }) => name === listenerName);
-  return found ? { advertised: { host: found.host, port: found.port } } : {};
 }
 
 function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
