@@ -45,6 +45,7 @@ const DEFAULTS = {
 };
 
 const LENGTH_BYTES = 4;
+const JOIN_UP_TO_BYTES = 16 * 1024;
 const release = (): void => {};
 /** Correlation ids are int32 and start again at 0. */
 const LAST_CORRELATION_ID = 2 ** 31 - 1;
@@ -185,12 +186,18 @@ export class Connection {
   }
 
   private write(header: RawHeader, correlationId: number, writeBody: (writer: Writer) => void): void {
+    if (this.closedBy) return;
     const writer = new Writer();
+    writer.int32(0); // the length, when it is known
     writeRequestHeader(writer, { ...header, correlationId, clientId: this.options.clientId }, header.flexible);
     writeBody(writer);
-    const length = Buffer.allocUnsafe(LENGTH_BYTES);
-    length.writeInt32BE(writer.size());
-    if (!this.closedBy) this.wire.write([length, ...writer.chunks()]);
+    const bytes = writer.size();
+    let chunks = writer.chunks();
+    // One write of one chunk: several cost more than copying so little.
+    if (chunks.length > 1 && bytes <= JOIN_UP_TO_BYTES) chunks = [Buffer.concat(chunks, bytes)];
+    const { buffer, byteOffset } = chunks[0]!;
+    new DataView(buffer, byteOffset).setInt32(0, bytes - LENGTH_BYTES);
+    this.wire.write(chunks);
   }
 
   private receive(bytes: Buffer, release: () => void): void {

@@ -84,11 +84,23 @@ export function sqliteDriverModule(): string {
   return loadedFrom; // the driver that was taken is the last that was tried
 }
 
+/** A database in a worker thread. */
+export interface ThreadDatabase {
+  readonly database: SqliteDatabase;
+  /** Whether its file is still the one at the path. It may have been removed: then others who open it write into another file. */
+  isInPlace(): boolean;
+}
+
 /**
  * Opens a database in a worker thread, whose program has this function's text: so it refers to nothing outside of itself.
  * @param driver what sqliteDriverModule gave
  */
-export function openSqliteIn(require: (module: string) => unknown, driver: string, path: string, busyTimeoutMs: number): SqliteDatabase {
+export function openSqliteIn(require: (module: string) => unknown, driver: string, path: string, busyTimeoutMs: number): ThreadDatabase {
+  const fs = require('node:fs') as typeof import('node:fs');
+  const fileId = () => {
+    const found = fs.statSync(path, { throwIfNoEntry: false, bigint: true });
+    return found && `${found.dev}:${found.ino}`;
+  };
   const { emitWarning } = process;
   process.emitWarning = () => {}; // Node 22 calls node:sqlite experimental
   const { DatabaseSync } = require(driver) as { DatabaseSync: new (path: string) => SqliteDatabase };
@@ -101,7 +113,8 @@ export function openSqliteIn(require: (module: string) => unknown, driver: strin
     database.close();
     throw error;
   }
-  return database;
+  const opened = fileId();
+  return { database, isInPlace: () => opened !== undefined && fileId() === opened };
 }
 
 /** The first driver that loads and whose SQLite is new enough. Exported for its test only. */

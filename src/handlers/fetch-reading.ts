@@ -45,7 +45,7 @@ export async function readAll(session: FetchContext, reading: Reading, maxBytes:
     left = Math.max(left - read.bytes, 0);
     if (read.bytes > 0) nothingYet = false;
   };
-  await inSlices(reading.clock, session.targets, (target): void | Promise<void> => {
+  await inSlices(reading.clock, session.targets(), (target): void | Promise<void> => {
     const read = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
     if (read instanceof Promise) return read.then((later) => note(target, later));
     note(target, read);

@@ -1,5 +1,5 @@
+import type { Timer } from '../core/clock.ts';
 import { ERROR_CODES } from '../core/error-codes.ts';
-import type { Purgatory } from '../core/purgatory.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
@@ -16,6 +16,8 @@ type Response = ResponseTo<typeof Fetch>;
 
 const READ_COMMITTED = 1;
 const FIRST_WITH_HINTS = 16;
+/** A follower is told of another high watermark or log start within this time. */
+const TELL_WITHIN_MS = 5;
 
 /**
  * Fetch (1): reads record batches from many partitions, waiting for new ones if there are too few. Consumers read what is committed; followers
@@ -31,7 +33,7 @@ const FIRST_WITH_HINTS = 16;
  * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
  *   leader sends a consumer that names its rack to an in-sync replica there, and gives it no records (KIP-392).
  * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
- * - A follower that waits is answered at once when it has not been told of the high watermark or the log start, and when its next fetch comes.
+ * - A follower that waits is answered when its next fetch comes, and soon when it has not been told of the high watermark or the log start.
  * Deviations from Apache Kafka: followers must name their broker epoch (v15); a follower beyond the end of the leader's log is told so by a
  * diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's recovery reads them.
  */
@@ -39,7 +41,7 @@ export const fetch = handler(
   Fetch,
   [4, 18],
   (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId'>) => {
-    const { replicas, purgatory, fetchSessions, config, clock, metadata, endpoints } = needs;
+    const { replicas, fetchSessions, config, clock, metadata, endpoints } = needs;
     const preferred = preferredReplicas(needs);
 
     const withHints = (response: Response, { arrival }: RequestContext): Response => {
@@ -62,13 +64,13 @@ export const fetch = handler(
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
         const source = new FetchSource(replicas, replica, context.version);
-        for (const target of session.targets) source.note(target);
+        for (const target of session.named) source.note(target);
         const preferredReplica = preferred(request, source);
         const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
         const reading: Reading = { source, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock, preferredReplica };
-        const enough = () => hasEnough(session, reading, Math.min(request.minBytes, maxBytes));
-        if (request.maxWaitMs > 0 && !enough()) {
-          await untilEnough(purgatory, keysOf(session, source), request, enough, context);
+        const due = () => whenDue(session, reading, Math.min(request.minBytes, maxBytes));
+        if (request.maxWaitMs > 0 && due() !== 'now') {
+          await untilDue(needs, keysOf(session, source), request, due, replica !== null, context);
           if (context.signal.aborted) return NO_REPLY;
         }
         const response = answer(session, await readAll(session, reading, maxBytes));
@@ -80,51 +82,70 @@ export const fetch = handler(
 );
 
 function keysOf(session: FetchContext, source: FetchSource): string[] {
-  return session.targets.flatMap((target) => {
+  if (session.key !== null) return [session.key];
+  return session.named.flatMap((target) => {
     const { key, followerKey } = source.find(target);
     return source.replica ? [key, followerKey] : [key];
   });
 }
 
-/** Until there is enough, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. */
-function untilEnough(
-  purgatory: Purgatory,
+/**
+ * Until an answer is due, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. Nobody
+ * waits for what a follower knows of the high watermark, and the next records mostly bring it: so that is told a little later.
+ */
+function untilDue(
+  { purgatory, clock }: Needs<'purgatory' | 'clock'>,
   keys: readonly string[],
   { maxWaitMs }: Request,
-  enough: () => boolean,
+  due: () => Due,
+  isFollower: boolean,
   { signal, onNextFetch }: RequestContext,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const end = () => {
-      waiter.cancel();
+    let news: Timer | null = null;
+    const over = () => {
+      news?.cancel();
       signal.removeEventListener('abort', end);
       resolve();
     };
+    const end = () => {
+      waiter.cancel();
+      over();
+    };
+    const isDue = () => {
+      const when = due();
+      if (when === 'soon') news ??= clock.after(TELL_WITHIN_MS, end);
+      return when === 'now';
+    };
     signal.addEventListener('abort', end, { once: true });
-    const waiter = purgatory.watch(keys, maxWaitMs, enough, () => {
-      signal.removeEventListener('abort', end);
-      resolve();
-    });
-    onNextFetch(end);
+    const waiter = purgatory.watch(keys, maxWaitMs, isDue, over);
+    if (isFollower) onNextFetch(end);
   });
 }
 
-/** Whether an answer is due: enough bytes, something to say that does not depend on bytes, or nothing to wait for. */
-function hasEnough(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): boolean {
-  if (session.targets.length === 0 || minBytes <= 0) return true;
+type Due = 'now' | 'soon' | 'not yet';
+
+/** When an answer is due: now with enough bytes, something to say that does not depend on bytes, or nothing to wait for; soon for news of offsets. */
+function whenDue(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): Due {
+  if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return 'now';
   let bytes = 0;
-  for (const target of session.targets) {
+  let hasNews = false;
+  for (const target of session.targets()) {
     try {
       const partition = source.find(target);
-      bytes += Math.min(partition.availableBytes(target.fetchOffset, source.reader), target.maxBytes);
-      if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return true;
-      if (source.replica && session.isNews(target, partition.highWatermark, partition.logStartOffset)) return true;
+      session.watch(target, partition, source.reader);
+      const available = partition.availableBytes(target.fetchOffset, source.reader);
+      if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return 'now';
+      const isNews = session.isNews(target, partition.highWatermark, partition.logStartOffset);
+      if (isNews && source.replica) hasNews = true;
+      if (available === 0 && !isNews) session.rest(target);
+      bytes += Math.min(available, target.maxBytes);
     } catch {
-      return true; // reading will say what is wrong
+      return 'now'; // reading will say what is wrong
     }
-    if (bytes >= minBytes) return true;
+    if (bytes >= minBytes) return 'now';
   }
-  return false;
+  return hasNews ? 'soon' : 'not yet';
 }
 
 function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): Response {

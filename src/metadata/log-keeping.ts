@@ -22,11 +22,11 @@ export class LogKeeping {
     while ((this.marks[1]?.atMs ?? Number.POSITIVE_INFINITY) <= atMs - this.keepMs) this.marks.shift();
   }
 
-  /** The oldest revision to keep; undefined: not worth it yet. In steps of a tenth, so that not every commit pays for it. */
+  /** The oldest revision to keep; undefined: not worth it yet. In steps of a tenth at least, so that not every commit pays for it. */
   cutTo(oldest: Rev, head: Rev, atMs: number): Rev | undefined {
     const kept = head - oldest + 1;
     if (kept <= this.revisions * 1.1) return undefined;
-    const byCount = head - this.revisions + 1;
+    const byCount = Math.min(head - this.revisions + 1, oldest + Math.ceil(this.revisions / 2)); // others wait while it is cut
     if (kept > this.revisions * MAX_FACTOR) return byCount;
     const mark = this.marks[0];
     const old = this.keepMs === 0 ? head : mark && mark.atMs <= atMs - this.keepMs ? mark.rev : 0;

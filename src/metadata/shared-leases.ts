@@ -12,8 +12,8 @@ export interface LeaseCalls {
 
 /** One broker holds one or two; beyond this somebody grants and forgets. */
 const MAX_LEASES = 1_000;
-/** The store keeps a lease a tenth longer than its holder counts on it: time between the holder's look at the clock and what it then sends. */
-const MARGIN_PART = 0.1;
+/** The store keeps a lease this much longer than its holder counts on it, a tenth at most: time between the holder's look at the clock and what it then sends. */
+const MARGIN_MS = 250;
 const RETRY_MS = 250;
 
 /** The leases that this process holds in a store that others share: renewed every third of their time, as long as this event loop runs. */
@@ -40,7 +40,7 @@ export class SharedLeases {
     const lease = new HeldLease(id, ttlMs, this.clock, this.machine, this.calls, () => void this.held.delete(id));
     this.held.set(id, lease); // counted from here on
     try {
-      await this.calls.grant(id, ttlMs * (1 + MARGIN_PART), this.machine.monotonicMs());
+      await this.calls.grant(id, ttlMs + Math.min(ttlMs / 10, MARGIN_MS), this.machine.monotonicMs());
     } catch (error) {
       lease.abandon();
       throw error;

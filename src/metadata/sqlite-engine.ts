@@ -69,8 +69,19 @@ export class SqliteEngine implements Engine {
     for (const op of ops) {
       if ('put' in op) {
         const lease = op.lease ?? null;
-        this.statement('INSERT OR REPLACE INTO kv (key, value, rev, lease) VALUES (?, ?, ?, ?)').run(op.put, op.value, rev, lease);
-        this.statement("INSERT INTO log (rev, seq, type, key, value) VALUES (?, ?, 'put', ?, ?)").run(rev, seq++, op.put, op.value);
+        // Node 22 takes some empty arrays for NULL.
+        this.statement("INSERT OR REPLACE INTO kv (key, value, rev, lease) VALUES (?, COALESCE(?, x''), ?, ?)").run(
+          op.put,
+          op.value,
+          rev,
+          lease,
+        );
+        this.statement("INSERT INTO log (rev, seq, type, key, value) VALUES (?, ?, 'put', ?, COALESCE(?, x''))").run(
+          rev,
+          seq++,
+          op.put,
+          op.value,
+        );
       } else if (Number(this.statement('DELETE FROM kv WHERE key = ?').run(op.del).changes) > 0) {
         this.statement("INSERT INTO log (rev, seq, type, key) VALUES (?, ?, 'del', ?)").run(rev, seq++, op.del);
       }

@@ -20,6 +20,7 @@ interface Opened {
   readonly engine: SqliteEngine;
   readonly leases: LeaseTable;
   readonly bell: Bell;
+  readonly isInPlace: () => boolean;
   /** Moves when another connection has committed. */
   readonly dataVersion: () => number;
 }
@@ -37,21 +38,26 @@ function serveStore(require: (module: string) => unknown, parts: Parts): void {
   let known: Rev = 0;
   let told: Rev = 0;
   let version = -1;
+  let replaced = false;
 
   const open = (): Opened => {
-    const database = parts.openSqliteIn(require, driver, path, busyTimeoutMs);
+    const { database, isInPlace } = parts.openSqliteIn(require, driver, path, busyTimeoutMs);
     const engine = new parts.SqliteEngine(database, failure);
     try {
       const leases = new parts.LeaseTable(engine, bootId);
       leases.sweepOrphans();
       const dataVersion = () => Number(engine.read('PRAGMA data_version')[0]?.data_version);
-      return { engine, leases, dataVersion, bell: parts.openBell(require, bellPath, heard) };
+      return { engine, leases, isInPlace, dataVersion, bell: parts.openBell(require, bellPath, heard) };
     } catch (error) {
       engine.close();
       throw error;
     }
   };
-  const use = (): Opened => (opened ??= open());
+  const use = (): Opened => {
+    if (replaced) throw failure('unavailable', `${path} was removed or replaced while it was in use: start this broker again`);
+    opened ??= open();
+    return opened;
+  };
   /** Whether others have moved the revision. */
   const look = (): boolean => {
     const now = use().dataVersion();
@@ -97,6 +103,7 @@ function serveStore(require: (module: string) => unknown, parts: Parts): void {
     renew: (id, atMs) => use().leases.renew(id, atMs),
     revoke: (id) => ({ rev: use().leases.revoke(id) }),
     tick(atMs, lateMs) {
+      replaced ||= !use().isInPlace(); // for good: what was written since is in a file that nobody will find
       const bell = use().bell.mend();
       use().leases.sweep(atMs, lateMs);
       look();

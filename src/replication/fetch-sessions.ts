@@ -1,5 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { ErrorName } from '../core/error-codes.ts';
+import type { WaitKey } from '../core/purgatory.ts';
+import { FetchSession } from './fetch-session.ts';
+import type { Reader } from './partition-reading.ts';
 
 /** One partition as a fetcher asks for it. */
 export interface FetchTarget {
@@ -16,10 +19,15 @@ export interface FetchTarget {
   logStartOffset: number;
 }
 
-/** What was last told to a session about one partition: what an incremental response is compared with. */
-interface Told {
-  highWatermark: number;
-  logStartOffset: number;
+/** What a session watches: a partition, which says when there may be something new for who reads it. */
+export interface Watched {
+  watch(watcher: Watcher, reader: Reader): void;
+  unwatch(watcher: Watcher): void;
+}
+
+export interface Watcher {
+  /** Called often: must be cheap. */
+  stirred(): void;
 }
 
 /** What an answer says of one partition, as far as a session cares. */
@@ -31,17 +39,6 @@ export interface FetchedState {
   readonly diverging: boolean;
   /** KIP-392: the fetcher is sent to another replica. */
   readonly redirected: boolean;
-}
-
-type Entry = FetchTarget & { told: Told | null };
-
-interface Session {
-  readonly id: number;
-  readonly byTopicId: boolean;
-  readonly privileged: boolean;
-  readonly entries: Map<string, Entry>;
-  epoch: number;
-  lastUsedMs: number;
 }
 
 /** The part of a request that sessions are about. */
@@ -58,8 +55,19 @@ export interface SessionRequest {
 
 /** One fetch in the light of its session. */
 export interface FetchContext {
-  /** All partitions to read, in the order in which they take from the budget. */
-  readonly targets: readonly FetchTarget[];
+  /** The partitions that the request itself names: what it says of them is new. */
+  readonly named: readonly FetchTarget[];
+  /**
+   * The partitions that there may be something to say about, in the order in which they take from the budget: all, but for those that rest.
+   * To be asked anew after a wait.
+   */
+  targets(): Iterable<FetchTarget>;
+  /** What is woken when something may be new for a partition that is watched; null: none ever is. */
+  readonly key: WaitKey | null;
+  /** Where the target was found: what it must wake up for. */
+  watch(target: FetchTarget, partition: Watched, reader: Reader): void;
+  /** There is nothing to say of it before its partition changes. Without effect when that is not watched. */
+  rest(target: FetchTarget): void;
   /** Whether an answer must list this partition. Changes nothing: it may be asked any number of times while the fetch waits. */
   mustTell(target: FetchTarget, state: FetchedState): boolean;
   /** Whether these offsets are others than the session was told, or it was told of none yet. */
@@ -82,16 +90,18 @@ export class FetchSessions {
   private readonly clock: Clock;
   private readonly maxSessions: () => number;
   private readonly newId: () => number;
+  private readonly wake: (key: WaitKey) => void;
   private readonly maxRemembered: number;
-  private readonly sessions = new Map<number, Session>();
+  private readonly sessions = new Map<number, FetchSession>();
   private remembered = 0;
 
   /** @param newId a random positive int32 */
-  constructor(clock: Clock, maxSessions: () => number, newId: () => number, maxRemembered = MAX_REMEMBERED) {
-    this.maxRemembered = maxRemembered;
+  constructor(clock: Clock, maxSessions: () => number, newId: () => number, wake: (key: WaitKey) => void, maxRemembered = MAX_REMEMBERED) {
     this.clock = clock;
     this.maxSessions = maxSessions;
     this.newId = newId;
+    this.wake = wake;
+    this.maxRemembered = maxRemembered;
   }
 
   count(): number {
@@ -110,7 +120,9 @@ export class FetchSessions {
     if (session.epoch !== sessionEpoch) return 'INVALID_FETCH_SESSION_EPOCH';
     // KIP-516: a session names all its topics by id or all by name.
     if (session.byTopicId !== request.byTopicId) return 'FETCH_SESSION_TOPIC_ID_ERROR';
-    this.update(session, request);
+    const before = session.size;
+    const named = session.update(request);
+    this.remembered += session.size - before;
     if (this.remembered > this.maxRemembered && !session.privileged) {
       // As if it had been evicted: the fetcher begins again, and then gets no session.
       this.drop(session.id);
@@ -118,59 +130,22 @@ export class FetchSessions {
     }
     session.epoch = session.epoch === LAST_EPOCH ? 1 : session.epoch + 1;
     session.lastUsedMs = this.clock.monotonicMs();
-    if (session.entries.size > 0) return this.incrementalContext(session);
+    if (session.size > 0) return incrementalContext(session, named);
     this.drop(session.id);
     return this.fullContext(request, false);
   }
 
   private fullContext(request: SessionRequest, wantsSession: boolean): FetchContext {
     return {
-      targets: request.targets,
+      named: request.targets,
+      targets: () => request.targets,
+      key: null,
+      watch: () => {},
+      rest: () => {},
       mustTell: () => true,
       isNews: () => wantsSession,
       finish: (answered) => (wantsSession ? this.create(request, answered) : 0),
     };
-  }
-
-  private incrementalContext(session: Session): FetchContext {
-    const targets = [...session.entries.values()];
-    return {
-      targets,
-      mustTell: (target, state) => {
-        const { told } = target as Entry;
-        if (state.hasRecords || state.errorCode !== 0 || state.diverging || state.redirected || !told) return true;
-        return told.highWatermark !== state.highWatermark || told.logStartOffset !== state.logStartOffset;
-      },
-      isNews: (target, highWatermark, logStartOffset) => {
-        const { told } = target as Entry;
-        return told?.highWatermark !== highWatermark || told.logStartOffset !== logStartOffset;
-      },
-      finish: (answered) => {
-        for (const [target, state] of answered) this.tell(session, target as Entry, state);
-        return session.id;
-      },
-    };
-  }
-
-  private tell(session: Session, entry: Entry, state: FetchedState): void {
-    const key = keyOf(session.byTopicId, entry);
-    if (session.entries.get(key) !== entry) return;
-    entry.told = toldOf(state);
-    if (!state.hasRecords) return;
-    // A partition that gave data goes to the end, so that the budget reaches the others next time.
-    session.entries.delete(key);
-    session.entries.set(key, entry);
-  }
-
-  private update(session: Session, { targets, forgotten, byTopicId }: SessionRequest): void {
-    for (const target of targets) {
-      const key = keyOf(byTopicId, target);
-      const known = session.entries.get(key);
-      if (known) Object.assign(known, target);
-      else session.entries.set(key, { ...target, told: null });
-      if (!known) this.remembered++;
-    }
-    for (const gone of forgotten) if (session.entries.delete(keyOf(byTopicId, gone))) this.remembered--;
   }
 
   private create({ byTopicId, privileged, targets }: SessionRequest, answered: ReadonlyMap<FetchTarget, FetchedState>): number {
@@ -178,13 +153,10 @@ export class FetchSessions {
     if (!privileged && (this.remembered + targets.length > this.maxRemembered || !this.makeRoom())) return 0;
     let id = this.newId();
     while (id === 0 || this.sessions.has(id)) id = this.newId();
-    const entries = new Map<string, Entry>();
-    for (const target of targets) {
-      const state = answered.get(target);
-      entries.set(keyOf(byTopicId, target), { ...target, told: state ? toldOf(state) : null });
-    }
-    this.remembered += entries.size;
-    this.sessions.set(id, { id, byTopicId, privileged, entries, epoch: 1, lastUsedMs: this.clock.monotonicMs() });
+    const session = new FetchSession(id, byTopicId, privileged, this.clock.monotonicMs(), this.wake);
+    session.fill(targets, answered);
+    this.remembered += session.size;
+    this.sessions.set(id, session);
     return id;
   }
 
@@ -202,16 +174,31 @@ export class FetchSessions {
   private drop(id: number): void {
     const session = this.sessions.get(id);
     if (!session) return;
-    this.remembered -= session.entries.size;
+    this.remembered -= session.size;
     this.sessions.delete(id);
+    session.close();
   }
 }
 
-/** After an error nothing counts as told, so that the next response lists the partition again. */
-function toldOf(state: FetchedState): Told | null {
-  return state.errorCode === 0 ? { highWatermark: state.highWatermark, logStartOffset: state.logStartOffset } : null;
-}
-
-function keyOf(byTopicId: boolean, { topic, topicId, index }: { topic: string; topicId: string; index: number }): string {
-  return `${byTopicId ? topicId : topic}/${index}`;
+function incrementalContext(session: FetchSession, named: readonly FetchTarget[]): FetchContext {
+  return {
+    named,
+    targets: () => session.awake,
+    key: session.key,
+    watch: (target, partition, reader) => session.watch(target, partition, reader),
+    rest: (target) => session.rest(target),
+    mustTell: (target, state) => {
+      const told = session.toldOf(target);
+      if (state.hasRecords || state.errorCode !== 0 || state.diverging || state.redirected || !told) return true;
+      return told.highWatermark !== state.highWatermark || told.logStartOffset !== state.logStartOffset;
+    },
+    isNews: (target, highWatermark, logStartOffset) => {
+      const told = session.toldOf(target);
+      return told?.highWatermark !== highWatermark || told.logStartOffset !== logStartOffset;
+    },
+    finish: (answered) => {
+      for (const [target, state] of answered) session.tell(target, state);
+      return session.id;
+    },
+  };
 }

@@ -12,7 +12,7 @@
  * - A Fetch of a replica that waits is answered as soon as the replica's next Fetch stands behind it on the same connection
  *   (RequestContext.onNext): that is how a follower says "I have finished a write" or "I follow one more partition" in the middle of a wait. The
  *   session's epoch goes on by one for each.
- * - A waiting Fetch is answered at once when the high watermark or the log start of one of its partitions is not what its session was told.
+ * - A waiting Fetch is answered within some milliseconds when the high watermark or the log start of one of its partitions is not what its session was told.
  */
 export interface FollowedPartition {
   readonly topic: string;

@@ -51,8 +51,8 @@ export class Leadership implements IsrOwner {
   /** Those whose records count now. */
   private counted: readonly ReplicaProgress[] = [];
   private mayCommit = false;
-  /** Behind all that was appended, written or not. */
-  private appendedTo: number;
+  /** The log end before the last write. */
+  private writtenTo: number;
   private over: KafkaError | null = null;
 
   /** Opens the log. @throws KafkaError KAFKA_STORAGE_ERROR */
@@ -64,7 +64,7 @@ export class Leadership implements IsrOwner {
     this.leader = { id: nodeId, epoch: brokerEpoch };
     this.leaderEpoch = partition.state.leaderEpoch;
     this.startOffset = this.log.logEndOffset;
-    this.appendedTo = this.startOffset;
+    this.writtenTo = this.startOffset;
     this.proposals = new IsrProposals(this, store, clock, logger);
     this.acks = new PendingAcks(clock);
     this.line = new ProduceLine({
@@ -210,12 +210,10 @@ export class Leadership implements IsrOwner {
 
   private appendTo(records: Uint8Array, origin: 'client' | 'coordinator', valid: ValidBatch | undefined, done: Done): AppendInfo {
     const { log, leaderEpoch } = this;
-    const appended = log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
+    return log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
       if (!error) this.wrote();
       done(error);
     });
-    this.appendedTo = appended.lastOffset + 1;
-    return appended;
   }
 
   private acknowledgeAlone(appended: AppendInfo, produced: Produced): void {
@@ -230,15 +228,20 @@ export class Leadership implements IsrOwner {
 
   private wrote(): void {
     if (this.over) return;
+    const { logEndOffset } = this.log;
+    if (this.replicas.size > 0) {
+      for (const replica of this.replicas.values()) replica.heldAll(this.writtenTo, this.services.clock);
+      this.partition.changed();
+    }
+    this.writtenTo = logEndOffset;
     this.advance();
-    if (this.replicas.size > 0) this.partition.changed();
   }
 
   /** Moves the high watermark on, if all who count have more than it. */
   private advance(): void {
     const { log } = this;
-    if (!this.mayCommit || this.over) return;
-    let offset = safetyRules.countFinishedWrites ? log.logEndOffset : this.appendedTo;
+    if (!this.mayCommit || this.over || log.isOffline) return;
+    let offset = log.logEndOffset;
     for (const { logEndOffset, counts } of this.counted) {
       if (!counts) return;
       if (logEndOffset < offset) offset = logEndOffset;
@@ -256,7 +259,7 @@ export class Leadership implements IsrOwner {
 
   /** Proposes to admit all who have caught up. */
   private admit(): void {
-    if (this.proposals.busy) return;
+    if (this.proposals.busy || this.log.isOffline) return;
     const { state, leader } = this;
     const joining = [...this.replicas.values()].filter((replica) => replica.toAdmit && this.mayJoin(replica));
     if (joining.length === 0) return;

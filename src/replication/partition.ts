@@ -10,11 +10,12 @@ import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
 import type { Produced } from '../storage/produce-line.ts';
+import type { Watched, Watcher } from './fetch-sessions.ts';
 import type { DivergingEpoch, Fetched, FollowedPartition, NextFetch } from './followed-partition.ts';
 import type { ReplicaConfig } from './log-config.ts';
 import { Following } from './partition-follower.ts';
 import { Leadership, type LedPartition } from './partition-leader.ts';
-import { PartitionReading } from './partition-reading.ts';
+import { PartitionReading, type Reader } from './partition-reading.ts';
 import type { PartitionServices } from './partition-services.ts';
 
 /**
@@ -24,6 +25,7 @@ import type { PartitionServices } from './partition-services.ts';
  */
 type Role = 'none' | 'leader' | 'follower';
 
+const NOBODY: ReadonlySet<Watcher> = new Set();
 const OVER = 'This broker does not lead this partition any more';
 
 /**
@@ -32,7 +34,7 @@ const OVER = 'This broker does not lead this partition any more';
  * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. Without transactions the last stable offset is
  * the high watermark; with one replica that is the log end offset.
  */
-export class Partition extends PartitionReading implements FollowedPartition, LedPartition {
+export class Partition extends PartitionReading implements FollowedPartition, LedPartition, Watched {
   readonly topic: string;
   readonly topicId: string;
   readonly index: number;
@@ -53,6 +55,9 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   private draining = false;
   private changes = 0;
   private gone: KafkaError | null = null;
+  /** Fetch sessions, by who reads. Replaced, never changed: they come and go while others are told. */
+  private followers: ReadonlySet<Watcher> = NOBODY;
+  private consumers: ReadonlySet<Watcher> = NOBODY;
 
   /** @param config as `log` has it */
   constructor(topic: string, state: PartitionImage, log: PartitionLog, config: ReplicaConfig, services: PartitionServices) {
@@ -233,9 +238,21 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
 
   committed(): void {
     this.services.purgatory.wake(this.key);
+    for (const watcher of this.consumers) watcher.stirred();
+    for (const watcher of this.followers) watcher.stirred();
   }
   changed(): void {
     this.services.purgatory.wake(this.followerKey);
+    for (const watcher of this.followers) watcher.stirred();
+  }
+
+  watch(watcher: Watcher, reader: Reader): void {
+    if (reader === 'follower') this.followers = new Set(this.followers).add(watcher);
+    else this.consumers = new Set(this.consumers).add(watcher);
+  }
+  unwatch(watcher: Watcher): void {
+    this.followers = without(this.followers, watcher);
+    this.consumers = without(this.consumers, watcher);
   }
 
   private trimmed(): void {
@@ -304,4 +321,11 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
     const rules = rulesOf(log, folderName({ topic: this.topic, partition: this.index }));
     return { rules, compression: log.compression, repeats: (batch) => this.log.repeats(batch) };
   }
+}
+
+function without(watchers: ReadonlySet<Watcher>, watcher: Watcher): ReadonlySet<Watcher> {
+  if (!watchers.has(watcher)) return watchers;
+  const left = new Set(watchers);
+  left.delete(watcher);
+  return left.size === 0 ? NOBODY : left;
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts';
 import type { Rev } from '../metadata/store.ts';
 import type { DiskId } from '../metadata/values.ts';
 
@@ -42,6 +43,11 @@ export class ReplicaProgress {
     this.logStartOffset = logStartOffset;
     this.lastFetchMs = nowMs;
     this.leaderEndAtLastFetch = leaderEndOffset;
+  }
+
+  /** Until now there was nothing behind `leaderEndOffset`: who has it all had everything, also if its last fetch was long ago. */
+  heldAll(leaderEndOffset: number, clock: Clock): void {
+    if (this.logEndOffset === leaderEndOffset) this.caughtUpMs = clock.monotonicMs();
   }
 
   /** Whether it had everything at some time in the last `maxLagMs`. */

@@ -74,6 +74,8 @@ export abstract class LogCutting extends LogAppending {
       this.nextOffset = this.endOffset;
       this.nextPosition = segments.active.size;
       epochs.truncateEnd(this.endOffset);
+      // In a gap that compaction left: only the file of a segment, be it empty, says that the log goes on there after the next start.
+      if (segments.active.readNextOffset() < this.endOffset) this.roll(opened).log.handle();
       if (this.hasFolder) syncFolder(this.context.cache.files, this.folder);
     }
     this.commitTo(Math.min(this.highWatermark, this.endOffset));

@@ -117,3 +117,21 @@ test('a port is taken once, and free again after its listener is closed', async 
   await expect(connect()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await expect(again()).resolves.toBeDefined();
 });
+
+test('a socket with a path is found from every host by its path, and lies on the host that listens', async () => {
+  const { clock, network } = await twoHosts();
+  const address = { host: 'localhost', port: 0, path: '/cluster/a.sock' };
+  let far!: Wire;
+  const listening = await network.transport('b').listen(address, (wire) => (far = wire));
+  expect(listening.address).toEqual(address);
+  const near = await network.transport('a').connect(address, 1_000);
+  const ear = listenTo(far);
+  near.write(bytes('hello'));
+  await clock.settle();
+  expect(ear.text).toBe('hello');
+  network.cut('a', 'b');
+  await expect(network.transport('a').connect(address, 1_000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  network.heal('a', 'b');
+  await listening.close();
+  await expect(network.transport('a').connect(address, 1_000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
 import type { Listening, Wire } from '../../src/core/transport.ts';
@@ -157,3 +160,27 @@ test('a connection that broke before start is told of once, after start', async 
   expect(server.closed).toHaveLength(1);
   socket.destroy();
 });
+
+test.skipIf(process.platform === 'win32')(
+  'a socket with a path carries bytes both ways, and is refused when nobody listens there any more',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'minikafka-socket-'));
+    cleanUp.push(() => rmSync(folder, { recursive: true }));
+    const address = { host: 'localhost', port: 0, path: join(folder, 'a.sock') };
+    await expect(tcpTransport.connect(address, 5_000)).rejects.toMatchObject({ code: 'ENOENT' });
+    let far!: Watched;
+    const listening = await tcpTransport.listen(address, (wire) => {
+      far = watched(wire);
+      wire.write([Buffer.from('welcome')]);
+    });
+    expect(listening.address).toEqual(address);
+    await expect(tcpTransport.listen(address, () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    const near = watched(await tcpTransport.connect(address, 5_000));
+    near.wire.write([Buffer.from('hello')]);
+    await eventually(() => expect([near.text(), far.text()]).toEqual(['welcome', 'hello']));
+    near.wire.close();
+    await far.gone;
+    await listening.close();
+    await expect(tcpTransport.connect(address, 5_000)).rejects.toMatchObject({ code: 'ENOENT' });
+  },
+);

@@ -91,8 +91,11 @@ export interface Brokers {
   readonly store: MetadataStore;
   readonly running: Map<number, TestBroker>;
   readonly disks: Map<number, TestDisk>;
-  /** By broker: what its log holds of every partition. */
+  /** By broker: where its log of every partition ends, unless `endOf` says otherwise. */
   readonly logEnds: Map<number, LogEnd>;
+  endOf: (id: number, topic: string, partition: number) => LogEnd;
+  /** The store as it is, one revision after the other. */
+  readonly view: MetadataFeed;
   start(id: number, rack?: string): Promise<TestBroker>;
   /** Kill -9: its lease stays until `expire`, or until its peers see it and the controller acts. */
   kill(id: number): TestBroker;
@@ -131,10 +134,14 @@ export async function brokersOf(ids: readonly number[], configs: Record<string, 
     running,
     disks,
     logEnds,
+    view,
+    endOf: (id) => logEnds.get(id)!,
     async start(id, rack) {
       const disk = disks.get(id) ?? { directoryId: `directory-${id}`, generation: 0 };
       disks.set(id, disk);
-      const broker = await startBroker({ id, rack: rack ?? null }, clock, new StoreLink(store), disk, config, () => logEnds.get(id)!);
+      const broker = await startBroker({ id, rack: rack ?? null }, clock, new StoreLink(store), disk, config, (topic, partition) =>
+        brokers.endOf(id, topic, partition),
+      );
       running.set(id, broker);
       return broker;
     },
@@ -178,7 +185,7 @@ async function startBroker(
   link: StoreLink,
   disk: TestDisk,
   config: BrokerConfig,
-  endOf: () => LogEnd,
+  endOf: (topic: string, partition: number) => LogEnd,
 ): Promise<TestBroker> {
   const feed = await MetadataFeed.open(link.store, { clock, onError: rethrow });
   const epochs: number[] = [];
@@ -206,7 +213,7 @@ async function startBroker(
   });
   const common = { store: link.store, metadata: feed, clock, logger: silentLogger, nodeId: id, registered: () => registration.current };
   const controller = new Controller({ ...common, config: () => config });
-  const logEnds = new LogEnds({ ...common, endOf: async () => endOf() });
+  const logEnds = new LogEnds({ ...common, endOf: async (topic, { partition }) => endOf(topic, partition) });
   Object.assign(parts, { controller, logEnds });
   await controller.settled();
   return {

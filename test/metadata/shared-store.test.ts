@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import { openSqlite } from '../../src/core/sqlite.ts';
 import { openSharedStore, type SharedStoreOptions } from '../../src/metadata/shared-store.ts';
 import { openSqliteStore } from '../../src/metadata/sqlite-store.ts';
-import { type CompactedError, type Lease, LeaseLostError, type MetadataStore } from '../../src/metadata/store.ts';
+import { type CompactedError, type Lease, LeaseLostError, type MetadataStore, UnavailableError } from '../../src/metadata/store.ts';
 import { bytes, type StoppableClock, stoppableClock, storeConformance, take, text } from './store-conformance.ts';
 
 let folder: string;
@@ -170,12 +170,26 @@ describe('several processes', () => {
     await put(50);
     expect(await oldest()).toBe(1);
     await put(51);
-    expect(await oldest()).toBe(92);
+    expect(await oldest()).toBe(6);
     await put(29); // 130
     for (let i = 0; i < 14; i++) await all.advance(5_000);
-    await put(1);
+    await put(30);
+    await all.advance(5_000);
     await a.store.get('/');
-    expect(await oldest()).toBe(122);
+    expect(await oldest()).toBe(130); // what stood a minute ago
+  });
+
+  test('a store whose file was removed or replaced is not used any more: others would write into another one', async () => {
+    const a = await all.open();
+    const lease = await a.store.grantLease(9_000);
+    rmSync(path());
+    await all.advance(200);
+    await expect(a.store.txn([], [{ put: '/a', value: bytes('1') }])).rejects.toThrow(/was removed or replaced/);
+    const b = await all.open();
+    await b.store.txn([], [{ put: '/b', value: bytes('1') }]);
+    await expect(a.store.get('/b')).rejects.toThrow(UnavailableError);
+    await all.advance(9_000);
+    expect(lease.lost.aborted).toBe(true);
   });
 
   test('a watch that is behind by more than a piece of the log gets all of it', async () => {

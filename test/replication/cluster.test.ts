@@ -29,7 +29,7 @@ async function three(): Promise<void> {
   await cluster.nodes.get(1)!.broker!.createTopic('orders');
   await cluster.clock.settle();
   const { leader } = await cluster.partition('orders');
-  if (leader !== 1) await cluster.elect("orders", 1);
+  if (leader !== 1) await cluster.elect('orders', 1);
 }
 
 describe('three replicas', () => {

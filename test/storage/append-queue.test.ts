@@ -64,13 +64,13 @@ const next = segmentNamed('next');
 
 let position = 0;
 let offset = 0;
-function push(batchBytes = 100, segment = active): void {
+function push(batchBytes = 100, segment = active, bytes = Buffer.alloc(0)): void {
   queue.push({
     segment,
     position,
     baseOffset: offset,
     batchBytes,
-    bytes: Buffer.alloc(0),
+    bytes,
     lastOffset: offset++,
     maxTimestamp: 0,
     producerBefore: null,
@@ -92,6 +92,16 @@ describe('the write policy', () => {
     turn();
     expect(calls).toEqual(['sync active 3@0']);
     expect(outcome).toEqual(['written 3']);
+  });
+
+  test('what lies in one piece is written as one, whatever lies beside it', () => {
+    const fetched = Buffer.alloc(300);
+    push();
+    for (const at of [0, 100, 200]) push(100, active, fetched.subarray(at, at + 100));
+    push(100, active, fetched.subarray(0, 100)); // the same bytes, but not behind the last ones
+    turn();
+    expect(calls).toEqual(['sync active 3@0']);
+    expect(outcome).toEqual(['written 5']);
   });
 
   test('more than 128 KiB leaves through the thread pool', () => {

@@ -1,11 +1,25 @@
 import { expect, test } from 'vitest';
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import { BatchView } from '../../src/protocol/records/batch.ts';
 import { buildBatch } from '../../src/protocol/records/build.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { LogStore } from '../../src/storage/log-store.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
-import { append, closeStore, flush, openStore, orders, read, readAll, recordsOf, testConfig, truncate } from '../support/log-fixture.ts';
+import {
+  append,
+  appendFetched,
+  closeStore,
+  flush,
+  openStore,
+  orders,
+  read,
+  readAll,
+  recordsOf,
+  restartAt,
+  testConfig,
+  truncate,
+} from '../support/log-fixture.ts';
 import { endOf, LogModel, type ModelBatch } from '../support/log-model.ts';
 import { prng } from '../support/prng.ts';
 
@@ -39,12 +53,16 @@ class Run {
   private runs = 0;
   /** The last epoch that each producer used, be it in the log or not. */
   private readonly producerEpochs = Array.from({ length: PRODUCERS }, () => 0);
+  /** Its leader's log is compacted. */
+  private readonly hasGaps: boolean;
   /** The last operations, for the report of a failure. */
   trail: string[] = [];
   readonly counts = new Map<string, number>();
 
   constructor(seed: number) {
     this.random = prng(seed);
+    this.hasGaps = this.below(2) === 0;
+    this.config = { ...this.config, compacted: this.hasGaps };
     this.reopen();
   }
 
@@ -62,11 +80,14 @@ class Run {
     this.clock = { ...clock, soon: (fire) => clock.soon(() => run === this.runs && fire()) };
     this.store = openStore(this.files, '/data', this.clock, 4);
     this.log = orders(this.store, this.config);
+    this.model.committed = Number.POSITIVE_INFINITY;
     this.log.startEpoch(++this.leaderEpoch); // as whoever is elected does
   }
 
   private readonly operations: Record<string, [weight: number, act: () => Promise<void>]> = {
     append: [40, () => this.append()],
+    'append what a leader sent': [20, () => this.appendFetched()],
+    'refuse what a leader sent': [2, () => this.refuseFetched()],
     read: [20, () => this.read()],
     'find by time': [6, async () => this.findByTime()],
     'find by epoch': [6, async () => this.findByEpoch()],
@@ -80,7 +101,9 @@ class Run {
     'delete records': [3, async () => this.deleteRecords()],
     'retain bytes': [2, async () => this.retain({ retentionBytes: this.pick(0, 1, 500, 5000, 100_000) })],
     'retain ms': [2, async () => this.retain({ retentionMs: this.below(20_000) })],
+    commit: [3, async () => this.commit()],
     truncate: [3, () => this.truncate()],
+    'begin anew': [1, () => this.beginAnew()],
     restart: [2, () => this.restart()],
     kill: [2, () => this.interrupt('kill')],
     'lose power': [2, () => this.interrupt('crash')],
@@ -96,7 +119,11 @@ class Run {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
     this.trail = [...this.trail.slice(-9), `${name} [${this.model.start},${this.model.end})`];
     await act();
-    if (this.model.end - this.model.start > MAX_RECORDS) this.retain({ retentionBytes: this.below(3000) });
+    if (this.model.end - this.model.start > MAX_RECORDS) {
+      this.log.commitTo(Number.POSITIVE_INFINITY);
+      this.model.committed = Number.POSITIVE_INFINITY;
+      this.retain({ retentionBytes: this.below(3000) });
+    }
     this.model.epochsFrom = Math.max(this.model.epochsFrom, this.model.start);
     expect([this.log.logStartOffset, this.log.logEndOffset]).toEqual([this.model.start, this.model.end]);
     if (weight < 4 || this.below(10) === 0) await this.checkAll();
@@ -152,6 +179,65 @@ class Run {
     pending.push(...this.start(this.below(3)));
     await Promise.all(pending);
     if (pending.length > 0) this.model.acknowledged();
+  }
+
+  /** As a follower: a few batches in one piece, in the epoch that is, or a new one, maybe with gaps. */
+  private fetched(count: number): { bytes: Buffer; batches: ModelBatch[] } {
+    const pieces: Buffer[] = [];
+    const batches: ModelBatch[] = [];
+    for (let i = 0; i < count; i++) {
+      if (this.below(10) === 0) this.leaderEpoch++;
+      const gap = this.hasGaps && this.below(3) === 0 ? this.below(30) : 0;
+      const next = this.nextBatch(this.model.end + gap);
+      if (!next) continue;
+      const view = new BatchView(next.bytes);
+      view.setBaseOffset(next.batch.offset);
+      view.setPartitionLeaderEpoch(this.leaderEpoch);
+      pieces.push(next.bytes);
+      batches.push(next.batch);
+      this.model.add(next.batch);
+    }
+    return { bytes: Buffer.concat(pieces), batches };
+  }
+
+  private async appendFetched(): Promise<void> {
+    const pending: Promise<void>[] = [];
+    for (let i = this.below(3); i >= 0; i--) {
+      pending.push(appendFetched(this.log, this.fetched(1 + this.below(5)).bytes));
+      if (this.below(2) === 0) await turn();
+    }
+    await Promise.all(pending);
+    this.model.acknowledged();
+  }
+
+  private async refuseFetched(): Promise<void> {
+    const { end } = this.model;
+    const { bytes, batches } = this.fetched(1 + this.below(3));
+    const isStale = this.below(2) === 0 && end > this.model.start;
+    this.model.batches = this.model.batches.filter((batch) => !batches.includes(batch));
+    this.model.end = end;
+    if (batches.length === 0) return;
+    if (isStale) new BatchView(bytes).setBaseOffset(end - 1);
+    else bytes[bytes.byteLength - 1]! ^= 1;
+    const why = isStale ? expect.stringMatching(/^(OFFSET_OUT_OF_RANGE|CORRUPT_MESSAGE)$/) : 'CORRUPT_MESSAGE';
+    await expect(appendFetched(this.log, bytes)).rejects.toMatchObject({ errorName: why });
+  }
+
+  private commit(): void {
+    const { model, log } = this;
+    const to = this.pick(Number.POSITIVE_INFINITY, model.start + this.below(model.end - model.start + 1), model.end + 5);
+    log.commitTo(to);
+    model.committed = to === Number.POSITIVE_INFINITY ? to : Math.min(to, model.end);
+    expect(log.highWatermark).toBe(model.highWatermark);
+  }
+
+  private async beginAnew(): Promise<void> {
+    const { model } = this;
+    const offset = this.pick(0, model.start, model.end, model.end + this.below(100), this.below(model.end + 1));
+    await restartAt(this.log, offset);
+    model.emptyAt(offset);
+    model.committed = offset;
+    if (this.files.exists(FOLDER)) model.durable = offset;
   }
 
   private async repeat(): Promise<void> {
@@ -213,15 +299,21 @@ class Run {
   private findByEpoch(): void {
     const { model, log } = this;
     if (model.epochsFrom === model.end) return;
-    const { leaderEpoch } = model.batchAt(model.epochsFrom + this.below(model.end - model.epochsFrom))!;
-    expect(log.endOffsetForEpoch(leaderEpoch)).toEqual({ leaderEpoch, endOffset: model.endOfEpoch(leaderEpoch) });
-    const offset = model.epochsFrom + this.below(model.end - model.epochsFrom);
-    expect(log.epochOf(offset)).toBe(model.batchAt(offset)!.leaderEpoch);
+    const batch = model.batchAt(model.epochsFrom + this.below(model.end - model.epochsFrom));
+    if (!batch) return; // a gap at the end
+    const { leaderEpoch } = batch;
+    const found = log.endOffsetForEpoch(leaderEpoch);
+    const { least, most } = model.endOfEpoch(leaderEpoch);
+    expect(found.leaderEpoch).toBe(leaderEpoch);
+    expect(found.endOffset).toBeGreaterThanOrEqual(least);
+    expect(found.endOffset).toBeLessThanOrEqual(most);
+    expect(log.epochOf(Math.max(batch.offset, model.epochsFrom))).toBe(leaderEpoch);
   }
 
   private configure(): void {
     this.model.flushMessages = this.pick(NEVER, NEVER, 1, 3, 10);
     this.config = {
+      compacted: this.hasGaps,
       segmentBytes: this.pick(700, 8000, 30_000),
       indexIntervalBytes: this.pick(0, 300, 4096),
       segmentIndexBytes: this.pick(100, 10_000_000),
@@ -267,6 +359,7 @@ class Run {
     const bases = () => log.segmentStarts().map(({ baseOffset }) => baseOffset);
     const before = bases();
     const nowMs = this.clock.now();
+    const { highWatermark } = model;
     log.configure(testConfig({ ...this.config, ...retained }));
     const count = log.applyRetention();
     log.configure(testConfig(this.config));
@@ -285,7 +378,8 @@ class Run {
       const spared = retentionBytes >= 0 && model.bytesBetween(next, model.end) >= retentionBytes;
       expect(next <= model.start || spared || isOld(i, before)).toBe(true);
     }
-    if (left.length > 0 && model.bytesBetween(after[0]!, model.end) > 0) {
+    if (count > 0) expect(after[0]).toBeLessThanOrEqual(highWatermark);
+    if (highWatermark === model.end && left.length > 0 && model.bytesBetween(after[0]!, model.end) > 0) {
       const next = after[1] ?? model.end;
       if (retentionBytes >= 0) expect(model.bytesBetween(next, model.end)).toBeLessThan(retentionBytes);
       else expect(isOld(0, after)).toBe(false);
@@ -300,8 +394,8 @@ class Run {
     const target = Math.max(0, model.end - back);
     await truncate(this.log, target);
     if (target < model.end && target <= model.start) model.emptyAt(target);
-    else model.cutTo(target < model.end ? model.batchAt(target)!.offset : target);
-    this.checkpoint(); // whoever takes the beginning back has to say so
+    else model.cutTo(Math.min(target, model.batchAt(target)?.offset ?? target));
+    model.committed = Number.POSITIVE_INFINITY;
   }
 
   private async restart(): Promise<void> {
@@ -363,7 +457,7 @@ class Run {
       return;
     }
     expect(end).toBeLessThanOrEqual(model.end);
-    expect(model.isBatchEnd(end)).toBe(true);
+    expect(this.hasGaps ? model.isBetween(end) : model.isBatchEnd(end)).toBe(true);
     const { start } = model;
     model.cutTo(end);
     if (lostPower) model.durable = end;

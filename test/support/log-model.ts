@@ -33,6 +33,8 @@ export class LogModel {
   durable = 0;
   /** Leader epochs before it may be forgotten, be it that the log begins before it again. */
   epochsFrom = 0;
+  /** What was said to be committed. */
+  committed = Number.POSITIVE_INFINITY;
   /** flush.messages. */
   flushMessages = Number.MAX_SAFE_INTEGER;
 
@@ -53,6 +55,7 @@ export class LogModel {
     this.start = Math.min(this.start, end);
     this.durable = Math.min(this.durable, end);
     this.epochsFrom = Math.min(this.epochsFrom, end);
+    this.checkpointed = Math.min(this.checkpointed, this.start);
   }
 
   /** The log is empty and goes on at `offset`. */
@@ -62,6 +65,7 @@ export class LogModel {
     this.start = offset;
     this.firstSegment = offset;
     this.durable = Math.min(this.durable, offset);
+    this.checkpointed = Math.min(this.checkpointed, offset);
     this.epochsFrom = offset;
   }
 
@@ -78,6 +82,13 @@ export class LogModel {
   isBatchEnd(offset: number): boolean {
     return offset === this.firstSegment || this.batches.some((batch) => endOf(batch) === offset);
   }
+  /** Between two batches, be it in a gap. */
+  isBetween(offset: number): boolean {
+    return offset >= this.firstSegment && this.batches.every((batch) => endOf(batch) <= offset || batch.offset >= offset);
+  }
+  get highWatermark(): number {
+    return Math.max(this.start, Math.min(this.committed, this.end));
+  }
   /** Bytes of the batches from that of `from` to before that of `to`. */
   bytesBetween(from: number, to: number): number {
     return this.batches.filter((batch) => endOf(batch) > from && batch.offset < to).reduce((sum, { bytes }) => sum + bytes, 0);
@@ -90,9 +101,11 @@ export class LogModel {
     return records.filter(({ offset }) => offset >= from);
   }
 
-  /** KIP-101: where the epoch of a record in the log ends. */
-  endOfEpoch(leaderEpoch: number): number {
-    return this.batches.find((batch) => batch.leaderEpoch > leaderEpoch)?.offset ?? this.end;
+  /** KIP-101: where the epoch of a record in the log ends: somewhere from the end of its last batch to the start of the next epoch's first. */
+  endOfEpoch(leaderEpoch: number): { least: number; most: number } {
+    const last = this.batches.findLast((batch) => batch.leaderEpoch === leaderEpoch)!;
+    const next = this.batches.find((batch) => batch.leaderEpoch > leaderEpoch);
+    return { least: next ? endOf(last) : this.end, most: next?.offset ?? this.end };
   }
 
   /** The last batch of a producer, if it is still there for sure to be known: what is before the start of the log may be forgotten. */

@@ -1,0 +1,394 @@
+import type { MetadataImage, PartitionImage } from '../../src/metadata/image.ts';
+import {
+  canJoinIsr,
+  effectiveMinIsr,
+  isAdmittedDisk,
+  isForeign,
+  isrChange,
+  isSuspect,
+  mayCommit,
+  writeIsr,
+} from '../../src/metadata/isr.ts';
+import { InDoubtError, UnavailableError } from '../../src/metadata/store.ts';
+import { prng } from '../support/prng.ts';
+import { type Brokers, brokersOf, type StoreLink, type TestBroker } from './brokers-fixture.ts';
+
+const MIN_ISR = 2;
+const TOPIC = 'a';
+const ASSIGNMENT = [
+  [1, 2, 3],
+  [2, 3, 4],
+  [3, 1],
+];
+
+/** A proposed ISR that may still be committed. */
+interface Proposal {
+  readonly rev: number;
+  readonly isr: readonly number[];
+}
+
+/**
+ * Brokers with their controllers on one store, under faults, and what their disks hold of each partition: only how many records, since what is
+ * decided by the metadata needs no more. A record is committed when the ISR and all that are proposed for it have it; whoever is elected must
+ * have all that are, as long as fewer than min ISR disks have lost one.
+ */
+export class World {
+  readonly failures: string[] = [];
+  readonly counts = { elections: 0, unclean: 0, committed: 0, excused: 0 };
+  private readonly random: () => number;
+  private brokers!: Brokers;
+  /** Disk holds: broker -> partition -> records. */
+  private readonly has = new Map<number, number[]>();
+  private readonly committed = ASSIGNMENT.map(() => 0);
+  /** Partition -> brokers whose disk lost a committed record since it was last on min ISR admitted disks. */
+  private readonly lost = ASSIGNMENT.map(() => new Set<number>());
+  private readonly proposals = new Map<string, Proposal[]>();
+  private readonly paused = new Set<number>();
+  private readonly down = new Set<number>();
+  /** Killed, their leases not yet expired. */
+  private readonly dead: TestBroker[] = [];
+  private readonly late: (() => Promise<unknown>)[] = [];
+  private readonly leaders = new Map<string, string>();
+  private directories = 0;
+  private calm = false;
+
+  constructor(seed: number) {
+    this.random = prng(seed);
+  }
+
+  async run(steps: number): Promise<void> {
+    this.brokers = await brokersOf([], { 'min.insync.replicas': String(MIN_ISR), 'auto.leader.rebalance.enable': 'true' });
+    this.brokers.endOf = (id, _topic, partition) => ({ lastEpoch: 0, logEndOffset: this.has.get(id)![partition]! });
+    for (const id of [1, 2, 3, 4]) {
+      this.has.set(
+        id,
+        ASSIGNMENT.map(() => 0),
+      );
+      await this.start(id);
+    }
+    await this.brokers.create(TOPIC, ASSIGNMENT);
+    this.brokers.view.onChange((image, { partitions }) => {
+      for (const { partition, before } of partitions) if (before) this.check(image, before, partition);
+    });
+    for (let i = 0; i < steps && this.failures.length === 0; i++) {
+      await this.step();
+      await this.turns(this.int(4));
+    }
+    if (this.failures.length === 0) await this.heal();
+    await this.brokers.close();
+  }
+
+  private int(below: number): number {
+    return Math.floor(this.random() * below);
+  }
+
+  private pick<T>(list: readonly T[]): T | undefined {
+    return list[this.int(list.length)];
+  }
+
+  private async turns(count: number): Promise<void> {
+    for (let i = 0; i <= count; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  private async step(): Promise<void> {
+    const running = [...this.brokers.running.values()];
+    const broker = this.pick(running);
+    const partition = this.int(ASSIGNMENT.length);
+    const dice = this.int(100);
+    if (dice < 25) return this.commit(partition);
+    if (dice < 50) return this.expand(partition);
+    if (dice < 56) return this.shrink(partition);
+    if (dice < 60) return this.settleProposals(partition);
+    if (dice < 66) {
+      if (broker && running.length > 1) this.kill(broker);
+      return;
+    }
+    if (dice < 71) {
+      const gone = this.pick(this.dead);
+      if (gone) this.brokers.noticed(gone);
+      return;
+    }
+    if (dice < 76) return this.expireOne();
+    if (dice < 86) {
+      const id = this.pick([...this.down]);
+      if (id !== undefined) await this.restart(id, this.int(10));
+      return;
+    }
+    if (dice < 89 && broker) return this.pause(broker);
+    if (dice < 94) return this.resume();
+    if (dice < 96) {
+      await this.late.shift()?.();
+      return;
+    }
+    await this.brokers.clock.advance(100 + this.int(1_000));
+  }
+
+  private async start(id: number): Promise<void> {
+    const starting = this.brokers.start(id).then((broker) => this.tamper(broker.link));
+    await Promise.race([starting, this.turns(30)]);
+    if (this.failures.length > 0) return;
+    starting.catch((error) => this.failures.push(`broker ${id} did not start: ${error}`));
+  }
+
+  /** Some of its writes are lost, in doubt though applied, in doubt and not applied, or applied when nobody waits for them any more. */
+  private tamper(link: StoreLink): void {
+    link.txn = async (go) => {
+      const dice = this.calm ? 99 : this.int(40);
+      if (dice === 0) throw new UnavailableError('lost');
+      if (dice === 1) throw new InDoubtError('not applied');
+      if (dice === 2) {
+        await go();
+        throw new InDoubtError('applied');
+      }
+      if (dice === 3) {
+        this.late.push(() => go().catch(() => {}));
+        throw new InDoubtError('applied later');
+      }
+      return go();
+    };
+  }
+
+  private kill(broker: TestBroker): void {
+    this.brokers.kill(broker.id);
+    this.paused.delete(broker.id);
+    this.down.add(broker.id);
+    this.dead.push(broker);
+  }
+
+  private async expireOne(): Promise<void> {
+    const i = this.int(this.dead.length);
+    const [gone] = this.dead.splice(i, 1);
+    if (gone) return this.brokers.expire(gone);
+    const stopped = this.pick([...this.paused]);
+    const broker = stopped === undefined ? undefined : this.brokers.running.get(stopped);
+    if (broker) await this.brokers.expire(broker);
+  }
+
+  private pause(broker: TestBroker): void {
+    if (this.paused.has(broker.id)) return;
+    this.paused.add(broker.id);
+    broker.link.stop();
+  }
+
+  private resume(): void {
+    const id = this.pick([...this.paused]);
+    if (id === undefined) return;
+    this.paused.delete(id);
+    this.brokers.running.get(id)?.link.go();
+  }
+
+  /** 0: on an emptied disk · 1, 2: after a crash of the machine · else after a kill. */
+  private async restart(id: number, how: number): Promise<void> {
+    const disk = this.brokers.disks.get(id)!;
+    const before = this.has.get(id)!;
+    if (how === 0)
+      this.lose(
+        id,
+        before.map(() => 0),
+        () => (disk.directoryId = `directory-${id}-${++this.directories}`),
+      );
+    if (how === 1 || how === 2)
+      this.lose(
+        id,
+        before.map((records) => this.int(records + 1)),
+        () => disk.generation++,
+      );
+    this.down.delete(id);
+    for (const key of [...this.proposals.keys()]) if (key.startsWith(`${id}/`)) this.proposals.delete(key);
+    await this.start(id);
+  }
+
+  private lose(id: number, now: number[], marked: () => unknown): void {
+    for (const [partition, records] of now.entries()) {
+      const held = Math.min(this.has.get(id)![partition]!, this.committed[partition]!);
+      if (records < held) this.lost[partition]!.add(id);
+    }
+    this.has.set(id, now);
+    marked();
+  }
+
+  /** The broker that leads, as it and the store see it. */
+  private leaderOf(number: number): { broker: TestBroker; partition: PartitionImage } | undefined {
+    const partition = this.brokers.view.current.partition(TOPIC, number)!;
+    const broker = this.brokers.running.get(partition.leader);
+    if (!broker || this.paused.has(broker.id) || broker.registration.current?.epoch !== partition.leaderBrokerEpoch) return undefined;
+    if (broker.feed.current.partition(TOPIC, number)?.rev !== partition.rev) return undefined;
+    return { broker, partition };
+  }
+
+  private commit(number: number): void {
+    const { broker, partition } = this.leaderOf(number) ?? {};
+    if (!broker || !partition || !mayCommit(partition, MIN_ISR)) return;
+    const members = new Set([...partition.isr, ...this.standing(broker, partition).flatMap(({ isr }) => isr)]);
+    for (const id of members) {
+      const member = this.brokers.running.get(id);
+      const disk = this.brokers.view.current.brokers.get(id);
+      if (!member || !disk || this.paused.has(id) || member.registration.current?.epoch !== disk.epoch) return;
+      if (partition.isr.includes(id) && !isAdmittedDisk(partition, id, disk)) return;
+    }
+    this.committed[number] = this.has.get(broker.id)![number]! + 1;
+    this.counts.committed++;
+    for (const id of members) this.has.get(id)![number] = this.committed[number]!;
+    this.redundant(this.brokers.view.current, partition);
+  }
+
+  private standing(broker: TestBroker, { partition: number, rev }: PartitionImage): Proposal[] {
+    const key = `${broker.id}/${number}`;
+    const left = (this.proposals.get(key) ?? []).filter((proposal) => proposal.rev >= rev);
+    this.proposals.set(key, left);
+    return left;
+  }
+
+  private async expand(number: number): Promise<void> {
+    const { broker, partition } = this.leaderOf(number) ?? {};
+    const id = this.pick(ASSIGNMENT[number]!)!;
+    const follower = this.brokers.running.get(id);
+    if (!broker || !partition || !follower || id === broker.id || this.paused.has(id)) return;
+    const epoch = follower.registration.current?.epoch;
+    const image = broker.feed.current;
+    if (epoch === undefined || !canJoinIsr(image, id, epoch) || !image.partition(TOPIC, number)!.replicas.includes(id)) return;
+    if (partition.isr.includes(id) && isAdmittedDisk(partition, id, image.brokers.get(id)!)) return;
+    this.has.get(id)![number] = this.has.get(broker.id)![number]!;
+    await this.propose(broker, partition, [...partition.isr.filter((member) => member !== id), id], [{ id, epoch }]);
+  }
+
+  private async shrink(number: number): Promise<void> {
+    const { broker, partition } = this.leaderOf(number) ?? {};
+    const out = partition && this.pick(partition.isr.filter((id) => id !== partition.leader));
+    if (broker && partition && out)
+      await this.propose(
+        broker,
+        partition,
+        partition.isr.filter((id) => id !== out),
+        [],
+      );
+  }
+
+  private async settleProposals(number: number): Promise<void> {
+    const { broker, partition } = this.leaderOf(number) ?? {};
+    if (broker && partition && this.standing(broker, partition).length > 0) await this.propose(broker, partition, partition.isr, []);
+  }
+
+  private async propose(
+    { id, link, feed }: TestBroker,
+    partition: PartitionImage,
+    isr: readonly number[],
+    admitted: readonly { id: number; epoch: number }[],
+  ): Promise<void> {
+    const { topicId: _, partition: number, rev, ...current } = partition;
+    const facts = {
+      minIsr: MIN_ISR,
+      diskOf: (member: number) => feed.current.brokers.get(member),
+      readmitted: admitted.map((one) => one.id),
+    };
+    const key = `${id}/${number}`;
+    const proposal = { rev, isr };
+    this.proposals.set(key, [...(this.proposals.get(key) ?? []), proposal]);
+    const settled = () =>
+      this.proposals.set(
+        key,
+        (this.proposals.get(key) ?? []).filter((other) => other !== proposal),
+      );
+    const leader = { id, epoch: partition.leaderBrokerEpoch };
+    const writing = writeIsr(link.store, { partition, value: isrChange(current, isr, facts), leader, admitted }).then(
+      ({ ok }) => {
+        if (!ok) settled(); // certainly not applied; what is applied is seen in the image
+      },
+      (error) => {
+        if (error instanceof UnavailableError) settled();
+      },
+    );
+    await Promise.race([writing, this.turns(3)]);
+  }
+
+  private check(image: MetadataImage, before: PartitionImage, after: PartitionImage): void {
+    const fail = (what: string) => this.failures.push(`${what}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
+    const { isr, elr, replicas, leader, leaderEpoch, disks } = after;
+    const isElected =
+      leaderEpoch !== before.leaderEpoch || leader !== before.leader || after.leaderBrokerEpoch !== before.leaderBrokerEpoch;
+    if (after.partitionEpoch !== before.partitionEpoch + 1) fail('the partition epoch does not grow by one');
+    if (leaderEpoch !== before.leaderEpoch + (isElected ? 1 : 0)) fail('the leader epoch does not grow with the leader');
+    if (isr.length === 0) fail('an empty ISR');
+    if (new Set([...isr, ...elr]).size !== isr.length + elr.length) fail('a member twice');
+    if (![...isr, ...elr].every((id) => replicas.includes(id))) fail('a member is no replica');
+    if (leader !== -1 && !isr.includes(leader)) fail('the leader is not in the ISR');
+    if (elr.length > 0 && isr.length >= effectiveMinIsr(after, MIN_ISR)) fail('an ELR beside a whole ISR');
+    if ([...isr, ...elr].join() !== disks.map(({ id }) => id).join()) fail('not one disk for each member');
+    if (isElected) this.checkElection(image, before, after, fail);
+    this.redundant(image, after);
+  }
+
+  private checkElection(image: MetadataImage, before: PartitionImage, after: PartitionImage, fail: (what: string) => void): void {
+    const { leader, leaderBrokerEpoch, leaderEpoch, partition: number } = after;
+    const key = `${number}/${leaderEpoch}`;
+    if (this.leaders.has(key)) fail(`a second leader in one epoch after ${this.leaders.get(key)}`);
+    this.leaders.set(key, `${leader}/${leaderBrokerEpoch}`);
+    if (leader === -1) return;
+    this.counts.elections++;
+    const broker = image.brokers.get(leader);
+    if (broker?.epoch !== leaderBrokerEpoch) {
+      fail('the leader is not registered');
+      return;
+    }
+    if (![...before.isr, ...before.elr].includes(leader)) fail('the leader was no member');
+    if (isForeign(before, leader, broker)) fail('the leader is on a foreign disk');
+    if (isSuspect(before, leader, broker)) {
+      const members = [...before.isr, ...before.elr].filter((id) => {
+        const member = image.brokers.get(id);
+        return !member || !isForeign(before, id, member);
+      });
+      if (!members.every((id) => image.brokers.has(id))) fail('a suspect leads though a member is missing');
+      if (after.isr.length !== 1) fail('a suspect leads with others in the ISR');
+    }
+    const [has, committed] = [this.has.get(leader)![number]!, this.committed[number]!];
+    if (has >= committed) return;
+    // Section 6: a record survives while fewer than effective min ISR disks have lost it.
+    if (this.lost[number]!.size < effectiveMinIsr(after, MIN_ISR)) fail(`LOSS: the leader has ${has} of ${committed} committed records`);
+    this.counts.excused++;
+    this.committed[number] = has;
+    for (const held of this.has.values()) held[number] = Math.min(held[number]!, has);
+  }
+
+  /** Old losses are forgotten once all that is committed is on min ISR admitted disks again. */
+  private redundant(image: MetadataImage, partition: PartitionImage): void {
+    const number = partition.partition;
+    if (partition.isr.length < effectiveMinIsr(partition, MIN_ISR)) return;
+    const whole = partition.isr.every((id) => {
+      const now = this.brokers.disks.get(id)!;
+      return this.has.get(id)![number]! >= this.committed[number]! && isAdmittedDisk(partition, id, now);
+    });
+    if (whole && image.revision >= 0) this.lost[number]!.clear();
+  }
+
+  /** The faults end: everything is available again, but where all members have lost their disks. */
+  private async heal(): Promise<void> {
+    this.calm = true;
+    while (this.late.length > 0) await this.late.shift()!();
+    while (this.paused.size > 0) this.resume();
+    while (this.dead.length > 0) await this.expireOne();
+    for (const id of [...this.down]) await this.restart(id, 9);
+    for (let round = 0; round < 12; round++) {
+      await this.brokers.clock.advance(1_000);
+      await this.turns(10);
+      for (const [number, replicas] of ASSIGNMENT.entries()) {
+        await this.settleProposals(number);
+        await this.turns(5);
+        for (let i = 0; i < 3 * replicas.length; i++) {
+          await this.expand(number);
+          await this.turns(5);
+        }
+      }
+    }
+    const image = this.brokers.view.current;
+    for (const [number, replicas] of ASSIGNMENT.entries()) {
+      const partition = image.partition(TOPIC, number)!;
+      const members = [...partition.isr, ...partition.elr];
+      const needsOperator = members.every((id) => isForeign(partition, id, image.brokers.get(id)!));
+      const whole = partition.leader !== -1 && partition.isr.length === replicas.length;
+      if (!whole && !needsOperator) this.failures.push(`not available again: ${JSON.stringify(partition)}`);
+    }
+    if ([...this.brokers.running.values()].filter(({ controller }) => controller.fence !== undefined).length !== 1) {
+      this.failures.push('not one controller');
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { type SafetyRule, safetyRules } from '../../src/core/safety-rules.ts';
+import { World } from './controllers-world.ts';
+
+/** `CONTROLLER_SEEDS=2000` runs more of them, `CONTROLLER_SEED=17` this one alone. */
+const SEEDS = Number(process.env.CONTROLLER_SEED ? 1 : (process.env.CONTROLLER_SEEDS ?? 40));
+const FIRST = Number(process.env.CONTROLLER_SEED ?? 1);
+const STEPS = 150;
+const MOST_MS = 600_000;
+
+async function runSeed(seed: number): Promise<World> {
+  const world = new World(seed);
+  await world.run(STEPS);
+  return world;
+}
+
+test(
+  'whatever fails, leaders are elected by the rules, nothing committed is lost, and all is available when the faults end',
+  async () => {
+    const seen = { elections: 0, committed: 0, excused: 0 };
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      const { failures, counts } = await runSeed(seed);
+      expect(failures, `CONTROLLER_SEED=${seed}`).toEqual([]);
+      for (const name of ['elections', 'committed', 'excused'] as const) seen[name] += counts[name];
+    }
+    console.log(seen);
+    expect(Math.min(seen.elections, seen.committed)).toBeGreaterThan(SEEDS);
+  },
+  MOST_MS,
+);
+
+const RULES = (process.env.RULES?.split(',') as SafetyRule[]) ?? [];
+test.each(RULES)(
+  'without %s',
+  async (rule) => {
+    safetyRules[rule] = false;
+    try {
+      for (let seed = 1; seed < 400; seed++) {
+        const { failures } = await runSeed(seed);
+        if (failures.length > 0) {
+          console.log(rule, seed, failures[0]);
+          return;
+        }
+      }
+      console.log(rule, 'NOTHING');
+    } finally {
+      safetyRules[rule] = true;
+    }
+  },
+  MOST_MS,
+);
