@@ -3,16 +3,13 @@ import type { Services } from '../../src/handlers/services.ts';
 import { parseKey, partitionKey } from '../../src/metadata/keys.ts';
 import type { Op, Rev } from '../../src/metadata/store.ts';
 import { type PartitionValue, parseBroker, parseController, parsePartition, parseTopic } from '../../src/metadata/values.ts';
+import type { Partition } from '../../src/replication/partition.ts';
 import { DATA_DIR } from './disk.ts';
 import { Ledger, type Machines, type ReplicaView } from './ledger.ts';
 import type { StoredBatch } from './log-index.ts';
 import type { Machine, World } from './machine.ts';
-import { replicaViews } from './replica-views.ts';
+import { replicasOf, viewOf } from './replica-views.ts';
 import type { Process } from './scheduler.ts';
-
-interface Seen extends ReplicaView {
-  readonly process: Process;
-}
 
 /** Watches the store and every replica, after every event, and holds each partition's ledger. */
 export class Checker implements Machines {
@@ -20,7 +17,7 @@ export class Checker implements Machines {
   /** Who was elected last. */
   controller = -1;
   private readonly names = new Map<string, string>();
-  private readonly seen = new Map<string, Seen>();
+  private readonly seen = new WeakMap<Partition, ReplicaView>();
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly world: World;
   private readonly minIsr: number;
@@ -45,7 +42,7 @@ export class Checker implements Machines {
 
   runsRegistered(id: number): boolean {
     const machine = this.machines.get(id);
-    return machine !== undefined && machine.isUp && machine.registeredBy === machine.process;
+    return machine?.isUp === true && machine.registeredBy === machine.process;
   }
 
   /** No member of the ISR or the ELR has the disk that was admitted: only an operator can say what is to be lost. */
@@ -59,10 +56,7 @@ export class Checker implements Machines {
 
   /** A process began, or its machine's disk was exchanged: nothing that was seen of it counts any more. */
   processBegan({ id }: Machine): void {
-    for (const [key, ledger] of this.ledgers) {
-      this.seen.delete(`${id} ${key}`);
-      ledger.processBegan(id);
-    }
+    for (const ledger of this.ledgers.values()) ledger.processBegan(id);
   }
 
   /** Does something to a machine's disk that may lose data, and notes what was lost. */
@@ -88,24 +82,30 @@ export class Checker implements Machines {
   }
 
   private look(machine: Machine, services: Services): void {
-    for (const { topicId, index, view } of replicaViews(services)) {
-      const key = partitionKey(topicId, index);
-      const ledger = this.ledgers.get(key);
-      if (!ledger) continue;
-      const at = `${machine.id} ${key}`;
-      const before = this.seen.get(at);
-      if (before && equal(before, view)) continue;
-      this.seen.set(at, { ...view, process: machine.process });
-      this.freshLog(ledger, machine);
-      const who = `b${machine.id}.${machine.incarnation}`;
-      if (this.world.trace.wanted) this.world.trace.event(machine.host, `${ledger.name} ${textOf(view)}`);
-      if (!before || before.leads !== view.leads || before.leaderEpoch !== view.leaderEpoch) {
-        this.world.trace.tell(machine.host, `${ledger.name} ${textOf(view)}`);
-      } else if (view.logEndOffset < before.logEndOffset) {
-        this.world.trace.tell(machine.host, `${ledger.name} truncated from ${before.logEndOffset} to ${view.logEndOffset}`);
+    for (const partitions of replicasOf(services).values()) {
+      for (const partition of partitions) {
+        if (!partition) continue;
+        const before = this.seen.get(partition);
+        const view = viewOf(partition, before);
+        if (view === null || view === before) continue;
+        this.seen.set(partition, view);
+        const ledger = this.ledgers.get(partitionKey(partition.topicId, partition.index));
+        if (ledger) this.changed(machine, ledger, view, before);
       }
-      ledger.observe(machine.id, who, view, before);
     }
+  }
+
+  private changed(machine: Machine, ledger: Ledger, view: ReplicaView, before: ReplicaView | undefined): void {
+    const { trace } = this.world;
+    this.freshLog(ledger, machine);
+    if (!before || before.leads !== view.leads || before.leaderEpoch !== view.leaderEpoch) {
+      trace.tell(machine.host, `${ledger.name} ${textOf(view)}`);
+    } else if (view.logEndOffset < before.logEndOffset) {
+      trace.tell(machine.host, `${ledger.name} truncated from ${before.logEndOffset} to ${view.logEndOffset}`);
+    } else if (trace.wanted) {
+      trace.event(machine.host, `${ledger.name} ${textOf(view)}`);
+    }
+    ledger.observe(machine.id, `b${machine.id}.${machine.incarnation}`, view, before);
   }
 
   freshLog(ledger: Ledger, machine: Machine) {
@@ -185,11 +185,3 @@ export class Checker implements Machines {
 
 const textOf = ({ leads, leaderEpoch, logStartOffset, lastStableOffset, highWatermark, logEndOffset }: ReplicaView): string =>
   `${leads ? 'leads' : 'follows'} epoch ${leaderEpoch} start ${logStartOffset} lso ${lastStableOffset} hw ${highWatermark} leo ${logEndOffset}`;
-
-const equal = (a: ReplicaView, b: ReplicaView): boolean =>
-  a.highWatermark === b.highWatermark &&
-  a.logEndOffset === b.logEndOffset &&
-  a.leads === b.leads &&
-  a.leaderEpoch === b.leaderEpoch &&
-  a.logStartOffset === b.logStartOffset &&
-  a.lastStableOffset === b.lastStableOffset;

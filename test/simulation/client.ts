@@ -28,6 +28,12 @@ export function accept(code: number): void {
   if (code !== 0) throw new Refused(code);
 }
 
+/** Whom the metadata name as a partition's leader, and in which epoch. */
+export interface Leader {
+  readonly id: number;
+  readonly epoch: number;
+}
+
 /** A client program on a machine of its own: knows the brokers, finds leaders, and asks again. */
 export class Client {
   readonly process: Process;
@@ -37,7 +43,7 @@ export class Client {
   private readonly transport: Transport;
   private readonly brokerIds: readonly number[];
   private readonly connections = new Map<number, Promise<Connection>>();
-  private leaders = new Map<string, number>();
+  private leaders = new Map<string, Leader>();
 
   constructor(name: string, world: World, brokerIds: readonly number[]) {
     this.world = world;
@@ -86,7 +92,7 @@ export class Client {
   }
 
   /** The leader as the cluster's metadata says, from whichever broker answers. @throws Refused, KafkaError */
-  async leaderOf(topic: string, partition: number): Promise<number> {
+  async leaderOf(topic: string, partition: number): Promise<Leader> {
     const known = this.leaders.get(`${topic}-${partition}`);
     if (known !== undefined) return known;
     const answer = await this.ask(this.anyBroker(), Metadata, 9, {
@@ -97,8 +103,9 @@ export class Client {
     });
     const [found] = answer.topics;
     accept(found!.errorCode);
-    for (const { partitionIndex, leaderId } of found!.partitions)
-      if (leaderId >= 0) this.leaders.set(`${topic}-${partitionIndex}`, leaderId);
+    for (const { partitionIndex, leaderId: id, leaderEpoch: epoch } of found!.partitions) {
+      if (id >= 0) this.leaders.set(`${topic}-${partitionIndex}`, { id, epoch });
+    }
     const leader = this.leaders.get(`${topic}-${partition}`);
     if (leader === undefined) throw new Refused(ERROR_CODES.LEADER_NOT_AVAILABLE.code);
     return leader;

@@ -175,6 +175,8 @@ export class Machine {
       clock: scheduler.clockOf(process),
       transport: network.transport(this.host, process),
       dataDir: DATA_DIR,
+      cluster: { directory: '/cluster', peers: new Map() },
+      bootId: `boot-${this.host}-${this.bootId}`,
       openStore: async () => store.open(process, this.weather),
       logger: this.logger(process),
       randomBytes: (n) => this.random.bytes(n),

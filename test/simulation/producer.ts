@@ -23,7 +23,7 @@ export interface Acknowledged {
   readonly crc: number;
 }
 
-const RETRY_MS = 20;
+const RETRY_MS = 40;
 /** A batch is given up after this; its producer id with it. */
 const GIVE_UP_MS = 30_000;
 const CRC_POSITION = 17;
@@ -117,7 +117,7 @@ export class Producer extends Client {
   private async send(records: Buffer): Promise<number> {
     const { topic, partition, acks } = this.options;
     const leader = await this.leaderOf(topic, partition);
-    const answer = await this.ask(leader, Produce, 9, {
+    const answer = await this.ask(leader.id, Produce, 9, {
       acks,
       timeoutMs: 3_000,
       topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],

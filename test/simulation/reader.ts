@@ -48,11 +48,13 @@ export class Reader extends Client {
 
   private async fetch(maxWaitMs: number): Promise<void> {
     const leader = await this.leaderOf(this.topic, this.partition);
-    const answer = await this.ask(leader, Fetch, 11, {
+    // KIP-320: a broker that follows by now, and has less, must not say what is out of range.
+    const wanted = { partition: this.partition, currentLeaderEpoch: leader.epoch, fetchOffset: this.position, partitionMaxBytes: 65_536 };
+    const answer = await this.ask(leader.id, Fetch, 11, {
       replicaId: -1,
       maxWaitMs,
       minBytes: 1,
-      topics: [{ topic: this.topic, partitions: [{ partition: this.partition, fetchOffset: this.position, partitionMaxBytes: 65_536 }] }],
+      topics: [{ topic: this.topic, partitions: [wanted] }],
       forgottenTopicsData: [],
     });
     accept(answer.errorCode);

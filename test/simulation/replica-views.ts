@@ -1,16 +1,33 @@
 import type { Services } from '../../src/handlers/services.ts';
 import type { Partition } from '../../src/replication/partition.ts';
+import type { PartitionLog } from '../../src/storage/partition-log.ts';
 import type { ReplicaView } from './ledger.ts';
 
-/** The replicas that a broker has in use, and how each stands. */
-export function* replicaViews(services: Services): Generator<{ topic: string; topicId: string; index: number; view: ReplicaView }> {
-  const partitions: ReadonlyMap<string, readonly (Partition | undefined)[]> = services.replicas['partitions'];
-  for (const [topicId, list] of partitions) {
-    for (const partition of list) {
-      if (!partition) continue;
-      const { topic, index, leaderEpoch, logStartOffset, lastStableOffset, highWatermark } = partition;
-      const view = { leads: true, leaderEpoch, logStartOffset, lastStableOffset, highWatermark, logEndOffset: highWatermark };
-      yield { topic, topicId, index, view };
-    }
-  }
+/** What this looks at behind the walls, and without asking: a question may begin a leadership, or open a log. */
+interface Inside {
+  readonly leadership: object | null;
+  readonly log: PartitionLog;
+}
+
+/** The replicas of a broker. */
+export function replicasOf(services: Services): ReadonlyMap<string, readonly (Partition | undefined)[]> {
+  return (services.replicas as unknown as { partitions: ReadonlyMap<string, readonly (Partition | undefined)[]> }).partitions;
+}
+
+/** How a replica stands; null while its log was not opened. `before`, when that is how it still stands. */
+export function viewOf(partition: Partition, before: ReplicaView | undefined): ReplicaView | null {
+  const { leadership, log } = partition as unknown as Inside;
+  if (!log.isOpen || log.isOffline) return null;
+  const { logStartOffset, highWatermark, logEndOffset } = log;
+  const { leaderEpoch } = partition;
+  const leads = leadership !== null;
+  const same =
+    before &&
+    before.highWatermark === highWatermark &&
+    before.logEndOffset === logEndOffset &&
+    before.leads === leads &&
+    before.leaderEpoch === leaderEpoch &&
+    before.logStartOffset === logStartOffset;
+  if (same) return before;
+  return { leads, leaderEpoch, logStartOffset, lastStableOffset: highWatermark, highWatermark, logEndOffset };
 }

@@ -56,7 +56,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 function shapeOf(random: Random): Shape {
-  const partitions = random.pick([1, 2, 3]);
+  const partitions = random.pick([1, 1, 2, 3]);
   const [brokers, replicationFactor, minIsr] = random.pick([
     [3, 3, 2],
     [3, 3, 2],
@@ -144,9 +144,9 @@ class Simulation {
       const common = { topic: TOPIC, partition };
       const make = (name: string, more: { acks: -1 | 1; idempotent: boolean; everyMs: number }) =>
         this.producers.push(new Producer(`${name}${partition}`, this.world, ids, this.checker, { ...common, ...more }));
-      make('plain', { acks: -1, idempotent: false, everyMs: 90 });
-      make('exact', { acks: -1, idempotent: true, everyMs: 70 });
-      make('quick', { acks: 1, idempotent: false, everyMs: 150 });
+      make('plain', { acks: -1, idempotent: false, everyMs: 140 });
+      make('exact', { acks: -1, idempotent: true, everyMs: 110 });
+      make('quick', { acks: 1, idempotent: false, everyMs: 300 });
       this.readers.push(new Reader(`reader${partition}`, this.world, ids, this.checker, TOPIC, partition));
     }
     for (const name of ['group-a', 'group-b']) this.committers.push(new Committer(name, this.world, ids, this.checker, TOPIC));
@@ -268,6 +268,7 @@ function configsOf({ brokers, replicationFactor, minIsr }: Shape, random: Random
     'min.insync.replicas': String(minIsr),
     'offsets.topic.num.partitions': '1',
     'offsets.topic.replication.factor': String(Math.min(3, brokers)),
+    'broker.session.timeout.ms': String(random.pick([1_500, 3_000, 6_000])),
     'replica.lag.time.max.ms': String(random.pick([2_000, 5_000, 10_000])),
     'log.flush.offset.checkpoint.interval.ms': String(random.pick([1_000, 5_000])),
     'replica.high.watermark.checkpoint.interval.ms': String(random.pick([500, 5_000])),
