@@ -5,6 +5,8 @@ import type { Process, Scheduler } from './scheduler.ts';
 
 export const DATA_DIR = '/data';
 
+const QUICK_MS = [0.05, 0.8] as const;
+
 /** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
 export class Disk {
   files: MemoryFiles;
@@ -16,15 +18,12 @@ export class Disk {
   /** Ms that a write, read, or sync takes in the thread pool; seldom a hundred times as much. */
   private readonly operationMs: readonly [number, number];
 
-  constructor(scheduler: Scheduler, random: Random) {
+  /** @param calm it is quick */
+  constructor(scheduler: Scheduler, random: Random, calm: boolean) {
     this.scheduler = scheduler;
     this.random = random;
     this.user = scheduler.world;
-    this.operationMs = random.pick([
-      [0.05, 0.8],
-      [0.05, 0.8],
-      [1, 40],
-    ] as const);
+    this.operationMs = calm ? QUICK_MS : random.pick([QUICK_MS, QUICK_MS, [1, 40]] as const);
     this.files = this.empty();
   }
 

@@ -98,7 +98,7 @@ function positive(option: string, text: string): number {
 
 function shapeFrom(text: string): Shape {
   const [brokers, replicationFactor, minIsr, partitions] = text.split(',').map(Number);
-  return { brokers: brokers!, replicationFactor: replicationFactor!, minIsr: minIsr!, partitions: partitions! };
+  return { brokers: brokers!, replicationFactor: replicationFactor!, minIsr: minIsr!, partitions: partitions!, calm: false };
 }
 
 function takeOut(rule: string): void {
