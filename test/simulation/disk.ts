@@ -5,6 +5,8 @@ import type { Process, Scheduler } from './scheduler.ts';
 
 export const DATA_DIR = '/data';
 
+/** Below the least replica.lag.time.max.ms: else a follower would not be in sync at the end. */
+const LONGEST_MS = 400;
 const QUICK_MS = [0.05, 0.8] as const;
 
 /** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
@@ -88,7 +90,8 @@ export class Disk {
 
   private empty(): MemoryFiles {
     const soon = (fire: () => void) => {
-      const ms = this.random.between(...this.operationMs) * (this.random.chance(0.005) ? 100 : 1);
+      const usual = this.random.between(...this.operationMs);
+      const ms = this.random.chance(0.005) ? Math.min(usual * 100, LONGEST_MS) : usual;
       this.scheduler.after(this.user, ms, 'disk', fire);
     };
     return memoryFiles({ clock: { soon } });
