@@ -13,7 +13,7 @@ import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
-import { StorePartitionAdmin } from './handlers/partition-admin.ts';
+import { partitionAdmin } from './handlers/partition-admin.ts';
 import { ProducerIds } from './handlers/producer-ids.ts';
 import { advertisedApis, makeRegistry } from './handlers/registry.ts';
 import type { Services } from './handlers/services.ts';
@@ -209,7 +209,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     metadata,
     unheardTopics: new UnheardTopics({ store, metadata, clock }),
     topicAdmin,
-    partitionAdmin: new StorePartitionAdmin({ store, metadata, config: currentConfig }),
+    partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
     fetchSessions: new FetchSessions(
       clock,

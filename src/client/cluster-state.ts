@@ -27,7 +27,7 @@ export interface PartitionState {
 
 const VERSION = 12;
 const CONNECT_MS = 2_000;
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 2_000;
 
 /** Asks one broker for all it knows. @throws KafkaError NETWORK_EXCEPTION when it does not answer, and what it answers */
 export async function fetchClusterState(transport: Transport, clock: Clock, address: Address): Promise<ClusterState> {

@@ -1,6 +1,5 @@
-import type { Clock } from '../core/clock.ts';
-import type { Address, Transport } from '../core/transport.ts';
 import type { Scenario } from './scenario.ts';
+import type { Venue } from './stage.ts';
 import type { Entry, Transcript } from './transcript.ts';
 
 /** Scenarios in flight at once: they spend their time waiting, and do not share topics or groups. */
@@ -8,7 +7,7 @@ const AT_ONCE = 4;
 
 /** Plays scenarios against the broker at an address. `wanted` says which of them, at which versions. */
 export async function play(
-  broker: { transport: Transport; clock: Clock; address: Address },
+  broker: Omit<Venue, 'record'>,
   scenarios: readonly Scenario[],
   wanted: (scenario: Scenario, version: number) => boolean = () => true,
 ): Promise<Transcript> {

@@ -22,6 +22,8 @@ export interface Venue {
   readonly address: Address;
   /** Of all brokers of the cluster, broker 1 first; left out where there is one. */
   readonly brokers?: readonly Address[];
+  /** Ids of those that are down. */
+  readonly down?: readonly number[];
   record(entry: Entry): void;
 }
 
@@ -158,8 +160,8 @@ export class Stage<Req = unknown, Res = unknown> {
   }
 
   /** Sends a request without recording. @throws KafkaError when there is no response */
-  async ask<Q extends Fields, R extends Fields>(api: Api<Q, R>, version: number, body: Encodable<Q>): Promise<Decoded<R>> {
-    const answer = await this.attempt(api, version, body, 'setup');
+  async ask<Q extends Fields, R extends Fields>(api: Api<Q, R>, version: number, body: Encodable<Q>, on = 'setup'): Promise<Decoded<R>> {
+    const answer = await this.attempt(api, version, body, on);
     if (typeof answer === 'string')
       throw new KafkaError('NETWORK_EXCEPTION', `${this.scenario} v${this.version}: ${api.name} v${version}: ${answer}`);
     return answer;
@@ -181,25 +183,31 @@ export class Stage<Req = unknown, Res = unknown> {
     return { name, topicId: await this.ready(name, partitions) };
   }
 
-  /** Waits until every partition of a topic has a leader that answers. Gives the topic's id. */
+  /** Waits until every partition of a topic has a leader that answers, and every broker of a cluster knows it. Gives the topic's id. */
   async ready(name: string, partitions = 1): Promise<string> {
     let topicId = '';
-    await this.until(
-      Metadata,
-      AROUND.metadata,
-      { topics: [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAA', name }], allowAutoTopicCreation: false },
-      (metadata) => {
-        const topic = metadata.topics[0]!;
+    let leaders = new Map<number, number>();
+    const { brokers, down = [] } = this.venue;
+    const alive = brokers?.map((_, i) => i + 1).filter((id) => !down.includes(id));
+    for (const on of alive?.map((id) => `broker ${id}`) ?? ['setup']) {
+      const request = { topics: [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAA', name }], allowAutoTopicCreation: false };
+      const hasLeaders = ({ topics }: Decoded<(typeof Metadata)['response']['fields']>) => {
+        const topic = topics[0]!;
         topicId = topic.topicId;
+        leaders = new Map(topic.partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]));
         return (
           topic.errorCode === 0 && topic.partitions.length === partitions && topic.partitions.every(({ errorCode }) => errorCode === 0)
         );
-      },
-    );
-    const wanted = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -2 }));
-    await this.until(ListOffsets, AROUND.listOffsets, { replicaId: -1, topics: [{ name, partitions: wanted }] }, (offsets) =>
-      offsets.topics[0]!.partitions.every(({ errorCode }) => errorCode === 0),
-    );
+      };
+      await this.until(Metadata, AROUND.metadata, request, hasLeaders, on);
+    }
+    for (const leader of new Set(leaders.values())) {
+      const led = [...leaders].filter(([, id]) => id === leader).map(([partitionIndex]) => ({ partitionIndex, timestamp: -2 }));
+      const isLed = ({ topics }: Decoded<(typeof ListOffsets)['response']['fields']>) =>
+        topics[0]!.partitions.every(({ errorCode }) => errorCode === 0);
+      const request = { replicaId: -1, topics: [{ name, partitions: led }] };
+      await this.until(ListOffsets, AROUND.listOffsets, request, isLed, brokers && leader > 0 ? `broker ${leader}` : 'setup');
+    }
     if (topicId) this.normaliser.learn(topicId, `id of ${name.replace(this.name(''), '~')}`);
     return topicId;
   }

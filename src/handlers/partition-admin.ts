@@ -21,32 +21,23 @@ export interface PartitionAdmin {
     reassignments: readonly Reassignment[],
     options: { readonly allowReplicationFactorChange: boolean },
   ): Promise<(KafkaError | null)[]>;
-  /** Forgets a broker that is gone for good. @throws KafkaError BROKER_ID_NOT_REGISTERED, ... */
+  /** Forgets a broker that is gone for good. @throws KafkaError BROKER_ID_NOT_REGISTERED, INVALID_REQUEST while it is alive */
   unregisterBroker(id: number): Promise<void>;
 }
 
-export class StorePartitionAdmin implements PartitionAdmin {
-  private readonly cluster: { readonly store: MetadataStore; readonly metadata: MetadataFeed; readonly config: () => BrokerConfig };
+export interface PartitionAdminOptions {
+  readonly store: MetadataStore;
+  readonly metadata: MetadataFeed;
+  readonly config: () => BrokerConfig;
+}
 
-  constructor(cluster: { readonly store: MetadataStore; readonly metadata: MetadataFeed; readonly config: () => BrokerConfig }) {
-    this.cluster = cluster;
-  }
-
-  electLeaders(type: ElectionType, partitions: readonly PartitionName[]): Promise<(KafkaError | null)[]> {
-    const { store, metadata, config } = this.cluster;
-    return electLeaders({ store, metadata, config: config() }, type, partitions);
-  }
-
-  reassign(
-    reassignments: readonly Reassignment[],
-    options: { readonly allowReplicationFactorChange: boolean },
-  ): Promise<(KafkaError | null)[]> {
-    return alterReassignments(this.cluster, reassignments, options);
-  }
-
-  async unregisterBroker(id: number): Promise<void> {
-    const { store, metadata } = this.cluster;
-    const { revision } = await unregisterBroker(store, id);
-    await metadata.waitFor(revision);
-  }
+export function partitionAdmin({ store, metadata, config }: PartitionAdminOptions): PartitionAdmin {
+  return {
+    electLeaders: (type, partitions) => electLeaders({ store, metadata, config: config() }, type, partitions),
+    reassign: (reassignments, options) => alterReassignments({ store, metadata }, reassignments, options),
+    async unregisterBroker(id) {
+      const { revision } = await unregisterBroker(store, id);
+      await metadata.waitFor(revision);
+    },
+  };
 }

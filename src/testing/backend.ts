@@ -12,6 +12,8 @@ export interface Backend {
   kill(brokerId: number): Promise<void>;
   pause(brokerId: number): void;
   resume(brokerId: number): void;
+  /** Cuts a broker off from the metadata store, or mends that. @throws Error where that cannot be done */
+  cutStore(brokerId: number, isCut: boolean): void;
   /** Ends all and removes what is temporary. */
   close(): Promise<void>;
 }

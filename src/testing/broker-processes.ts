@@ -75,6 +75,10 @@ export class BrokerProcesses implements Backend {
     this.supervisor.signal(brokerId, 'SIGCONT');
   }
 
+  cutStore(_brokerId: number, isCut: boolean): void {
+    if (isCut) throw new Error("a broker process cannot be cut off from its metadata store; use mode: 'in-process'");
+  }
+
   async close(): Promise<void> {
     process.off('exit', this.killAll);
     const ids = this.supervisor.status().map(({ brokerId }) => brokerId);

@@ -19,10 +19,17 @@ import type { StartClusterOptions } from './options.ts';
 const MEMORY_DIR = '/memory';
 const MAX_BYTES = 1024 ** 3;
 
+interface Running {
+  readonly life: Life;
+  /** What goes to the metadata store and comes from it. */
+  readonly storeLink: Life;
+  readonly broker: Broker | null;
+}
+
 interface Slot {
   readonly disk: MemoryFiles;
   /** null: down. */
-  running: { readonly life: Life; readonly broker: Broker | null } | null;
+  running: Running | null;
   port: number | null;
 }
 
@@ -68,7 +75,9 @@ export class BrokersInProcess implements Backend {
     const slot = this.slot(brokerId);
     if (slot.running) throw new Error(`broker ${brokerId} runs already`);
     const life = new Life();
-    slot.running = { life, broker: null };
+    const storeLink = new Life();
+    life.atEnd(() => storeLink.kill());
+    slot.running = { life, storeLink, broker: null };
     try {
       const broker = await Broker.start({
         config: this.configOf(brokerId, slot.port ?? 0),
@@ -76,13 +85,16 @@ export class BrokersInProcess implements Backend {
         files: filesOf(life, slot.disk),
         transport: transportOf(life, tcpTransport),
         dataDir: MEMORY_DIR,
-        openStore: async () => storeOf(life, await openSharedStore(storePath(this.folder), { clock: clockOf(life), logger: this.logger })),
+        openStore: async () => {
+          const store = await openSharedStore(storePath(this.folder), { clock: clockOf(storeLink), logger: this.logger });
+          return storeOf(life, storeLink, store);
+        },
         logger: this.logger.child({ broker: brokerId }),
         holder: `broker ${brokerId}`,
         cluster: { directory: this.folder, peers: this.peersOf(brokerId) },
       });
       slot.port = broker.listeners[0]!.port;
-      slot.running = { life, broker };
+      slot.running = { life, storeLink, broker };
     } catch (error) {
       if (slot.running?.life === life) slot.running = null;
       throw error;
@@ -103,11 +115,21 @@ export class BrokersInProcess implements Backend {
   }
 
   pause(brokerId: number): void {
-    this.lifeOf(brokerId).pause();
+    const { life, storeLink } = this.runningOf(brokerId);
+    life.pause();
+    storeLink.pause();
   }
 
   resume(brokerId: number): void {
-    this.lifeOf(brokerId).resume();
+    const { life, storeLink } = this.runningOf(brokerId);
+    life.resume();
+    storeLink.resume();
+  }
+
+  cutStore(brokerId: number, isCut: boolean): void {
+    const { running } = this.slot(brokerId);
+    if (isCut) this.runningOf(brokerId).storeLink.pause();
+    else running?.storeLink.resume();
   }
 
   async close(): Promise<void> {
@@ -138,9 +160,9 @@ export class BrokersInProcess implements Backend {
     );
   }
 
-  private lifeOf(brokerId: number): Life {
+  private runningOf(brokerId: number): Running {
     const { running } = this.slot(brokerId);
-    if (running) return running.life;
+    if (running) return running;
     throw new Error(`broker ${brokerId} does not run`);
   }
 

@@ -167,32 +167,46 @@ function eventsOf(life: Life, events: WireEvents, closed: () => void): WireEvent
   };
 }
 
-/** At the end of the life the store is closed without a word to the cluster: its leases run out. */
-export function storeOf(life: Life, store: MetadataStore): MetadataStore {
+/**
+ * The store as the broker has it. While the link is paused, what it asks does not arrive, and arrives late. At the end of the life the store is
+ * closed without a word to the cluster: its leases run out.
+ */
+export function storeOf(life: Life, link: Life, store: MetadataStore): MetadataStore {
   life.atEnd(() => void store.close().catch(() => {}));
+  const ask = <T>(act: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      link.run(() => {
+        link.settle(act()).then(
+          (value) => life.run(() => resolve(value)),
+          (error: unknown) => life.run(() => reject(error)),
+        );
+      });
+    });
   return {
     maxOps: store.maxOps,
     maxBytes: store.maxBytes,
-    get: (key) => life.settle(store.get(key)),
-    range: (prefix) => life.settle(store.range(prefix)),
-    txn: (conds, ops, options) => life.settle(store.txn(conds, ops, options)),
-    watch: (prefix, from, signal) => watched(life, store.watch(prefix, from, signal)),
-    grantLease: async (ttlMs) => leaseOf(life, await life.settle(store.grantLease(ttlMs))),
-    compact: (keepFrom) => life.settle(store.compact(keepFrom)),
+    get: (key) => ask(() => store.get(key)),
+    range: (prefix) => ask(() => store.range(prefix)),
+    txn: (conds, ops, options) => ask(() => store.txn(conds, ops, options)),
+    watch: (prefix, from, signal) => watched(ask, store.watch(prefix, from, signal)),
+    grantLease: async (ttlMs) => leaseOf(life, ask, await ask(() => store.grantLease(ttlMs))),
+    compact: (keepFrom) => ask(() => store.compact(keepFrom)),
     close: () => life.settle(store.close()),
   };
 }
 
-async function* watched(life: Life, batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+type Ask = <T>(act: () => Promise<T>) => Promise<T>;
+
+async function* watched(ask: Ask, batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
   const iterator = batches[Symbol.asyncIterator]();
   for (;;) {
-    const next = await life.settle(iterator.next());
+    const next = await ask(() => iterator.next());
     if (next.done) return;
     yield next.value;
   }
 }
 
-function leaseOf(life: Life, lease: Lease): Lease {
+function leaseOf(life: Life, ask: Ask, lease: Lease): Lease {
   const losing = new AbortController();
   const tell = () => life.run(() => losing.abort(lease.lost.reason));
   if (lease.lost.aborted) losing.abort(lease.lost.reason);
@@ -202,6 +216,6 @@ function leaseOf(life: Life, lease: Lease): Lease {
     ttlMs: lease.ttlMs,
     lost: losing.signal,
     validUntil: () => lease.validUntil(),
-    revoke: () => life.settle(lease.revoke()),
+    revoke: () => ask(() => lease.revoke()),
   };
 }

@@ -75,6 +75,9 @@ export class LinkProxy {
     }
     const pair: Pair = { near, far: null, closed: false };
     this.pairs.add(pair);
+    // Started at once, since only then nothing of what it sends is lost, and held until there is another side.
+    this.forward(pair, near, () => pair.far);
+    near.pause();
     if (this.cutAs === null) void this.connect(pair);
   }
 
@@ -88,26 +91,27 @@ export class LinkProxy {
         return;
       }
       pair.far = far;
-      this.forward(pair, pair.near, far);
-      this.forward(pair, far, pair.near);
-      if (this.cutAs !== null) this.cut(this.cutAs);
+      this.forward(pair, far, () => pair.near);
+      if (this.cutAs === null) pair.near.resume();
+      else this.cut(this.cutAs);
     } catch {
       this.end(pair);
     }
   }
 
-  private forward(pair: Pair, from: Wire, to: Wire): void {
+  private forward(pair: Pair, from: Wire, other: () => Wire | null): void {
     from.start({
       data: (chunk) => {
-        to.write([Buffer.from(chunk)]); // the chunk is ours only until we return
-        if (to.unsentBytes() > MAX_QUEUED_BYTES) from.pause();
+        const to = other();
+        to?.write([Buffer.from(chunk)]); // the chunk is ours only until we return
+        if (to && to.unsentBytes() > MAX_QUEUED_BYTES) from.pause();
       },
       drained: () => {
-        if (this.cutAs === null) to.resume();
+        if (this.cutAs === null) other()?.resume();
       },
       closed: () => {
         if (this.cutAs === 'silent') this.clock.soon(() => this.endLater(pair));
-        else this.end(pair, to);
+        else this.end(pair, other() ?? undefined);
       },
     });
   }

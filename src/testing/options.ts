@@ -56,10 +56,13 @@ export interface TestBroker {
   /** Freezes it as SIGSTOP does. Not on Windows. */
   pause(): void;
   resume(): void;
-  /** Cuts its link to another broker, both ways; or those of clients to it, which needs `cuttable: 'all'`. */
-  cutFrom(other: number | 'clients', how?: CutHow): void;
-  /** Mends its link to another broker or to clients; without one, all of its links. */
-  heal(other?: number | 'clients'): void;
+  /**
+   * Cuts its link to another broker, both ways; or those of clients to it, which needs `cuttable: 'all'`; or to the metadata store, which can be cut
+   * only where all brokers are in one process.
+   */
+  cutFrom(other: number | 'clients' | 'store', how?: CutHow): void;
+  /** Mends its link to another broker, to clients or to the store; without one, all of its links. */
+  heal(other?: number | 'clients' | 'store'): void;
 }
 
 export interface WaitOptions {

@@ -1,4 +1,4 @@
-import { type ClusterState, fetchClusterStateOfAny } from '../client/cluster-state.ts';
+import { type ClusterState, fetchClusterState } from '../client/cluster-state.ts';
 import { Connection } from '../client/connection.ts';
 import type { Clock } from '../core/clock.ts';
 import { errorNameOf } from '../core/error-codes.ts';
@@ -23,6 +23,7 @@ export class Cluster implements TestCluster {
   private readonly links: Links | null;
   private readonly transport: Transport;
   private readonly clock: Clock;
+  private readonly paused = new Set<number>();
   private closing: Promise<void> | null = null;
 
   constructor(brokerIds: readonly number[], backend: Backend, links: Links | null, transport: Transport, clock: Clock) {
@@ -30,7 +31,7 @@ export class Cluster implements TestCluster {
     this.links = links;
     this.transport = transport;
     this.clock = clock;
-    this.brokers = brokerIds.map((id) => new Handle(id, backend, links));
+    this.brokers = brokerIds.map((id) => new Handle(id, backend, links, this.paused));
   }
 
   get data(): string | null {
@@ -115,12 +116,16 @@ export class Cluster implements TestCluster {
     });
   }
 
-  /** What the first broker that answers knows. */
-  state(): Promise<ClusterState> {
-    const addresses = this.brokers
-      .filter(({ running }) => running)
-      .map(({ id }) => ({ host: '127.0.0.1', port: this.backend.port(id) ?? 0 }));
-    return fetchClusterStateOfAny(this.transport, this.clock, addresses);
+  /** What each broker knows that runs, is not paused, and answers. @throws when none does */
+  private async views(): Promise<ClusterState[]> {
+    const asked = this.brokers.filter(({ id, running }) => running && !this.paused.has(id)).map(({ id }) => this.backend.port(id) ?? 0);
+    const answers = await Promise.allSettled(
+      asked.map((port) => fetchClusterState(this.transport, this.clock, { host: '127.0.0.1', port })),
+    );
+    const views = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    if (views.length > 0) return views;
+    const failed = answers.find((each) => each.status === 'rejected');
+    throw failed ? failed.reason : new Error('no broker runs');
   }
 
   close(): Promise<void> {
@@ -146,9 +151,11 @@ export class Cluster implements TestCluster {
     try {
       for (;;) {
         try {
-          const looked = look(await this.state());
-          if ('found' in looked) return looked.found;
-          seen = looked.seen;
+          // All of them, since one may be behind.
+          const looked = (await this.views()).map(look);
+          const lacking = looked.find((each) => 'seen' in each);
+          if (lacking && 'seen' in lacking) seen = lacking.seen;
+          else if (looked[0] && 'found' in looked[0]) return looked[0].found;
         } catch (error) {
           seen = isError(error) ? error.message : String(error);
         }
@@ -169,9 +176,11 @@ class Handle implements TestBroker {
   readonly id: number;
   private readonly backend: Backend;
   private readonly links: Links | null;
+  private readonly paused: Set<number>;
 
-  constructor(id: number, backend: Backend, links: Links | null) {
+  constructor(id: number, backend: Backend, links: Links | null, paused: Set<number>) {
     this.id = id;
+    this.paused = paused;
     this.backend = backend;
     this.links = links;
   }
@@ -193,10 +202,12 @@ class Handle implements TestBroker {
   }
 
   kill(): Promise<void> {
+    this.paused.delete(this.id);
     return this.backend.kill(this.id);
   }
 
   stop(): Promise<void> {
+    this.resume();
     return this.backend.stop(this.id);
   }
 
@@ -210,19 +221,23 @@ class Handle implements TestBroker {
   }
 
   pause(): void {
+    this.paused.add(this.id);
     this.backend.pause(this.id);
   }
 
   resume(): void {
+    if (!this.paused.delete(this.id)) return;
     this.backend.resume(this.id);
   }
 
-  cutFrom(other: Party, how: CutHow = 'silent'): void {
-    if (!this.links) throw new Error("links cannot be cut with cuttable: 'none'");
-    this.links.cut(this.id, other, how);
+  cutFrom(other: Party | 'store', how: CutHow = 'silent'): void {
+    if (other === 'store') this.backend.cutStore(this.id, true);
+    else if (this.links) this.links.cut(this.id, other, how);
+    else throw new Error("links cannot be cut with cuttable: 'none'");
   }
 
-  heal(other?: Party): void {
-    this.links?.heal(this.id, other);
+  heal(other?: Party | 'store'): void {
+    if (other === undefined || other === 'store') this.backend.cutStore(this.id, false);
+    if (other !== 'store') this.links?.heal(this.id, other);
   }
 }

@@ -109,10 +109,7 @@ export class Load {
   }
 
   failureText(): string {
-    return (
-      [...this.failures].map(([name, times]) => `${name.replace(/localhost:\d+|127\.0\.0\.1:\d+/, 'broker')} x${times}`).join(', ') ||
-      'none'
-    );
+    return [...this.failures].map(([name, times]) => `${name} x${times}`).join(', ') || 'none';
   }
 
   private async lane(partition: number, producer: { producerId: number; producerEpoch: number }): Promise<void> {
@@ -150,11 +147,11 @@ export class Load {
     }
     if (failedAt < 0) return [];
     const { errorName, broker } = answers[failedAt]!;
-    this.failures.set(errorName, (this.failures.get(errorName) ?? 0) + 1);
-    if (
-      /OUT_OF_ORDER|UNKNOWN_PRODUCER|INVALID_PRODUCER|CORRUPT|UNSUPPORTED|UNKNOWN_SERVER|STORAGE/.test(errorName) &&
-      this.wrong.length < 20
-    ) {
+    const kind = /no response/.test(errorName)
+      ? 'no response'
+      : errorName.replace(/^.* is closed: |^no connection to \S+ |(broker )?\S+:\d{4,5}/g, '').trim();
+    this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
+    if (/OUT_OF_ORDER|UNKNOWN_PRODUCER|INVALID_PRODUCER|CORRUPT|UNSUPPORTED|UNKNOWN_SERVER/.test(errorName) && this.wrong.length < 20) {
       this.wrong.push(`${this.topic}-${partition}: broker ${broker} answers ${errorName} to record ${batches[failedAt]!.first}`);
     }
     this.client.refresh();

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFailed, onTestFinished } from 'vitest';
@@ -20,9 +20,11 @@ const PARTITIONS = 6;
 const TOPICS = { plain: 'plain', idempotent: 'idempotent', probe: 'probe' } as const;
 const PROGRESS_MS = 30_000;
 
-export interface ScenarioOptions extends Pick<StartClusterOptions, 'cuttable' | 'config' | 'brokers'> {
+export interface ScenarioOptions extends Pick<StartClusterOptions, 'cuttable' | 'config' | 'brokers' | 'mode'> {
   /** Of both loads together; default 5,000. */
   readonly recordsPerSecond?: number;
+  /** Told of the cluster's folder before anything is in it; what it returns is done before the folder goes. */
+  readonly prepare?: (data: string) => () => void;
 }
 
 /** A cluster of three under load, with a ledger of what was acknowledged. Its data are kept when the test fails. */
@@ -34,7 +36,7 @@ export class Scenario {
   readonly client: Client;
   private readonly readers: readonly Reader[];
 
-  static async start({ recordsPerSecond = 5_000, ...options }: ScenarioOptions = {}): Promise<Scenario> {
+  static async start({ recordsPerSecond = 5_000, prepare, ...options }: ScenarioOptions = {}): Promise<Scenario> {
     console.log(`CLUSTER_SEED=${SEED} CLUSTER_ROUNDS=${ROUNDS}`);
     const data = mkdtempSync(join(tmpdir(), 'minikafka-cluster-'));
     let failed = false;
@@ -42,9 +44,12 @@ export class Scenario {
       failed = true;
       console.error(`CLUSTER_SEED=${SEED}; the data and logs of the brokers are kept in ${data}`);
     });
-    const cluster = await startCluster({ ...options, data, cuttable: options.cuttable ?? 'none' });
+    const dispose = prepare?.(data);
+    const where = options.mode === 'in-process' ? {} : { data };
+    const cluster = await startCluster({ ...options, ...where, cuttable: options.cuttable ?? 'none' });
     onTestFinished(async () => {
       await cluster.close();
+      dispose?.();
       if (!failed) rmSync(data, { recursive: true, force: true });
     });
     const partitions = { [TOPICS.plain]: PARTITIONS, [TOPICS.idempotent]: PARTITIONS, [TOPICS.probe]: 1 };
@@ -106,7 +111,7 @@ export class Scenario {
       console.log(`${load.topic}: ${load.count} records acknowledged; failures on the way: ${load.failureText()}`);
     }
     await this.inSync();
-    await this.sameFiles();
+    if (this.cluster.data !== null) await this.sameFiles();
   }
 
   /** The segment files of all replicas hold the same up to the high watermark. Stops the brokers. */
@@ -129,6 +134,20 @@ export class Scenario {
     await this.probe.stop();
     await this.client.close();
   }
+}
+
+/**
+ * Holds stalls to their bound, less what this process itself was late. On a machine that has more to do than it can, they say nothing of the brokers
+ * and are only shown.
+ */
+export function judgeStalls(what: string, stalls: readonly number[], probe: Probe, boundMs: number): void {
+  const [load = 0] = loadavg();
+  const isBusy = load > 2 * availableParallelism();
+  const lateMs = Math.round(probe.longestLagMs);
+  console.log(
+    `${what}: ${stallText(stalls)}; timers here late by ${lateMs} ms at most, load ${load.toFixed(1)}${isBusy ? ', not judged' : ''}`,
+  );
+  if (!isBusy) expect(Math.max(...stalls) - lateMs).toBeLessThanOrEqual(boundMs);
 }
 
 /** The longest stall of each round, sorted: what a figure is made from. */

@@ -8,7 +8,10 @@ export type KafkaVersion = '4.4.0' | '3.9.1';
 
 const here = import.meta.dirname;
 const cache = process.env.MINIKAFKA_CACHE ?? resolve(here, '../../.cache');
-const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk';
+export const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk';
+
+/** Of every Java program. */
+export const JAVA_ARGS = ['-Xmx512m', '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${join(here, 'log4j2.properties')}`];
 
 /** Which of the programs needed to run Apache Kafka are missing here. */
 export function missingPrograms(): string[] {
@@ -34,7 +37,7 @@ function jarsOf(version: KafkaVersion): string {
 const fetched = (version: KafkaVersion): boolean => existsSync(jarsOf(version));
 
 /** Fetches the jars by Maven, once. A fetch that broke off leaves nothing that looks complete. */
-function fetchJars(version: KafkaVersion): string {
+export function fetchJars(version: KafkaVersion): string {
   const folder = jarsOf(version);
   if (fetched(version)) return folder;
   mkdirSync(join(folder, '..'), { recursive: true });
@@ -68,8 +71,7 @@ export function runKafkaTool(
   className: string,
   args: readonly string[],
 ): { stdout: string; stderr: string } {
-  const java = ['-Xmx512m', '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${join(here, 'log4j2.properties')}`];
-  const ran = spawnSync('java', [...java, '-cp', `${fetchJars(version)}/*`, className, ...args], {
+  const ran = spawnSync('java', [...JAVA_ARGS, '-cp', `${fetchJars(version)}/*`, className, ...args], {
     cwd,
     encoding: 'utf8',
     maxBuffer: 2 ** 30,
@@ -101,13 +103,7 @@ export async function startApacheKafka(version: KafkaVersion): Promise<RunningBr
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   );
-  const java = [
-    '-Xmx512m',
-    '-Djava.awt.headless=true',
-    `-Dlog4j2.configurationFile=${join(here, 'log4j2.properties')}`,
-    '-cp',
-    `${jars}/*`,
-  ];
+  const java = [...JAVA_ARGS, '-cp', `${jars}/*`];
   execFileSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', file], { stdio: 'ignore' });
   return startProcess(`Apache Kafka ${version}`, directory, port, ['java', ...java, 'kafka.Kafka', file]);
 }
