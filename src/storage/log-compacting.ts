@@ -1,6 +1,8 @@
 import { LastOffsets, type PlainRecord } from './compaction.ts';
 import { CompactionStopped, type CompactOptions, compactSegments, noteLastOffsets, Turns } from './compactor.ts';
+import { SyncError } from './flusher.ts';
 import { LogFlushing } from './log-flushing.ts';
+import type { LogLocation } from './log-types.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
 import { CLEANED, type Segment, SWAP } from './segment.ts';
@@ -20,6 +22,7 @@ const NOTHING: CompactionResult = { bytesBefore: 0, bytesAfter: 0 };
  * never renumbered, and the active segment is left alone.
  */
 export abstract class LogCompacting extends LogFlushing {
+  protected abstract readonly location: LogLocation;
   /** Everything before it has been compacted since the log was opened. */
   private compactedTo = 0;
   private compacting = false;
@@ -49,9 +52,23 @@ export abstract class LogCompacting extends LogFlushing {
       this.compacting = false;
       done(error && !(error instanceof CompactionStopped) ? this.storageError(error) : null, result);
     };
-    const last = new LastOffsets();
     const cuts = this.truncations - this.swaps;
     const isOver = () => this.offline !== undefined || cuts !== this.truncations - this.swaps;
+    this.flusher.flush(opened.segments, behind(opened, full.at(-1)!), (error) => {
+      if (error) end(error instanceof SyncError ? this.goOffline(error) : error, NOTHING);
+      else if (isOver()) end(null, NOTHING);
+      else this.compactDurable(opened, full, dirty, isOver, end);
+    });
+  }
+
+  private compactDurable(
+    opened: OpenedLog,
+    full: readonly Segment[],
+    dirty: readonly Segment[],
+    isOver: () => boolean,
+    end: CompactionDone,
+  ): void {
+    const last = new LastOffsets();
     const turns = new Turns(this.context.clock);
     noteLastOffsets(dirty, last, { isOver, turns }, (error, whole) => {
       // What lies behind the last segment that was noted whole waits for its turn.
@@ -62,13 +79,12 @@ export abstract class LogCompacting extends LogFlushing {
     });
   }
 
-  private compactOptions({ segments: { all } }: OpenedLog, lastSegment: Segment): Omit<CompactOptions, 'isOver' | 'turns'> {
+  private compactOptions(opened: OpenedLog, lastSegment: Segment): Omit<CompactOptions, 'isOver' | 'turns'> {
     const { cache, clock } = this.context;
     const { indexIntervalBytes, segmentBytes } = this.config;
     const oldest = clock.now() - this.config.deleteRetentionMs;
     const isExpired = ({ timestamp }: PlainRecord) => timestamp < oldest;
-    const endOffset = all[all.indexOf(lastSegment) + 1]!.baseOffset;
-    return { cache, clock, folder: this.folder, indexIntervalBytes, segmentBytes, endOffset, isExpired };
+    return { cache, clock, folder: this.folder, indexIntervalBytes, segmentBytes, endOffset: behind(opened, lastSegment), isExpired };
   }
 
   /** Those that get no more batches, and of which all batches are committed. */
@@ -119,6 +135,7 @@ export abstract class LogCompacting extends LogFlushing {
    */
   private swap(opened: OpenedLog, old: readonly Segment[], segment: Segment): void {
     const { files } = this.context.cache;
+    this.location.madeDurable(behind(opened, old.at(-1)!));
     segment.changeSuffix(CLEANED, SWAP);
     syncFolder(files, this.folder);
     opened.segments.replace(old, segment, `.${++this.swaps}`);
@@ -130,4 +147,6 @@ export abstract class LogCompacting extends LogFlushing {
   }
 }
 
+/** Where the segment behind it begins. */
+const behind = ({ segments: { all } }: OpenedLog, segment: Segment): number => all[all.indexOf(segment) + 1]!.baseOffset;
 const sizeOf = (segments: readonly Segment[]): number => segments.reduce((sum, { size }) => sum + size, 0);

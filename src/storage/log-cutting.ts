@@ -1,14 +1,12 @@
 import { KafkaError } from '../core/errors.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import { LogAppending } from './log-appending.ts';
-import type { Done, LogLocation } from './log-types.ts';
+import type { Done } from './log-types.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
 
 /** How a log that stops leading comes to rest, and loses what its new leader does not have. */
 export abstract class LogCutting extends LogAppending {
-  protected abstract readonly location: LogLocation;
-
   /**
    * Fails with `error` what was queued and is not in flight, and calls back (never with an error) once the write in flight has finished:
    * before the log changes roles. Whoever calls it sees to it that nothing is appended meanwhile.
@@ -74,10 +72,16 @@ export abstract class LogCutting extends LogAppending {
       this.nextOffset = this.endOffset;
       this.nextPosition = segments.active.size;
       epochs.truncateEnd(this.endOffset);
-      // In a gap that compaction left: only the file of a segment, be it empty, says that the log goes on there after the next start.
-      if (segments.active.readNextOffset() < this.endOffset) this.roll(opened).log.handle();
+      if (segments.active.readNextOffset() < this.endOffset) this.markEnd(opened);
       if (this.hasFolder) syncFolder(this.context.cache.files, this.folder);
     }
     this.commitTo(Math.min(this.highWatermark, this.endOffset));
+  }
+
+  /** The end is in a gap that compaction left: only the file of a segment, be it empty, says that the log goes on there after the next start. */
+  private markEnd(opened: OpenedLog): void {
+    this.roll(opened).log.handle();
+    this.flusher.flushSync(opened.segments, this.endOffset);
+    this.location.madeDurable(this.endOffset);
   }
 }

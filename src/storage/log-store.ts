@@ -45,6 +45,7 @@ export interface LogStoreOptions {
   readonly randomBytes?: RandomBytes;
 }
 
+const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
 const HIGH_WATERMARKS = 'replication-offset-checkpoint';
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
@@ -67,6 +68,7 @@ export class LogStore {
   /** Names of the partition folders that were there at the start and have no log yet. */
   private readonly folders = new Set<string>();
   private readonly recoveryPoints: Checkpoint;
+  private readonly knowsRecoveryPoints: boolean;
   private readonly logStarts: Checkpoint;
   private readonly highWatermarks: Checkpoint;
   private writtenHighWatermarks = '';
@@ -90,9 +92,11 @@ export class LogStore {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
     }
-    this.recoveryPoints = readCheckpoint(files, path, 'recovery-point-offset-checkpoint');
+    this.knowsRecoveryPoints = directory.meta === null || files.exists(join(path, RECOVERY_POINTS));
+    this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
+    if (!directory.meta) this.writeCheckpoints(); // a missing one tells that somebody took it away
     markInUse(directory);
   }
 
@@ -120,6 +124,10 @@ export class LogStore {
         if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
           this.writeCheckpoints();
       },
+      madeDurable: (offset) => {
+        if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
+      },
+      gapsBefore: this.knowsRecoveryPoints ? (recoveryPoints.get(name) ?? 0) : Number.POSITIVE_INFINITY,
       get recoveryPoint() {
         return recoveryPoints.get(name) ?? 0;
       },
@@ -198,7 +206,7 @@ export class LogStore {
       note(this.logStarts, name, log.logStartOffset);
     }
     const { files, path } = this.directory;
-    writeCheckpoint(files, path, 'recovery-point-offset-checkpoint', this.recoveryPoints);
+    writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
     writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
     this.writeHighWatermarks();
     this.hasForgotten = false;

@@ -34,6 +34,13 @@ export interface LogLocation extends TopicPartition {
    * is appended there meanwhile. Writes them anew if so.
    */
   takenBack(): void;
+  /**
+   * Everything before `offset` is durable, and compaction may leave gaps there: sees to it that the checkpoint says so. A gap that a start finds
+   * behind the recovery point is one that a power failure has left.
+   */
+  madeDurable(offset: number): void;
+  /** Gaps before it are not of a power failure: the recovery point, or Infinity when it is not known. */
+  readonly gapsBefore: number;
   /** From the checkpoints of the last run. */
   readonly recoveryPoint: number;
   readonly logStartOffset: number;

@@ -8,7 +8,7 @@ import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
 import { recoverSegment } from './recovery.ts';
-import { baseOffsetOf, Segment } from './segment.ts';
+import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { settleFiles } from './swap-files.ts';
 
@@ -35,8 +35,8 @@ export interface OpenOptions {
   /** Everything before it was synced. */
   readonly recoveryPoint: number;
   readonly indexIntervalBytes: number;
-  /** Compaction leaves gaps between batches; elsewhere a gap between segments is a loss. */
-  readonly mayHaveGaps: boolean;
+  /** Before it compaction may have left gaps between segments; elsewhere one is a loss. */
+  readonly gapsBefore: number;
   /** Empty; filled with what the log knows of producers. */
   readonly producers: ProducerState;
   readonly logger: Logger;
@@ -148,7 +148,7 @@ function verify(
     else verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
     nextOffset = recovered.nextOffset;
     cutBytes += recovered.cutBytes;
-    const hole = !isLast && !options.mayHaveGaps && nextOffset < segments[i + 1]!.baseOffset;
+    const hole = !isLast && isLoss(nextOffset, segments[i + 1]!.baseOffset, options);
     if (recovered.cutBytes === 0 && !hole) continue;
     // A log is a prefix of what was written: what follows a loss goes too.
     segment.flushSync();
@@ -159,6 +159,15 @@ function verify(
     return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
   }
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
+}
+
+/**
+ * Whether records are lost between two segments. After a power failure a later one may be there and the end of an earlier one not, which must
+ * not be taken for what compaction left.
+ */
+function isLoss(nextOffset: number, baseOffset: number, { gapsBefore }: OpenOptions): boolean {
+  // A gap that no segment could have filled is one of the leader's log.
+  return nextOffset < baseOffset && baseOffset > gapsBefore && baseOffset - nextOffset <= MAX_RELATIVE_OFFSET;
 }
 
 /** Offset behind the last segment's last batch by its headers alone; null when something there is no batch, so that it must be verified. */

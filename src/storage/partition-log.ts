@@ -114,12 +114,13 @@ export class PartitionLog extends LogCutting {
       this.hasFolder = this.location.claim();
       const { recoveryPoint, logStartOffset, highWatermark, unclean } = this.location; // a stranger's may have been there before
       const { folder, hasFolder: exists } = this;
-      const { indexIntervalBytes, compacted: mayHaveGaps } = this.config;
+      const { indexIntervalBytes, compacted } = this.config;
       const { cache, clock, logger } = this.context;
       const nowMs = clock.now();
       const producers = new ProducerState(clock, this.context.producers, this.name);
       const known = { folder, exists, logStartOffset, unclean, recoveryPoint };
-      const opened = openSegments(cache, { ...known, indexIntervalBytes, mayHaveGaps, producers, logger, nowMs, persistEpochs });
+      const gapsBefore = compacted ? this.location.gapsBefore : 0;
+      const opened = openSegments(cache, { ...known, indexIntervalBytes, gapsBefore, producers, logger, nowMs, persistEpochs });
       const { segments, nextOffset, verifiedFrom, cutBytes, droppedSegments } = opened;
       if (cutBytes > 0)
         this.context.logger.warn({ log: this.name, cutBytes, droppedSegments, endOffset: nextOffset }, 'damaged end of the log cut off');
@@ -136,6 +137,7 @@ export class PartitionLog extends LogCutting {
       this.opened = opened;
       this.recallCommitted(highWatermark);
       if (this.hasFolder) this.location.takenBack();
+      if (this.hasFolder && compacted) this.location.madeDurable(this.flusher.flushedTo);
       if (nextOffset > this.flusher.durableTo) this.expectFlush();
       return opened;
     } catch (error) {

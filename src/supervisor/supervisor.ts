@@ -37,7 +37,7 @@ export class SupervisorError extends Error {
 }
 
 /** How long a broker may take for a controlled shutdown and its disk before it is killed. */
-export const STOP_GRACE_MS = 10_000;
+export const STOP_GRACE_MS = 20_000;
 
 interface Slot {
   child: BrokerChild | null;

@@ -231,12 +231,9 @@ class Handle implements TestBroker {
   }
 
   cutFrom(other: Party | 'store', how: CutHow = 'silent'): void {
-    if (other === 'store') {
-      this.backend.cutStore(this.id, true);
-      return;
-    }
-    if (!this.links) throw new Error("links cannot be cut with cuttable: 'none'");
-    this.links.cut(this.id, other, how);
+    if (other === 'store') this.backend.cutStore(this.id, true);
+    else if (this.links) this.links.cut(this.id, other, how);
+    else throw new Error("links cannot be cut with cuttable: 'none'");
   }
 
   heal(other?: Party | 'store'): void {

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CliError } from '../../src/cli/errors.ts';
 import { planStart, type StartFlags, type StartPlan, type StartSources } from '../../src/cli/start-plan.ts';
 import { ConfigError } from '../../src/config.ts';
+import type { ClusterFile } from '../../src/supervisor/cluster-file.ts';
 
 const TEMPORARY = '/tmp/minikafka-0';
 
@@ -194,4 +196,52 @@ test.each([
     `--topic ${name}:3: ${name} is made by the broker itself when it is needed; leave it out, and set ${key} for its partitions`,
   ]);
   expect(() => plan({ override: [`${key}=3`] })).not.toThrow();
+});
+
+const CLUSTER: ClusterFile = {
+  brokers: 3,
+  basePort: 19092,
+  host: 'localhost',
+  racks: ['a', 'b'],
+  overrides: { 'num.partitions': '7' },
+  defaults: { 'min.insync.replicas': '2', 'default.replication.factor': '3' },
+};
+
+test("a broker of a cluster has the cluster's settings below its own, and its place from its number", () => {
+  const { config, cluster } = plan({ brokerId: 4, cluster: '/c', override: ['min.insync.replicas=1'] }, { cluster: CLUSTER });
+  expect(config.int('node.id')).toBe(4);
+  expect(config.dataDirectory).toBe(join('/c', 'broker-4'));
+  expect(config.listeners.listeners).toMatchObject([{ host: 'localhost', port: 19095 }]);
+  expect([config.string('broker.rack'), config.int('num.partitions'), config.int('min.insync.replicas')]).toEqual(['b', 7, 1]);
+  expect(cluster).toEqual({ directory: '/c', peers: new Map() });
+  expect(plan().cluster).toBeNull();
+});
+
+test('a broker of a cluster dials its peers where the environment says', () => {
+  const env = { MINIKAFKA_PEERS: '{"1":"127.0.0.1:5000","2":"::1:5001"}' };
+  const { cluster } = plan({ brokerId: 3, cluster: '/c' }, { cluster: CLUSTER, env });
+  expect([...cluster!.peers]).toEqual([
+    [1, { host: '127.0.0.1', port: 5000 }],
+    [2, { host: '::1', port: 5001 }],
+  ]);
+});
+
+test.each<[string, StartFlags, Partial<StartSources>, string]>([
+  ['--broker-id alone', { brokerId: 4 }, {}, '--broker-id is for a broker of a cluster; say which with --cluster, or leave it out'],
+  [
+    '--cluster alone',
+    { cluster: '/c' },
+    { cluster: CLUSTER },
+    '--cluster needs --broker-id, a number that no other broker of the cluster has',
+  ],
+  ['--data besides', { brokerId: 4, cluster: '/c', data: 'd' }, { cluster: CLUSTER }, expect.stringContaining('leave out --data')],
+  ['no cluster there', { brokerId: 4, cluster: '/c' }, { cluster: null }, expect.stringContaining('--cluster /c: there is no cluster yet')],
+  [
+    'another node.id',
+    { brokerId: 4, cluster: '/c' },
+    { cluster: CLUSTER, env: { KAFKA_NODE_ID: '5' } },
+    'node.id (KAFKA_NODE_ID) is for --broker-id and --cluster to say; remove it',
+  ],
+])('%s is refused', (_, flags, sources, problem) => {
+  expect(problems(flags, sources)).toEqual([problem]);
 });

@@ -82,5 +82,6 @@ test(`${ROUNDS} deaths of a coordinator lose no commit and no member of the grou
     await dies.start();
     await cluster.waitForIsr('__consumer_offsets');
   }
+  for (const group of groups) group.start();
   await Promise.all(groups.map((group) => group.stop()));
 }, 120_000);

@@ -74,7 +74,7 @@ describe.skipIf(java === null)("Kafka's tools with several brokers", () => {
     const offsets = lines(await tool('GetOffsetShell', ['--topic', 'console']));
     expect(offsets.reduce((sum, line) => sum + Number(line.split(':')[2]), 0)).toBe(1000);
     const consumed = ['--topic', 'console', '--from-beginning', '--max-messages', '1000', '--timeout-ms', '30000'];
-    expect(lines(await tool('ConsoleConsumer', consumed)).sort()).toEqual([...all].sort());
+    expect(lines(await tool('org.apache.kafka.tools.consumer.ConsoleConsumer', consumed)).sort()).toEqual([...all].sort());
     await cluster.broker(leader).start();
     await cluster.waitForIsr('console');
   });
@@ -82,7 +82,7 @@ describe.skipIf(java === null)("Kafka's tools with several brokers", () => {
   test('ReassignPartitionsCommand moves 100 MB under load and nothing is lost', async () => {
     const { cluster } = under;
     await tool('TopicCommand', ['--create', '--topic', 'moved', '--replica-assignment', '1:2:3']);
-    const producer = await kafkaJs(cluster.bootstrapServers).producer();
+    const producer = await kafkaJs(cluster.bootstrapServers).producer({ idempotent: true }); // what is retried is there once
     const value = Buffer.alloc(100_000, 'minikafka');
     let sent = 0;
     const send = async (count: number) => {
@@ -112,6 +112,8 @@ describe.skipIf(java === null)("Kafka's tools with several brokers", () => {
     expect(end).toBe(`moved:0:${sent}`);
     const printKeys = ['--formatter-property', 'print.key=true', '--formatter-property', 'print.value=false'];
     const consumed = ['--topic', 'moved', '--from-beginning', '--max-messages', String(sent), '--timeout-ms', '30000', ...printKeys];
-    expect(lines(await tool('ConsoleConsumer', consumed))).toEqual(Array.from({ length: sent }, (_, n) => String(n)));
+    expect(lines(await tool('org.apache.kafka.tools.consumer.ConsoleConsumer', consumed))).toEqual(
+      Array.from({ length: sent }, (_, n) => String(n)),
+    );
   }, 180_000);
 });

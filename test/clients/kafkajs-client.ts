@@ -1,7 +1,7 @@
 import { type Admin, type Consumer, Kafka, logLevel, Partitioners, type Producer, type ProducerConfig } from 'kafkajs';
 import { onTestFinished } from 'vitest';
 
-/** kafkajs against one broker. What it opens is disconnected when the test has finished. */
+/** kafkajs against the brokers that are named, with commas. What it opens is disconnected when the test has finished. */
 export interface KafkaJs {
   readonly kafka: Kafka;
   admin(): Promise<Admin>;
@@ -12,7 +12,7 @@ export interface KafkaJs {
 
 export function kafkaJs(bootstrap: string, { retries = 20 } = {}): KafkaJs {
   const retry = { initialRetryTime: 50, maxRetryTime: 500, retries };
-  const kafka = new Kafka({ clientId: 'test', brokers: [bootstrap], logLevel: logLevel.NOTHING, retry });
+  const kafka = new Kafka({ clientId: 'test', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING, retry });
   const opened = async <T extends Admin | Producer | Consumer>(client: T): Promise<T> => {
     onTestFinished(() => client.disconnect());
     await client.connect();

@@ -31,7 +31,7 @@ export interface Fetched {
 
 /** The least client that finds leaders: what it knows of them comes from whichever broker knows most, and it gives no broker time. */
 export class Client {
-  private readonly ports: () => ReadonlyMap<number, number>;
+  readonly ports: () => ReadonlyMap<number, number>;
   private readonly known = new Map<string, Leader>();
   private readonly connections = new Map<number, Promise<Connection>>();
   private readonly asked = new Set<number>();
@@ -137,7 +137,8 @@ export class Client {
     }
   }
 
-  private connectionTo(id: number): Promise<Connection> {
+  /** @throws Error when it does not run, or does not answer */
+  connectionTo(id: number): Promise<Connection> {
     const existing = this.connections.get(id);
     if (existing) return existing;
     const port = this.ports().get(id);

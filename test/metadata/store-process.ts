@@ -1,4 +1,4 @@
-// A process beside others on one shared store; `node store-process.mjs ROLE PATH NAME [NUMBER]`. It tells what it does in lines.
+// A process beside others on one shared store; `node store-process.mjs ROLE PATH NAME [NUMBER [TICK_MS]]`. It tells what it does in lines.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { realClock } from '../../src/core/clock.ts';
 import { stayAlive } from '../../src/core/stay-alive.ts';
@@ -57,6 +57,53 @@ async function hold(store: MetadataStore, name: string, ttlMs: number): Promise<
   }
 }
 
+/**
+ * Becomes the controller whenever there is none, and then writes under its fence all the time, whatever its lease says: `elected EPOCH`,
+ * `deposed EPOCH` when a write is refused.
+ */
+async function control(store: MetadataStore, name: string, ttlMs: number): Promise<void> {
+  for (;;) {
+    const { kv: leader } = await store.get('/ctrl/leader');
+    if (leader) {
+      await sleep(5);
+      continue;
+    }
+    const { kv: last } = await store.get('/ctrl/epoch');
+    const epoch = last ? Number(text(last.value)) + 1 : 1;
+    try {
+      const lease = await store.grantLease(ttlMs);
+      const conds = [
+        { key: '/ctrl/leader', rev: 0 },
+        { key: '/ctrl/epoch', rev: last?.rev ?? 0 },
+      ];
+      const elected = await store.txn(conds, [
+        { put: '/ctrl/leader', value: bytes(name), lease: lease.id },
+        { put: '/ctrl/epoch', value: bytes(String(epoch)) },
+      ]);
+      if (!elected.ok) {
+        await lease.revoke();
+        continue;
+      }
+      say('elected', epoch);
+      for (let i = 0; ; i++) {
+        const key = `/work/${i % 10}`;
+        const { kv } = await store.get(key);
+        const fenced = [
+          { key: '/ctrl/epoch', rev: elected.rev },
+          { key, rev: kv?.rev ?? 0 },
+        ];
+        if (!(await store.txn(fenced, [{ put: key, value: bytes(String(epoch)) }])).ok) break;
+        await sleep(20);
+      }
+      say('deposed', epoch);
+      await lease.revoke();
+    } catch (error) {
+      if (!(error instanceof UnavailableError || error instanceof InDoubtError)) throw error;
+      say('failed', error.message);
+    }
+  }
+}
+
 /** `put REV MICROS` for each of a number of writes, with the time when it was asked for. */
 async function put(store: MetadataStore, name: string, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
@@ -67,12 +114,12 @@ async function put(store: MetadataStore, name: string, times: number): Promise<v
   }
 }
 
-const [role = '', path = '', name = '', number = '1'] = process.argv.slice(2);
-const roles: Record<string, (store: MetadataStore, name: string, number: number) => Promise<void>> = { count, watch, hold, put };
+const [role = '', path = '', name = '', number = '1', tickMs = '100'] = process.argv.slice(2);
+const roles: Record<string, (store: MetadataStore, name: string, number: number) => Promise<void>> = { count, watch, hold, put, control };
 stayAlive();
 const log = (level: string) => (fields: object, message: string) => say(level, message, JSON.stringify(fields));
 const logger = { debug: () => {}, info: () => {}, warn: log('warn'), error: log('error'), child: () => logger };
-const store = await openSharedStore(path, { clock: realClock, logger });
+const store = await openSharedStore(path, { clock: realClock, logger, tickMs: Number(tickMs) });
 say('open', process.memoryUsage().rss);
 await roles[role]!(store, name, Number(number));
 await store.close();

@@ -399,3 +399,37 @@ describe('what is not committed', () => {
     expect(await keysOf(log)).toEqual(['2a', '3a', '4a', '5a']);
   });
 });
+
+describe('a power failure that spares a later segment', () => {
+  const compacted = { compacted: true, segmentBytes: 200, minCleanableDirtyRatio: 0 };
+  const base = (offset: number) => `${FOLDER}/${String(offset).padStart(20, '0')}.log`;
+  const lose = (offset: number) => files.replace(base(offset), '');
+
+  test('leaves no gap in a compacted log: what is behind a loss goes too', async () => {
+    let log = follower(compacted);
+    for (let i = 0; i < 8; i++) await appendFetched(log, stored(i, ['a']));
+    expect(log.segmentStarts().map(({ baseOffset }) => baseOffset)).toEqual([0, 2, 4, 6]);
+    files.kill();
+    lose(4);
+    for (const part of ['index', 'timeindex']) files.remove(base(4).replace('log', part));
+    store = openStore(files, '/data');
+    log = follower(compacted);
+    expect([await keysOf(log), log.logEndOffset]).toEqual([['0a', '1a', '2a', '3a'], 4]);
+  });
+
+  test('gaps of this broker’s own compaction are none, be it killed at once; nor is any where the checkpoint was lost', async () => {
+    let log = follower(compacted);
+    for (let i = 0; i < 9; i++) await appendFetched(log, stored(i, [i === 2 ? 'kept' : 'a']));
+    log.commitTo(9);
+    await new Promise((resolve) => log.compact(resolve));
+    const kept = ['2kept', '7a', '8a'];
+    expect(await keysOf(log)).toEqual(kept);
+    log = again('kill', compacted);
+    expect([await keysOf(log), log.logEndOffset]).toEqual([kept, 9]);
+    files.kill();
+    files.remove('/data/recovery-point-offset-checkpoint');
+    store = openStore(files, '/data');
+    log = follower(compacted);
+    expect([await keysOf(log), log.logEndOffset]).toEqual([kept, 9]);
+  });
+});

@@ -86,6 +86,11 @@ export class LogModel {
   isBetween(offset: number): boolean {
     return offset >= this.firstSegment && this.batches.every((batch) => endOf(batch) <= offset || batch.offset >= offset);
   }
+  /** Where the last batch ends that ends there or before. */
+  recordsEndBefore(offset: number): number {
+    const last = this.batches.findLast((batch) => endOf(batch) <= offset);
+    return last ? endOf(last) : Math.min(this.firstSegment, offset);
+  }
   get highWatermark(): number {
     return Math.max(this.start, Math.min(this.committed, this.end));
   }

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts';
 import type { BrokerSupervision } from '../run-broker.ts';
 
 /** How long a broker whose supervisor is gone may take for its end. */
-const ORPHAN_GRACE_MS = 5_000;
+const ORPHAN_GRACE_MS = 15_000;
 
 /**
  * Starts and runs a broker for a supervisor: it ends when the supervisor says so, and when that itself has ended. Why it could not start is told

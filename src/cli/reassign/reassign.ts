@@ -1,4 +1,3 @@
-import { realFiles } from '../../core/real-files.ts';
 import type { BootstrapConnection } from '../bootstrap.ts';
 import { type ClientFlags, refused, type Surroundings, withBroker, writeJson } from '../broker-session.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -51,7 +50,7 @@ function parseWish(topics: readonly string[], flags: ReassignFlags): Wish {
     throw usageError('which partitions? name topics, as in orders or orders:0,1, or give a --plan');
   if (replicas !== undefined && flags.cancel) throw usageError('--cancel brings replicas back to where they were; leave out --replicas');
   return {
-    plan: plan === undefined ? null : readPlan(realFiles, plan),
+    plan: plan === undefined ? null : readPlan(plan),
     scopes: parseScopes(topics, ''),
     replicas: replicas === undefined ? null : parseReplicas(replicas),
   };

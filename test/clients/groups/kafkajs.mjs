@@ -4,7 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 
 const options = JSON.parse(process.argv[2]);
 const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 20 };
-const kafka = new Kafka({ clientId: 'member', brokers: [options.bootstrap], logLevel: logLevel.NOTHING, retry });
+const kafka = new Kafka({ clientId: 'member', brokers: options.bootstrap.split(','), logLevel: logLevel.NOTHING, retry });
 const topics = options.pattern === undefined ? options.topics : [new RegExp(options.pattern)];
 
 function startMember(index) {
