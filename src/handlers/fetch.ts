@@ -89,9 +89,12 @@ function keysOf(session: FetchContext, source: FetchSource): string[] {
   });
 }
 
+/** now: with enough bytes, something to say that does not depend on bytes, or nothing to wait for; soon: for news of offsets alone. */
+type Due = 'now' | 'soon' | 'not yet';
+
 /**
- * Until an answer is due, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. Nobody
- * waits for what a follower knows of the high watermark, and the next records mostly bring it: so that is told a little later.
+ * Until an answer is due, or it took too long; a follower's wait also ends when its next fetch comes: that has news that must not wait. Nobody waits
+ * for what a follower knows of the high watermark, and the next records mostly bring it: so that is told a little later.
  */
 function untilDue(
   { purgatory, clock }: Needs<'purgatory' | 'clock'>,
@@ -123,9 +126,6 @@ function untilDue(
   });
 }
 
-type Due = 'now' | 'soon' | 'not yet';
-
-/** When an answer is due: now with enough bytes, something to say that does not depend on bytes, or nothing to wait for; soon for news of offsets. */
 function whenDue(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): Due {
   if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return 'now';
   let bytes = 0;
@@ -137,15 +137,15 @@ function whenDue(session: FetchContext, { source, preferredReplica }: Reading, m
       const available = partition.availableBytes(target.fetchOffset, source.reader);
       if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return 'now';
       const isNews = session.isNews(target, partition.highWatermark, partition.logStartOffset);
-      if (isNews && source.replica) hasNews = true;
       if (available === 0 && !isNews) session.rest(target);
+      hasNews ||= isNews;
       bytes += Math.min(available, target.maxBytes);
     } catch {
       return 'now'; // reading will say what is wrong
     }
     if (bytes >= minBytes) return 'now';
   }
-  return hasNews ? 'soon' : 'not yet';
+  return hasNews && source.replica ? 'soon' : 'not yet';
 }
 
 function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): Response {

@@ -151,6 +151,7 @@ export class FetchSessions {
   private create({ byTopicId, privileged, targets }: SessionRequest, answered: ReadonlyMap<FetchTarget, FetchedState>): number {
     // Followers get a session whatever happens (KIP-227): there are as many as brokers, with no more partitions than those have.
     if (!privileged && (this.remembered + targets.length > this.maxRemembered || !this.makeRoom())) return 0;
+    if (privileged) this.dropIdleFollowers();
     let id = this.newId();
     while (id === 0 || this.sessions.has(id)) id = this.newId();
     const session = new FetchSession(id, byTopicId, privileged, this.clock.monotonicMs(), this.wake);
@@ -169,6 +170,12 @@ export class FetchSessions {
       return this.sessions.size < this.maxSessions();
     }
     return false;
+  }
+
+  /** A follower that was started again does not close the session that it had. */
+  private dropIdleFollowers(): void {
+    const idleSince = this.clock.monotonicMs() - EVICT_AFTER_IDLE_MS;
+    for (const { id, privileged, lastUsedMs } of this.sessions.values()) if (privileged && lastUsedMs <= idleSince) this.drop(id);
   }
 
   private drop(id: number): void {

@@ -88,6 +88,11 @@ export class FollowerFetcher {
     return this.session.followed === 0;
   }
 
+  /** ... and what it has asked for does not count any more. */
+  private get isDone(): boolean {
+    return this.isIdle && (safetyRules.dropStaleResponses || this.inFlight.length === 0);
+  }
+
   follow(partition: FollowedPartition): void {
     this.delays.forget(this.session.follow(partition));
     this.retry?.cancel(); // what is known of the cluster changed: the leader may be back, or elsewhere
@@ -127,7 +132,7 @@ export class FollowerFetcher {
     if (this.closed || this.intake.isBusy) return;
     const brokerEpoch = this.services.brokerEpoch();
     // What was asked for under an earlier registration does not count, and the leader must not take it for ours.
-    if (this.connection && (this.isIdle || brokerEpoch !== this.connectedEpoch)) this.disconnect();
+    if (this.connection && (this.isDone || brokerEpoch !== this.connectedEpoch)) this.disconnect();
     if (this.isIdle || brokerEpoch < 0) return;
     if (this.connection) this.send(this.connection);
     else if (!this.connecting && !this.retry) this.connect(brokerEpoch);

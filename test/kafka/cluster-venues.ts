@@ -17,6 +17,8 @@ export interface ClusterVenue {
   readonly venue: Omit<Venue, 'record'>;
   /** Ends broker 3 as kill -9 does, and waits until the others count it as dead. */
   killBroker3(): Promise<void>;
+  /** Starts it again, and waits until all of them count it as alive. */
+  restartBroker3(): Promise<void>;
   /** @param keep leaves the directories, with the logs */
   close(keep: boolean): Promise<void>;
 }
@@ -72,6 +74,10 @@ export async function apacheKafkaCluster(version: KafkaVersion): Promise<Cluster
       await nodes[2]!.stop(true);
       await settled(ports.slice(0, 2), 2);
     },
+    async restartBroker3() {
+      nodes[2] = await nodes[2]!.again();
+      await settled(ports, 3);
+    },
     close: async (keep) => void (await Promise.all(nodes.map((node) => node.stop(keep)))),
   };
 }
@@ -87,6 +93,10 @@ export async function minikafkaCluster(): Promise<ClusterVenue> {
     async killBroker3() {
       await cluster.broker(3).kill();
       await settled(ports.slice(0, 2), 2);
+    },
+    async restartBroker3() {
+      await cluster.broker(3).start();
+      await settled(ports, 3);
     },
     close: () => cluster.close(),
   };

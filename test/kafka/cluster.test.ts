@@ -5,6 +5,7 @@ import { judge } from '../../src/conformance/known.ts';
 import { describeDifferences } from '../../src/conformance/report.ts';
 import { play } from '../../src/conformance/run.ts';
 import type { Scenario } from '../../src/conformance/scenario.ts';
+import { clusterBrokerBackScenarios, clusterBrokerGoneScenarios } from '../../src/conformance/scenarios/cluster-broker-back.ts';
 import { beforeBrokerDown, clusterBrokerDownScenarios } from '../../src/conformance/scenarios/cluster-broker-down.ts';
 import { clusterReplicasScenarios } from '../../src/conformance/scenarios/cluster-replicas.ts';
 import { clusterTopicsScenarios } from '../../src/conformance/scenarios/cluster-topics.ts';
@@ -13,7 +14,7 @@ import { apacheKafkaCluster, type ClusterVenue, minikafkaCluster } from './clust
 import { withoutKafka } from './with-kafka.ts';
 
 /*
- * Holds three brokers of minikafka against Apache Kafka on three nodes, first all of them there, then the third one killed. For development:
+ * Holds three brokers of minikafka against Apache Kafka on three nodes, all of them there, the third one killed, back, and killed for good. For development:
  *   MINIKAFKA_ONLY=ElectLeaders     only scenarios whose name begins so (several: separated by commas)
  *   MINIKAFKA_PEER=4.4.0            play minikafka's part by another Apache Kafka: no difference may be left
  */
@@ -22,20 +23,28 @@ const only = MINIKAFKA_ONLY?.split(',');
 const chosen = (scenarios: readonly Scenario[]) => scenarios.filter(({ name }) => only?.some((start) => name.startsWith(start)) ?? true);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-/** Leaving one API's replies alone: what was compared on one broker already is not compared again for how it fails. */
 async function playOn(starting: Promise<ClusterVenue>): Promise<Entry[]> {
   const cluster = await starting;
   const entries: Entry[] = [];
   let passed = false;
   try {
-    const up = await play(cluster.venue, chosen([...clusterTopicsScenarios, ...clusterReplicasScenarios]));
-    entries.push(...up.entries);
+    let [runs, tookMs] = [0, 0];
+    const act = async (scenarios: readonly Scenario[], down: readonly number[]) => {
+      const played = await play({ ...cluster.venue, down }, chosen(scenarios));
+      entries.push(...played.entries);
+      runs += played.runs;
+      tookMs += played.tookMs;
+    };
+    await act([...clusterTopicsScenarios, ...clusterReplicasScenarios], []);
     await beforeBrokerDown(cluster.venue);
     await cluster.killBroker3();
-    const down = await play({ ...cluster.venue, down: [3] }, chosen(clusterBrokerDownScenarios));
-    entries.push(...down.entries);
+    await act(clusterBrokerDownScenarios, [3]);
+    await cluster.restartBroker3();
+    await act(clusterBrokerBackScenarios, []);
+    await cluster.killBroker3();
+    await act(clusterBrokerGoneScenarios, [3]);
     passed = entries.every(({ step }) => step !== 'the scenario broke off');
-    say(`${cluster.name}: ${up.runs + down.runs} runs, ${entries.length} steps in ${((up.tookMs + down.tookMs) / 1000).toFixed(1)} s`);
+    say(`${cluster.name}: ${runs} runs, ${entries.length} steps in ${(tookMs / 1000).toFixed(1)} s`);
     for (const { scenario, version, step, response } of entries)
       if (step === 'the scenario broke off') say(`${scenario} v${version} broke off: ${response}`);
     return entries;

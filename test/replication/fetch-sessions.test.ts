@@ -241,6 +241,20 @@ describe('bounds', () => {
   });
 });
 
+test('sessions of followers that were started again go when a follower begins one two minutes later', async () => {
+  const { clock, sessions } = setup();
+  const follower = { privileged: true, targets: [target(0)] };
+  play(sessions, request(0, 0, follower));
+  const { id } = play(sessions, request(0, 0, follower));
+  for (let epoch = 1; epoch <= 4; epoch++) {
+    await clock.advance(MINUTE / 2);
+    play(sessions, request(id, epoch));
+  }
+  play(sessions, request(0, 0, follower));
+  expect(sessions.count()).toBe(2);
+  expect(play(sessions, request(id, 5)).error).toBeNull();
+});
+
 test('a fetcher with a session sees what one without sees, whatever happens to the partitions', () => {
   const step = fc.record({
     watch: fc.array(fc.nat(5), { maxLength: 2 }),

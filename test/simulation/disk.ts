@@ -5,6 +5,10 @@ import type { Process, Scheduler } from './scheduler.ts';
 
 export const DATA_DIR = '/data';
 
+/** Below the least replica.lag.time.max.ms: else a follower would not be in sync at the end. */
+const LONGEST_MS = 400;
+const QUICK_MS = [0.05, 0.8] as const;
+
 /** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
 export class Disk {
   files: MemoryFiles;
@@ -16,15 +20,12 @@ export class Disk {
   /** Ms that a write, read, or sync takes in the thread pool; seldom a hundred times as much. */
   private readonly operationMs: readonly [number, number];
 
-  constructor(scheduler: Scheduler, random: Random) {
+  /** @param calm it is quick */
+  constructor(scheduler: Scheduler, random: Random, calm: boolean) {
     this.scheduler = scheduler;
     this.random = random;
     this.user = scheduler.world;
-    this.operationMs = random.pick([
-      [0.05, 0.8],
-      [0.05, 0.8],
-      [1, 40],
-    ] as const);
+    this.operationMs = calm ? QUICK_MS : random.pick([QUICK_MS, QUICK_MS, [1, 40]] as const);
     this.files = this.empty();
   }
 
@@ -89,7 +90,8 @@ export class Disk {
 
   private empty(): MemoryFiles {
     const soon = (fire: () => void) => {
-      const ms = this.random.between(...this.operationMs) * (this.random.chance(0.005) ? 100 : 1);
+      const usual = this.random.between(...this.operationMs);
+      const ms = this.random.chance(0.005) ? Math.min(usual * 100, LONGEST_MS) : usual;
       this.scheduler.after(this.user, ms, 'disk', fire);
     };
     return memoryFiles({ clock: { soon } });

@@ -75,6 +75,16 @@ export function planFaults(random: Random, fromMs: number, toMs: number): Fault[
   return faults;
 }
 
+/** Brokers are killed one at a time, and nothing else: whoever writes with acks=all must not be kept waiting. */
+export function planKills(random: Random, fromMs: number, toMs: number): Fault[] {
+  const faults: Fault[] = [];
+  for (let at = fromMs; at < toMs; at += random.between(7_000, 9_000)) {
+    const name = random.pick(['kill', 'killLeader', 'killController'] as const);
+    faults.push({ atMs: at, name, broker: random.below(60), other: random.below(60), forMs: random.between(500, 2_500) });
+  }
+  return faults;
+}
+
 /** Does to the cluster what a plan says, and heals it. */
 export class FaultInjector {
   readonly counts = new Map<string, number>();

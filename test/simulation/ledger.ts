@@ -135,7 +135,13 @@ export class Ledger {
     if (onDisk > 0 && logEndOffset > onDisk) this.fail('UNWRITTEN', `${who}: LEO ${logEndOffset}, the disk ends at ${onDisk}`);
     if (logEndOffset < share.checkedTo) share.checkedTo = logEndOffset;
     if (now.leads) this.observeLeader(id, who, now, !before?.leads || before.leaderEpoch !== now.leaderEpoch);
-    else this.compare(id, who, highWatermark);
+    else {
+      // Its high watermark rose and its leadership ended within one event.
+      if (before?.leads && highWatermark > before.highWatermark) {
+        this.commit(id, who, before.highWatermark, highWatermark, this.value.leaderEpoch === before.leaderEpoch);
+      }
+      this.compare(id, who, highWatermark);
+    }
     share.highWatermark = highWatermark;
   }
 

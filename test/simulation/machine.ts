@@ -23,6 +23,8 @@ export interface World {
   readonly random: Random;
   readonly trace: Trace;
   readonly configs: Readonly<Record<string, string>>;
+  /** A run in which nothing is slow, and brokers are killed one at a time. */
+  readonly calm: boolean;
   /** Ends the run. */
   fail(error: unknown): void;
 }
@@ -58,7 +60,7 @@ export class Machine {
     this.host = `b${id}`;
     this.world = world;
     this.random = world.random.fork(`broker ${id}`);
-    this.disk = new Disk(world.scheduler, world.random.fork(`disk ${id}`));
+    this.disk = new Disk(world.scheduler, world.random.fork(`disk ${id}`), world.calm);
     this.process = { name: this.host, state: 'dead', held: [] };
   }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type SafetyRule, safetyRules } from '../../src/core/safety-rules.ts';
 import { minimise } from './minimise.ts';
+import { catchRules } from './rules.ts';
 import { type RunResult, run, type Shape } from './run.ts';
 
 const USAGE = `npm run simulate -- [options]
@@ -9,6 +10,7 @@ const USAGE = `npm run simulate -- [options]
   --seed S         the first one (default: random)
   --trace          print the trace of every event to stdout, and nothing else
   --without RULE   take a rule out of the broker (src/core/safety-rules.ts); several with commas
+  --rules          take out every rule in turn, until a seed fails: which seed sees what (with --without: those rules alone)
   --minimise       leave out faults, one by one, for as long as the run fails in the same way
   --keep-going     do not stop at the first seed that fails
   --shape B,R,M,P  brokers, replication factor, min.insync.replicas, partitions, in place of the seed's own
@@ -21,6 +23,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       trace: { type: 'boolean', default: false },
       without: { type: 'string' },
+      rules: { type: 'boolean', default: false },
       minimise: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       shape: { type: 'string' },
@@ -33,7 +36,9 @@ async function main(): Promise<number> {
   }
   const seeds = positive('--seeds', values.seeds);
   const first = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : positive('--seed', values.seed);
-  for (const rule of values.without?.split(',') ?? []) takeOut(rule);
+  const rules = (values.without?.split(',') ?? []).map(ruleNamed);
+  if (values.rules) return showRules(rules.length > 0 ? rules : (Object.keys(safetyRules) as SafetyRule[]), first, seeds);
+  for (const rule of rules) safetyRules[rule] = false;
   const shape = values.shape === undefined ? {} : { shape: shapeFrom(values.shape) };
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const print = (line: string) => void (values.trace ? process.stderr : process.stdout).write(`${line}\n`);
@@ -98,12 +103,27 @@ function positive(option: string, text: string): number {
 
 function shapeFrom(text: string): Shape {
   const [brokers, replicationFactor, minIsr, partitions] = text.split(',').map(Number);
-  return { brokers: brokers!, replicationFactor: replicationFactor!, minIsr: minIsr!, partitions: partitions! };
+  return { brokers: brokers!, replicationFactor: replicationFactor!, minIsr: minIsr!, partitions: partitions!, calm: false };
 }
 
-function takeOut(rule: string): void {
+function ruleNamed(rule: string): SafetyRule {
   if (!Object.hasOwn(safetyRules, rule)) throw new Error(`no rule ${rule}; there are ${Object.keys(safetyRules).join(', ')}`);
-  safetyRules[rule as SafetyRule] = false;
+  return rule as SafetyRule;
+}
+
+/** One line for each rule that was caught: the rule, the seed, what was seen. */
+async function showRules(rules: readonly SafetyRule[], first: number, seeds: number): Promise<number> {
+  const range = Array.from({ length: seeds }, (_, i) => first + i);
+  const left = new Set(rules);
+  let unsound = 0;
+  for await (const { rule, result } of catchRules(rules, range, {})) {
+    if (rule === null && !result.failure) continue;
+    if (rule === null) unsound++;
+    else left.delete(rule);
+    process.stdout.write(`${rule ?? 'NO RULE TAKEN OUT'}\t${result.seed}\t${result.failure!.text.split('\n')[0]}\n`);
+  }
+  for (const rule of left) process.stdout.write(`${rule}\tnot caught\n`);
+  return unsound > 0 ? 1 : 0;
 }
 
 try {

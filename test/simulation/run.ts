@@ -3,7 +3,7 @@ import { CreateTopics } from '../../src/protocol/messages/create-topics.ts';
 import { Checker } from './checker.ts';
 import { accept, Client, Refused } from './client.ts';
 import { Committer } from './committer.ts';
-import { type Fault, FaultInjector, planFaults } from './faults.ts';
+import { type Fault, FaultInjector, planFaults, planKills } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { describe, Machine, type World } from './machine.ts';
 import { Network } from './network.ts';
@@ -39,6 +39,8 @@ export interface Shape {
   readonly replicationFactor: number;
   readonly minIsr: number;
   readonly partitions: number;
+  /** Nothing is slow, brokers are killed one at a time, and nobody may be kept waiting. */
+  readonly calm: boolean;
 }
 
 const SECONDS = 60;
@@ -47,6 +49,8 @@ const FAULTS_TO_MS = 38_000;
 const HEAL_MS = 40_000;
 const PRODUCE_TO_MS = 57_000;
 const TOPIC = 'orders';
+/** In a calm run, for a batch with acks=all from its first sending until it is acknowledged. */
+const LONGEST_STALL_MS = 1_000;
 /** Events of one instant; more is a loop without end. */
 const MAX_STEPS_AT_ONCE = 50_000;
 
@@ -68,7 +72,8 @@ function shapeOf(random: Random): Shape {
     [5, 3, 2],
     [3, 3, 1],
   ] as const);
-  return { brokers, replicationFactor, minIsr, partitions };
+  if (random.chance(0.1)) return { brokers: 3 + random.below(3), replicationFactor: 3, minIsr: 2, partitions, calm: true };
+  return { brokers, replicationFactor, minIsr, partitions, calm: false };
 }
 
 class Simulation {
@@ -94,13 +99,14 @@ class Simulation {
     const random = new Random(seed);
     this.trace = new Trace(() => scheduler.now, sink ?? null);
     this.shape = shape ?? shapeOf(random.fork('shape'));
-    const { brokers, minIsr } = this.shape;
+    const { brokers, minIsr, calm } = this.shape;
     this.world = {
       scheduler,
       random,
       trace: this.trace,
       network: new Network(scheduler, random.fork('network')),
-      store: new SimulatedStore(scheduler, random.fork('store')),
+      store: new SimulatedStore(scheduler, random.fork('store'), calm),
+      calm,
       configs: configsOf(this.shape, random.fork('configs')),
       fail: (error) => (this.failure ??= error),
     };
@@ -108,7 +114,7 @@ class Simulation {
     this.checker = new Checker(this.world, this.machines, minIsr);
     this.makeClients();
     this.admin = new Client('admin', this.world, [...this.machines.keys()]);
-    this.faults = faults ?? planFaults(random.fork('faults'), FAULTS_FROM_MS, FAULTS_TO_MS);
+    this.faults = faults ?? (calm ? planKills : planFaults)(random.fork('faults'), FAULTS_FROM_MS, FAULTS_TO_MS);
     const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers].map(({ name }) => name);
     this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
   }
@@ -225,11 +231,21 @@ class Simulation {
         );
       }
     }
+    this.checkStalls();
     for (const reader of this.readers) {
       const ledger = this.checker.ledger(TOPIC, reader.partition);
       if (ledger && !ledger.tainted && ledger.value.leader >= 0 && reader.position < ledger.committedTo) {
         throw new Violation('END', `${reader.name} has read up to ${reader.position} of ${ledger.committedTo}`);
       }
+    }
+  }
+
+  /** Metadata-store rule 3: a dead follower does not keep acks=all waiting until it counts as lagging. */
+  private checkStalls(): void {
+    if (!this.shape.calm) return;
+    for (const { name, longest } of this.producers) {
+      if (longest.ms <= LONGEST_STALL_MS) continue;
+      throw new Violation('STALL', `${name} waited ${longest.ms.toFixed(0)} ms from ${longest.at.toFixed(0)} ms on`);
     }
   }
 

@@ -30,6 +30,8 @@ export interface StoreWeather {
   unavailable: number;
 }
 
+const QUICK_MS = [0.1, 1.5] as const;
+
 /** At least, and at most. */
 export type Range = readonly [number, number];
 
@@ -66,21 +68,12 @@ export class SimulatedStore {
   private readonly handles = new Set<StoreHandle>();
   private granted = 0;
 
-  constructor(scheduler: Scheduler, random: Random) {
+  /** @param calm it answers quickly */
+  constructor(scheduler: Scheduler, random: Random, calm: boolean) {
     this.scheduler = scheduler;
     this.random = random;
-    this.delayMs = random.pick([
-      [0.1, 1.5],
-      [0.1, 1.5],
-      [1, 60],
-      [1, 400],
-    ] as const);
-    this.newsMs = random.pick([
-      [0.1, 1.5],
-      [0.1, 1.5],
-      [1, 200],
-      [1, 1_500],
-    ] as const);
+    this.delayMs = calm ? QUICK_MS : random.pick([QUICK_MS, QUICK_MS, [1, 60], [1, 400]] as const);
+    this.newsMs = calm ? QUICK_MS : random.pick([QUICK_MS, QUICK_MS, [1, 200], [1, 1_500]] as const);
   }
 
   open(process: Process, weather: StoreWeather): StoreHandle {

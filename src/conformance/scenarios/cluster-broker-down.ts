@@ -13,7 +13,7 @@ import type { ResponseOf } from '../../protocol/schema.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { Stage, type Venue } from '../stage.ts';
-import { assigned, clusterTopic, ledBy, named, placement, sorted, to } from './cluster-support.ts';
+import { assigned, clusterTopic, described, ledBy, named, placement, sorted, to } from './cluster-support.ts';
 
 const NO_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 const hello = batchBytes({ values: ['hello'] });
@@ -27,14 +27,13 @@ const produceTo = (topic: { name: string; topicId: string }, acks: number) => ({
 const codes = ({ responses }: ResponseOf<typeof Produce>) =>
   responses.map(({ name, partitionResponses }) => ({ name, errorCodes: partitionResponses.map(({ errorCode }) => errorCode) }));
 
-const described = ({ topics }: ResponseOf<typeof DescribeTopicPartitions>) =>
-  topics.map(({ name, partitions }) => ({
-    name,
-    partitions: partitions.map(({ leaderEpoch: _, isrNodes, ...partition }) => ({ ...partition, isrNodes: sorted(isrNodes) })),
-  }));
-
 /** Topics with one partition that are made while broker 3 is there: led by it, followed by it, on it alone, on it and one other. */
-const BEFORE = { 'down-led': [3, 1, 2], 'down-followed': [1, 2, 3], 'down-alone': [3], 'down-pair': [3, 1] };
+export const BEFORE: Readonly<Record<string, number[]>> = {
+  'down-led': [3, 1, 2],
+  'down-followed': [1, 2, 3],
+  'down-alone': [3],
+  'down-pair': [3, 1],
+};
 
 /** Makes the topics of which broker 3 will have replicas when it dies. */
 export async function beforeBrokerDown(venue: Omit<Venue, 'record'>): Promise<void> {

@@ -1,4 +1,4 @@
-import { CreateTopics, FindCoordinator, Metadata } from '../../protocol/messages/index.ts';
+import { CreateTopics, type DescribeTopicPartitions, FindCoordinator, Metadata } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import type { Stage } from '../stage.ts';
 
@@ -70,6 +70,13 @@ export const placement = ({ topics }: MetadataReply) =>
     partitions: partitions
       .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
       .map(({ leaderEpoch: _, isrNodes, ...partition }) => ({ ...partition, isrNodes: sorted(isrNodes) })),
+  }));
+
+/** Of DescribeTopicPartitions: as `placement`. */
+export const described = ({ topics }: ResponseOf<typeof DescribeTopicPartitions>) =>
+  topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ leaderEpoch: _, isrNodes, ...partition }) => ({ ...partition, isrNodes: sorted(isrNodes) })),
   }));
 
 /** The broker that coordinates a group, and one that does not. */
