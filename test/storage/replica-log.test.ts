@@ -314,7 +314,7 @@ describe('a truncation', () => {
     store.writeCheckpoints();
     await truncateTo(log, 5);
     log = again('crash');
-    expect([log.logEndOffset, log.latestLeaderEpoch, log.highWatermark]).toEqual([5, 1, 0]); // high watermarks are not synced
+    expect([log.logEndOffset, log.latestLeaderEpoch, log.highWatermark]).toEqual([5, 1, 5]);
     expect(files.read('/data/recovery-point-offset-checkpoint')!.toString()).toBe('0\n1\norders 0 5\n');
   });
 
