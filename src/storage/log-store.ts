@@ -96,7 +96,7 @@ export class LogStore {
     this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
-    if (!directory.meta) this.writeCheckpoints(); // a missing one tells that somebody took it away
+    if (!directory.meta) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
     markInUse(directory);
   }
 
