@@ -117,6 +117,7 @@ export class Leadership implements IsrOwner {
 
   /** Appends one batch that this broker built; `done` is called when it is committed. @throws KafkaError when it is refused */
   append(records: Uint8Array, timeoutMs: number, done: Done): AppendInfo {
+    if (this.over) throw this.over;
     this.requireMinIsr();
     const appended: AppendInfo = this.appendTo(records, 'coordinator', undefined, (error) => {
       if (error) done(error);
@@ -138,6 +139,12 @@ export class Leadership implements IsrOwner {
     if (!replica) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${id} has no replica of this partition`);
     if (brokerEpoch < replica.brokerEpoch) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${id} has registered anew since`);
     return replica;
+  }
+
+  /** Nothing is to be done for this replica: it is in the ISR, with the disk that it has. */
+  isAdmitted(id: number): boolean {
+    const replica = this.replicas.get(id);
+    return replica !== undefined && replica.counts && !replica.toAdmit;
   }
 
   /** A follower has fetched, and its log does not diverge from ours before the offset of its fetch. @throws KafkaError as `checkReplica` */
@@ -270,7 +277,10 @@ export class Leadership implements IsrOwner {
   }
 
   /** It has all that is committed, and all that was there when this leadership began: that may have been acknowledged, too. */
-  private mayJoin({ id, logEndOffset, brokerEpoch }: ReplicaProgress): boolean {
+  private mayJoin(replica: ReplicaProgress): boolean {
+    const { id, logEndOffset, brokerEpoch } = replica;
+    const { clock, maxLagMs } = this.services;
+    if (!replica.hasFetchedSince(clock.monotonicMs() - maxLagMs())) return false;
     if (logEndOffset < 0 || logEndOffset < this.log.highWatermark) return false;
     if (logEndOffset < this.startOffset && safetyRules.expandBeyondEpochStart) return false;
     return canJoinIsr(this.services.image(), id, brokerEpoch);
