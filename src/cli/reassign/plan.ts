@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { realFiles } from '../../core/real-files.ts';
 import type { BootstrapConnection } from '../bootstrap.ts';
 import { noSuchTopic } from '../broker-session.ts';
 import { CliError, messageOf, usageError } from '../errors.ts';
@@ -23,14 +23,24 @@ export interface PlanFile {
 const MAX_PLAN_BYTES = 16 * 1024 * 1024;
 const MAX_ID = 2 ** 31 - 1; // int32 on the wire
 
+function readSmall(path: string): string {
+  const file = realFiles.open(path, 'r');
+  try {
+    const size = file.size();
+    if (size > MAX_PLAN_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_PLAN_BYTES}`);
+    const content = Buffer.alloc(size);
+    return content.toString('utf8', 0, file.readSync(content, 0));
+  } finally {
+    file.close();
+  }
+}
+
 /** @throws CliError (usage) that says what is wrong with the file */
 export function readPlan(path: string): PlannedPartition[] {
   const wrong = (what: string) => usageError(`--plan ${path}: ${what}`);
   let value: unknown;
   try {
-    const { size } = statSync(path);
-    if (size > MAX_PLAN_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_PLAN_BYTES}`);
-    value = JSON.parse(readFileSync(path, 'utf8'));
+    value = JSON.parse(readSmall(path));
   } catch (error) {
     throw wrong(messageOf(error));
   }

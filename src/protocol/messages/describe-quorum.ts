@@ -3,9 +3,9 @@ import { api, array, int16, int32, int64, string, uint16, uuid } from '../schema
 const replicaState = {
   replicaId: int32,
   replicaDirectoryId: uuid.since(2),
-  logEndOffset: int64,
-  lastFetchTimestamp: int64.since(1).default(-1),
-  lastCaughtUpTimestamp: int64.since(1).default(-1),
+  logEndOffset: int64.saturating(),
+  lastFetchTimestamp: int64.saturating().since(1).default(-1),
+  lastCaughtUpTimestamp: int64.saturating().since(1).default(-1),
 };
 
 /** DescribeQuorum (55; KIP-595). v1 times of the last fetch (KIP-836) · v2 messages, directory ids, nodes (KIP-853) */
@@ -33,7 +33,7 @@ export const DescribeQuorum = api({
         errorMessage: string.since(2).nullable(2),
         leaderId: int32,
         leaderEpoch: int32,
-        highWatermark: int64,
+        highWatermark: int64.saturating(),
         currentVoters: array(replicaState),
         observers: array(replicaState),
       }),
