@@ -239,10 +239,10 @@ describe('the ISR shrinks', () => {
   test('the ELR is emptied when min.insync.replicas asks for no more than the ISR has', async () => {
     on = await PartitionFixture.make({ isr: [1], elr: [2] });
     await written(5);
+    on.mode = 'hold';
     on.partition.configure({ ...on.config, minIsr: 1 });
     expect(highWatermark()).toBe(0);
-    on.partition.checkIsr(on.clock.monotonicMs());
-    await on.clock.settle();
+    await on.release();
     expect(await on.stored()).toMatchObject({ isr: [1], elr: [] });
     expect(highWatermark()).toBe(5);
   });
