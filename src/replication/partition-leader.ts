@@ -144,7 +144,7 @@ export class Leadership implements IsrOwner {
   /** Nothing is to be done for this replica: it is in the ISR, with the disk that it has. */
   isAdmitted(id: number): boolean {
     const replica = this.replicas.get(id);
-    return replica !== undefined && replica.counts && !replica.toAdmit;
+    return replica ? replica.counts && !replica.toAdmit : false;
   }
 
   /** A follower has fetched, and its log does not diverge from ours before the offset of its fetch. @throws KafkaError as `checkReplica` */
