@@ -19,7 +19,8 @@ const PRODUCER_IDS_PER_BLOCK = 1_000;
 export function ensureCluster(store: MetadataStore, randomBytes: RandomBytes, wantedId?: string): Promise<{ clusterId: string }> {
   const newId = wantedId ?? randomUuid(randomBytes);
   return untilNoConflict(async () => {
-    const [{ kv: id }, { kv: features }] = [await store.get(CLUSTER_ID_KEY), await store.get(FEATURES_KEY)];
+    // In this order: who sees the features of a broker that starts at the same time, sees its id too.
+    const [{ kv: features }, { kv: id }] = [await store.get(FEATURES_KEY), await store.get(CLUSTER_ID_KEY)];
     if (!id && features) throw new Error(`the metadata store has features but no ${CLUSTER_ID_KEY}: it was changed by hand`);
     const levels = features ? Object.fromEntries(parseFeatures(FEATURES_KEY, features.value)) : {};
     const clusterId = id ? parseText(CLUSTER_ID_KEY, id.value) : newId;

@@ -1,3 +1,4 @@
+import { realClock } from '../core/clock.ts';
 import { nodeCodeOf } from '../core/errors.ts';
 import { connectLocal, type LineWire, listenLocal } from '../core/local-socket.ts';
 import { realFiles } from '../core/real-files.ts';
@@ -14,14 +15,22 @@ export type ControlReply =
   | { readonly kind: 'done'; readonly pid: number; readonly brokers: readonly BrokerStatus[] }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** It is told at once, where a broker that stops or starts takes its time. */
+const STATUS_TIMEOUT_MS = 5_000;
+
 /** The cluster in this directory has a supervisor, or has none. Its message is one line. */
 export class ControlError extends Error {
   override name = 'ControlError';
 }
 
-/** @throws ControlError when another supervisor answers there */
+class NobodyThereError extends ControlError {}
+
+/** @throws ControlError when another supervisor answers there, or is there and does not */
 export async function refuseSecond(directory: string): Promise<void> {
-  const reply = await ask(directory, { command: 'status' }).catch(() => null);
+  const reply = await ask(directory, { command: 'status' }).catch((error: unknown) => {
+    if (error instanceof NobodyThereError) return null;
+    throw error;
+  });
   if (reply)
     throw new ControlError(
       `a cluster runs in ${directory} already, under process ${reply.pid}; stop it with "minikafka cluster stop --data ${directory}"`,
@@ -79,12 +88,15 @@ export async function ask(directory: string, request: ControlRequest): Promise<E
     });
   } catch (error) {
     if (!['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(nodeCodeOf(error))) throw error;
-    throw new ControlError(`no cluster runs in ${directory}; start one with "minikafka cluster start --data ${directory}"`);
+    throw new NobodyThereError(`no cluster runs in ${directory}; start one with "minikafka cluster start --data ${directory}"`);
   }
   wire.send(request);
+  const timer = request.command === 'status' ? realClock.after(STATUS_TIMEOUT_MS, () => closed()) : null;
   await end;
+  timer?.cancel();
+  wire.close();
   const final = reply as ControlReply | null; // assigned in a callback, which TypeScript does not see
-  if (final === null) throw new ControlError(`the supervisor of the cluster in ${directory} ended before it answered`);
+  if (final === null) throw new ControlError(`the supervisor of the cluster in ${directory} has not answered`);
   if (final.kind === 'failed') throw new ControlError(final.message);
   return final;
 }

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
+import { fakeClock } from '../../src/core/fake-clock.ts';
 import { allocateProducerIds, ensureCluster, registerBroker } from '../../src/metadata/cluster.ts';
+import { openMemoryStore } from '../../src/metadata/memory-store.ts';
+import type { MetadataStore } from '../../src/metadata/store.ts';
 import { randomUuid } from '../../src/metadata/uuid.ts';
 import { clusterOf, DIRECTORY_ID, seededBytes } from './cluster-fixture.ts';
 
@@ -61,4 +64,29 @@ test('a uuid has 22 characters, is of version 4, never starts with a hyphen, and
   expect(new Set(ids).size).toBe(1_000);
   const same = seededBytes(3);
   expect(Array.from({ length: 1_000 }, () => randomUuid(same))).toEqual(ids);
+});
+
+test.each([1, 2, 3])('a broker that starts while another has done so before its read %i joins the same cluster', async (turn) => {
+  const store = openMemoryStore({ clock: fakeClock() });
+  let reads = 0;
+  let other: string | undefined;
+  const interrupted: MetadataStore = {
+    ...{ maxOps: store.maxOps, maxBytes: store.maxBytes },
+    get: async (key) => {
+      if (++reads === turn) ({ clusterId: other } = await ensureCluster(store, seededBytes(1)));
+      return store.get(key);
+    },
+    range: (prefix) => store.range(prefix),
+    txn: async (conds, ops) => {
+      if (turn === 3 && other === undefined) ({ clusterId: other } = await ensureCluster(store, seededBytes(1)));
+      return store.txn(conds, ops);
+    },
+    watch: (prefix, from, signal) => store.watch(prefix, from, signal),
+    grantLease: (ttlMs) => store.grantLease(ttlMs),
+    compact: (keepFrom) => store.compact(keepFrom),
+    close: () => store.close(),
+  };
+  const { clusterId } = await ensureCluster(interrupted, seededBytes(2));
+  expect(other).toBeDefined();
+  expect(clusterId).toBe(other);
 });

@@ -15,7 +15,7 @@ import {
 import { refuseSecond, serveControl } from '../../supervisor/control.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
 import { CliError, codeOf, messageOf, usageError } from '../errors.ts';
-import type { Context } from '../output.ts';
+import type { Context, Output } from '../output.ts';
 import { stopSignals } from '../stop-signals.ts';
 import { version } from '../version.ts';
 import { type ClusterFlags, explained } from './flags.ts';
@@ -40,14 +40,16 @@ export async function startCluster(flags: StartClusterFlags, { out, env }: Pick<
   const directory = resolve(flags.data);
   const before = readClusterFile(realFiles, directory);
   const cluster = merged(flags, before);
+  const brokerIds = Array.from({ length: cluster.brokers }, (_, i) => i + 1);
+  const say = inOrder(brokerIds, out);
   const supervisor = new Supervisor({
     directory,
-    brokerIds: Array.from({ length: cluster.brokers }, (_, i) => i + 1),
+    brokerIds,
     env: () => env,
     clock: realClock,
     flags: (brokerId, port) => brokerFlags(cluster, brokerId, port, flags.logLevel),
     onServing: ({ brokerId, host, port }) =>
-      out.line(`broker ${brokerId} listens on ${addressText(host, port)}, keeps its data in ${brokerDirectory(directory, brokerId)}`),
+      say(brokerId, `broker ${brokerId} listens on ${addressText(host, port)}, keeps its data in ${brokerDirectory(directory, brokerId)}`),
     onDeath: (brokerId, how) =>
       out.line(`broker ${brokerId} ${how} and stays down; "minikafka cluster restart --data ${flags.data} --broker ${brokerId}" starts it`),
   });
@@ -85,6 +87,20 @@ export async function startCluster(flags: StartClusterFlags, { out, env }: Pick<
   } finally {
     signals.dispose();
   }
+}
+
+/** The first line of each broker comes in the order of their numbers, whichever is ready first. */
+function inOrder(brokerIds: readonly number[], out: Pick<Output, 'line'>): (brokerId: number, line: string) => void {
+  const waiting = new Map<number, string>();
+  const due = [...brokerIds];
+  return (brokerId, line) => {
+    if (!due.includes(brokerId)) {
+      out.line(line);
+      return;
+    }
+    waiting.set(brokerId, line);
+    while (due[0] !== undefined && waiting.has(due[0])) out.line(waiting.get(due.shift()!)!);
+  };
 }
 
 function merged(flags: StartClusterFlags, before: ClusterFile | null): ClusterFile {
