@@ -181,8 +181,10 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
+  const compactions = new Compactions(logger);
+  closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
-    ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers },
+    ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
     config: currentConfig,
     registration,
   });
@@ -194,8 +196,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     replicas.reconfigure();
   });
 
-  const compactions = new Compactions(logger);
-  closers.push(() => compactions.stop());
   const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
   closers.push(() => groups.close());
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));

@@ -20,6 +20,7 @@ export const offsetForLeaderEpoch = handler(OffsetForLeaderEpoch, [0, 4], ({ rep
   const answerFor = (topic: string, { partition: index, currentLeaderEpoch, leaderEpoch }: PartitionRequest): PartitionReply => {
     try {
       const partition = replicas.leader(topic, index);
+      replicas.requireLease();
       partition.checkLeaderEpoch(currentLeaderEpoch);
       return { errorCode: 0, partition: index, ...partition.endOfEpoch(leaderEpoch) };
     } catch (error) {

@@ -6,6 +6,7 @@ import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { PartitionName } from '../metadata/partition-writes.ts';
 import { alterReassignments, type Reassignment } from '../metadata/reassignments.ts';
 import type { MetadataStore } from '../metadata/store.ts';
+import { caughtUp } from './caught-up.ts';
 
 export type { ElectionType, PartitionName, Reassignment };
 
@@ -33,8 +34,14 @@ export interface PartitionAdminOptions {
 
 export function partitionAdmin({ store, metadata, config }: PartitionAdminOptions): PartitionAdmin {
   return {
-    electLeaders: (type, partitions) => electLeaders({ store, metadata, config: config() }, type, partitions),
-    reassign: (reassignments, options) => alterReassignments({ store, metadata }, reassignments, options),
+    async electLeaders(type, partitions) {
+      await caughtUp({ store, metadata });
+      return electLeaders({ store, metadata, config: config() }, type, partitions);
+    },
+    async reassign(reassignments, options) {
+      await caughtUp({ store, metadata });
+      return alterReassignments({ store, metadata }, reassignments, options);
+    },
     async unregisterBroker(id) {
       const { revision } = await unregisterBroker(store, id);
       await metadata.waitFor(revision);

@@ -3,12 +3,12 @@ import { KafkaError } from '../core/errors.ts';
 import { alterConfigs } from '../metadata/config-writes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
-import { CONTROLLER_KEY, type ConfigResource, topicKey } from '../metadata/keys.ts';
+import { type ConfigResource, topicKey } from '../metadata/keys.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import { checkTotalPartitions, type TopicCounts } from '../metadata/topic-rules.ts';
 import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
 import type { RandomBytes } from '../metadata/uuid.ts';
-import { read } from '../metadata/writes.ts';
+import { caughtUp } from './caught-up.ts';
 
 export interface NewTopic extends TopicCounts {
   readonly name: string;
@@ -114,6 +114,7 @@ export class TopicAdmin {
   ): Promise<void> {
     const { store, metadata } = this.options;
     if (validateOnly) {
+      await caughtUp(this.options);
       if (resource.type === 'topic' && !metadata.current.topic(resource.name)) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
       change(metadata.current.configs(resource));
       return;
@@ -122,16 +123,15 @@ export class TopicAdmin {
     await metadata.waitFor(revision);
   }
 
-  /** Plans anew, by a newer image, when a broker that was to lead went or registered anew. */
+  /** Plans by an image that shows what others have answered; anew when a broker that was to lead went or registered anew. */
   private async whileBrokersGo<T>(act: () => Promise<T>): Promise<T> {
-    const { store, metadata } = this.options;
     for (let attempt = 1; ; attempt++) {
+      await caughtUp(this.options);
       try {
         return await act();
       } catch (error) {
         const isPassing = error instanceof KafkaError && error.errorName === 'LEADER_NOT_AVAILABLE';
         if (!isPassing || attempt === MAX_PLANS) throw error;
-        await metadata.waitFor((await read(store, CONTROLLER_KEY)).rev);
       }
     }
   }

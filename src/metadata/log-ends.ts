@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { MetadataImage, PartitionImage } from './image.ts';
 import type { ImageChanges } from './image-changes.ts';
@@ -33,6 +33,9 @@ export interface LogEndsOptions {
   readonly endOf: (topic: string, partition: PartitionImage) => Promise<LogEnd>;
 }
 
+/** After a log could not be read, or its partition was not yet left by its leader. */
+const RETRY_MS = 500;
+
 /**
  * Tells the controller how far this broker's logs go where that decides: after a machine crash all members of a partition may have lost records,
  * and the one with the most is to lead (metadata-store rule 6 iii).
@@ -42,6 +45,10 @@ export class LogEnds {
   private readonly loop: Reconciler;
   private readonly unsubscribe: () => void;
   private everything = true;
+  /** So that a log that cannot be read is told of once. */
+  private failed = false;
+  private retry: Timer | undefined;
+  private closed = false;
   private readonly dirty = new Map<string, { topic: string; partition: number }>();
   /** Partition key -> what was told, as `broker epoch/leader epoch`, and the key of the store that says it. */
   private readonly told = new Map<string, { at: string; key: string; topic: string; partition: number }>();
@@ -70,12 +77,13 @@ export class LogEnds {
 
   async close(): Promise<void> {
     this.unsubscribe();
+    this.closed = true;
+    this.retry?.cancel();
     await this.loop.close();
   }
 
   private follow(image: MetadataImage, changes: ImageChanges): void {
-    const { nodeId } = this.options;
-    if (changes.brokers.includes(nodeId)) this.everything = true;
+    if (changes.brokers.length > 0) this.everything = true; // who is a member depends on the disks of all
     for (const { topic, partition } of changes.partitions) {
       const key = partitionKey(partition.topicId, partition.partition);
       if (this.told.has(key) || this.mustTell(image, partition)) this.dirty.set(key, { topic: topic.name, partition: partition.partition });
@@ -135,7 +143,7 @@ export class LogEnds {
   }
 
   private async telling(topic: string, partition: PartitionImage, me: Registered): Promise<Put | undefined> {
-    const { nodeId, logger, endOf } = this.options;
+    const { nodeId, clock, logger, endOf } = this.options;
     const { topicId, partition: number, leaderEpoch } = partition;
     const key = logEndKey(nodeId, topicId, number);
     const at = `${me.epoch}/${leaderEpoch}`;
@@ -143,13 +151,19 @@ export class LogEnds {
     if (this.told.get(name)?.at === at) return undefined;
     try {
       const end = await endOf(topic, partition);
+      this.failed = false;
       this.told.set(name, { at, key, topic, partition: number });
       return { put: key, value: encodeValue({ brokerEpoch: me.epoch, leaderEpoch, ...end }), lease: me.lease.id };
     } catch (error) {
-      logger.error(
-        { err: error, topic, partition: number },
-        'the end of a log is not known: its partition waits for topics elect-leaders --unclean',
-      );
+      const fields = { err: error, topic, partition: number };
+      if (!this.failed)
+        logger.error(fields, 'the end of a log is not known: until it is, its partition waits, or for topics elect-leaders --unclean');
+      this.failed = true;
+      if (!this.closed)
+        this.retry ??= clock.after(RETRY_MS, () => {
+          this.retry = undefined;
+          this.kick();
+        });
       return undefined;
     }
   }

@@ -4,6 +4,15 @@ import type { Done } from '../storage/log-types.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
 import type { DivergingEpoch, Fetched, NextFetch } from './followed-partition.ts';
 
+/** The partition that follows. */
+export interface FollowingPartition {
+  readonly log: PartitionLog;
+  /** The high watermark or the log start has moved. */
+  moved(): void;
+  /** Another segment's worth of records has come. */
+  grown(): void;
+}
+
 /**
  * One time of following: one leader epoch. The log takes what the leader sends and is cut to where the two agree. What comes when it is over,
  * or belongs to another leader epoch, has no effect.
@@ -11,18 +20,19 @@ import type { DivergingEpoch, Fetched, NextFetch } from './followed-partition.ts
 export class Following {
   readonly leaderEpoch: number;
   private readonly log: PartitionLog;
-  /** The high watermark or the log start has moved. */
-  private readonly moved: () => void;
+  private readonly host: FollowingPartition;
+  /** Fetched since the last segment's worth was. */
+  private bytesSince = 0;
   /** A write or a truncation is under way. */
   private busy = false;
   private over = false;
   /** What would be claimed to be written, were unfinished writes to count. */
   private claimed = 0;
 
-  constructor(log: PartitionLog, leaderEpoch: number, moved: () => void) {
-    this.log = log;
+  constructor(partition: FollowingPartition, leaderEpoch: number) {
+    this.log = partition.log;
     this.leaderEpoch = leaderEpoch;
-    this.moved = moved;
+    this.host = partition;
   }
 
   end(): void {
@@ -42,7 +52,10 @@ export class Following {
   }
 
   appendFetched(leaderEpoch: number, { records, highWatermark, logStartOffset }: Fetched, done: Done): void {
-    const after = () => this.takeOver(highWatermark, logStartOffset);
+    const after = () => {
+      this.takeOver(highWatermark, logStartOffset);
+      this.count(records.byteLength);
+    };
     if (!this.isCurrent(leaderEpoch)) done(null);
     else if (records.byteLength === 0) this.guarded(after, done);
     else if (!safetyRules.countFinishedWrites) this.claim(records, done);
@@ -75,6 +88,13 @@ export class Following {
     }
     this.log.appendFetched(records, () => {});
     done(null);
+  }
+
+  private count(bytes: number): void {
+    this.bytesSince += bytes;
+    if (this.bytesSince < this.log.segmentBytes) return;
+    this.bytesSince = 0;
+    this.host.grown();
   }
 
   private isCurrent(leaderEpoch: number): boolean {
@@ -116,6 +136,6 @@ export class Following {
     const start = Math.min(logStartOffset, log.highWatermark);
     const trims = start > log.logStartOffset;
     if (trims) log.deleteRecordsBefore(start);
-    if (committed > before || trims) this.moved();
+    if (committed > before || trims) this.host.moved();
   }
 }

@@ -5,6 +5,7 @@ import type { Purgatory } from '../core/purgatory.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import type { MetadataStore, Rev } from '../metadata/store.ts';
 import type { PreparationSlots } from '../storage/preparation-slots.ts';
+import type { Compactions } from './compactions.ts';
 import type { Fetchers } from './followed-partition.ts';
 
 /** This broker's registration, while its lease holds. */
@@ -27,6 +28,7 @@ export interface PartitionServices {
   /** null: this broker is not registered now, so it neither leads nor follows. */
   readonly registration: () => LiveRegistration | null;
   readonly fetchers: Fetchers;
+  readonly compactions: Pick<Compactions, 'request'>;
   /** replica.lag.time.max.ms */
   readonly maxLagMs: () => number;
 }

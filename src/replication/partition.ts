@@ -2,6 +2,7 @@ import { KafkaError } from '../core/errors.ts';
 import type { WaitKey } from '../core/purgatory.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { PartitionImage } from '../metadata/image.ts';
+import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import type { LogEnd } from '../metadata/log-ends.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
@@ -13,7 +14,7 @@ import type { Produced } from '../storage/produce-line.ts';
 import type { Watched, Watcher } from './fetch-sessions.ts';
 import type { DivergingEpoch, Fetched, FollowedPartition, NextFetch } from './followed-partition.ts';
 import type { ReplicaConfig } from './log-config.ts';
-import { Following } from './partition-follower.ts';
+import { Following, type FollowingPartition } from './partition-follower.ts';
 import { Leadership, type LedPartition } from './partition-leader.ts';
 import { PartitionReading, type Reader } from './partition-reading.ts';
 import type { PartitionServices } from './partition-services.ts';
@@ -34,7 +35,7 @@ const OVER = 'This broker does not lead this partition any more';
  * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. Without transactions the last stable offset is
  * the high watermark; with one replica that is the log end offset.
  */
-export class Partition extends PartitionReading implements FollowedPartition, LedPartition, Watched {
+export class Partition extends PartitionReading implements FollowedPartition, FollowingPartition, LedPartition, Watched {
   readonly topic: string;
   readonly topicId: string;
   readonly index: number;
@@ -55,6 +56,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   private draining = false;
   private changes = 0;
   private gone: KafkaError | null = null;
+  private compacts: boolean;
   /** Fetch sessions, by who reads. Replaced, never changed: they come and go while others are told. */
   private followers: ReadonlySet<Watcher> = NOBODY;
   private consumers: ReadonlySet<Watcher> = NOBODY;
@@ -71,6 +73,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
     this.services = services;
     this.minIsr = config.minIsr;
     this.requirements = this.requirementsOf(config);
+    this.compacts = INTERNAL_TOPICS.has(topic) && config.log.compacted;
     this.takeRole();
   }
 
@@ -99,6 +102,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
     this.log.configure(config.log);
     this.requirements = this.requirementsOf(config);
     this.minIsr = config.minIsr;
+    this.compacts = INTERNAL_TOPICS.has(this.topic) && config.log.compacted;
     this.leadership?.adopted();
   }
 
@@ -180,7 +184,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
     const to = offset === -1 ? highWatermark : offset;
     if (to > highWatermark) throw new KafkaError('OFFSET_OUT_OF_RANGE');
     log.deleteRecordsBefore(to);
-    this.trimmed();
+    this.moved();
     return to;
   }
 
@@ -188,7 +192,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   applyRetention(): number {
     if (this.role === 'leader' && !this.draining) this.leading();
     const count = this.log.applyRetention();
-    if (count > 0) this.trimmed();
+    if (count > 0) this.moved();
     return count;
   }
 
@@ -246,6 +250,16 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
     for (const watcher of this.followers) watcher.stirred();
   }
 
+  /** The high watermark or the log start has moved, here where others may read it. */
+  moved(): void {
+    this.committed();
+    this.changed();
+  }
+  /** A coordinator's log is compacted on all its replicas, each by itself: it is soon loaded wherever it is led next. */
+  grown(): void {
+    if (this.compacts) this.services.compactions.request(this);
+  }
+
   watch(watcher: Watcher, reader: Reader): void {
     if (reader === 'follower') this.followers = new Set(this.followers).add(watcher);
     else this.consumers = new Set(this.consumers).add(watcher);
@@ -253,11 +267,6 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   unwatch(watcher: Watcher): void {
     this.followers = without(this.followers, watcher);
     this.consumers = without(this.consumers, watcher);
-  }
-
-  private trimmed(): void {
-    this.committed();
-    this.changed();
   }
 
   /** The role that the metadata and this broker's registration give (metadata-store rules 6 and 9). */
@@ -304,7 +313,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Le
   private beginRole(): void {
     const { role, epoch, log, services } = this;
     if (role === 'follower') {
-      this.following = new Following(log, epoch, () => this.trimmed());
+      this.following = new Following(this, epoch);
       services.fetchers.follow(this, this.state.leader);
     } else if (role === 'leader') {
       try {

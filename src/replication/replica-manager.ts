@@ -11,6 +11,7 @@ import type { MetadataStore } from '../metadata/store.ts';
 import type { LogStore } from '../storage/log-store.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
+import type { Compactions } from './compactions.ts';
 import type { Fetchers } from './followed-partition.ts';
 import { type ReplicaConfig, replicaConfigOf } from './log-config.ts';
 import { Partition } from './partition.ts';
@@ -27,6 +28,7 @@ export interface ReplicaManagerOptions {
   readonly logger: Logger;
   /** This broker's registration while its lease holds; call `registrationChanged` whenever it is another, or gone. */
   readonly registration: () => LiveRegistration | null;
+  readonly compactions: Pick<Compactions, 'request'>;
   /** Fetches for the partitions that this broker follows. */
   readonly fetchers: Fetchers;
 }
@@ -44,10 +46,10 @@ export class ReplicaManager {
   private isrCheck: Timer;
 
   constructor(options: ReplicaManagerOptions) {
-    const { nodeId, clock, purgatory, store, logger, metadata, registration, fetchers, config } = options;
+    const { nodeId, clock, purgatory, store, logger, metadata, registration, fetchers, compactions, config } = options;
     this.options = options;
     this.services = {
-      ...{ nodeId, clock, purgatory, store, logger, registration, fetchers },
+      ...{ nodeId, clock, purgatory, store, logger, registration, fetchers, compactions },
       slots: new PreparationSlots(),
       image: () => metadata.current,
       maxLagMs: () => config().long('replica.lag.time.max.ms'),

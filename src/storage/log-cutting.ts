@@ -80,6 +80,7 @@ export abstract class LogCutting extends LogAppending {
 
   /** The end is in a gap that compaction left: only the file of a segment, be it empty, says that the log goes on there after the next start. */
   private markEnd(opened: OpenedLog): void {
+    opened.segments.active.seal();
     this.roll(opened).log.handle();
     this.flusher.flushSync(opened.segments, this.endOffset);
     this.location.madeDurable(this.endOffset);

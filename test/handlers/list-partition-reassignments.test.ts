@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 
 const ask = (topics: { name: string; partitionIndexes: number[] }[] | null) =>
-  sender(listPartitionReassignments, { metadata: cluster.feed })(0, { topics });
+  sender(listPartitionReassignments, { metadata: cluster.feed, store: cluster.store })(0, { topics });
 const first = { partitionIndex: 1, replicas: [2, 1], addingReplicas: [2], removingReplicas: [1] };
 const second = { partitionIndex: 2, replicas: [3, 1], addingReplicas: [1], removingReplicas: [] };
 

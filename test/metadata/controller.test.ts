@@ -209,6 +209,28 @@ test('when all members may have lost records, the one with the most leads, once 
   await brokers.close();
 });
 
+test('a log that cannot be read yet is told of later', async () => {
+  const brokers = await brokersOf([1, 2]);
+  await brokers.create('a', [[1, 2]]);
+  for (const id of [1, 2]) await brokers.expire(brokers.kill(id));
+  for (const id of [1, 2]) brokers.disks.get(id)!.generation = 1;
+  brokers.logEnds.set(1, { lastEpoch: 0, logEndOffset: 1 }).set(2, { lastEpoch: 0, logEndOffset: 2 });
+  let readable = false;
+  const { endOf } = brokers;
+  brokers.endOf = (id, topic, partition) => {
+    if (id === 2 && !readable) throw new Error('not yet');
+    return endOf(id, topic, partition);
+  };
+  for (const id of [1, 2]) await brokers.start(id);
+  await brokers.clock.advance(2_000);
+  expect(await brokers.partition('a')).toMatchObject({ leader: -1 });
+  readable = true;
+  await brokers.clock.advance(500);
+  expect(await brokers.partition('a')).toMatchObject({ leader: 2, isr: [2] });
+  await brokers.close();
+  expect(brokers.clock.pending()).toBe(0);
+});
+
 test('the only member, on the disk it had, leads again at once though that may have lost records', async () => {
   const brokers = await brokersOf([1]);
   await brokers.create('a', [[1]]);

@@ -35,7 +35,7 @@ test.each(RULES)(
   async (rule) => {
     safetyRules[rule] = false;
     try {
-      for (let seed = 1; seed < 400; seed++) {
+      for (let seed = 1; seed < Number(process.env.TRY ?? 100); seed++) {
         const { failures } = await runSeed(seed);
         if (failures.length > 0) {
           console.log(rule, seed, failures[0]);

@@ -49,14 +49,46 @@ describe('three replicas', () => {
     for (let i = 0; i < 20; i++) expect(await produce(1, [`${i}`])).toMatchObject({ errorCode: 0, baseOffset: i });
     const before = await read(1);
     await cluster.stop(1);
-    await cluster.elect('orders', 2, { isr: [2, 3] });
-    expect(await produce(2, ['next'])).toMatchObject({ errorCode: 0, baseOffset: 20 });
-    const after = await read(2);
+    const { leader, isr } = await cluster.partition('orders');
+    expect([[2, 3], isr.toSorted()]).toEqual([expect.arrayContaining([leader]), [2, 3]]);
+    expect(await produce(leader, ['next'])).toMatchObject({ errorCode: 0, baseOffset: 20 });
+    await cluster.clock.advance(500);
+    const after = await read(leader);
     expect(after.highWatermark).toBe(21);
     expect(after.records.subarray(0, before.records.byteLength)).toEqual(before.records);
     await cluster.start(1);
     await cluster.clock.advance(1_000);
     expect((await cluster.partition('orders')).isr.toSorted()).toEqual([1, 2, 3]);
     expect(await read(1)).toEqual(after);
+  });
+
+  test('an idempotent producer that repeats a batch at the next leader gets the offset that it has', async () => {
+    await three();
+    const batch = () => batchBytes({ values: ['once'], timestamp: cluster.clock.now(), producerId: 7, producerEpoch: 0, baseSequence: 0 });
+    const send = async (broker: number) => {
+      const client = await cluster.client(broker);
+      return firstPartition(await client.call('Produce', 11, produceBody('orders', batch())));
+    };
+    await produce(1, ['before']);
+    expect(await send(1)).toMatchObject({ errorCode: 0, baseOffset: 1 });
+    await cluster.stop(1);
+    const { leader } = await cluster.partition('orders');
+    expect(await send(leader)).toMatchObject({ errorCode: 0, baseOffset: 1 });
+    expect(await produce(leader, ['after'])).toMatchObject({ errorCode: 0, baseOffset: 2 });
+  });
+
+  test('with two gone of three acks=all is refused, and nothing is committed, until one is back', async () => {
+    await three();
+    await produce(1, ['a']);
+    await cluster.stop(2);
+    await cluster.stop(3);
+    expect(await cluster.partition('orders')).toMatchObject({ leader: 1, isr: [1] });
+    expect(await produce(1, ['b'])).toMatchObject({ errorCode: 19 });
+    expect(await produce(1, ['b'], { acks: 1 })).toMatchObject({ errorCode: 0, baseOffset: 1 });
+    expect(await read(1)).toMatchObject({ highWatermark: 1 });
+    await cluster.start(2);
+    await cluster.clock.advance(1_000);
+    expect(await read(1)).toMatchObject({ highWatermark: 2 });
+    expect(await produce(1, ['c'])).toMatchObject({ errorCode: 0, baseOffset: 2 });
   });
 });

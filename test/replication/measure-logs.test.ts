@@ -50,6 +50,7 @@ function fixture() {
     purgatory,
     store: {} as MetadataStore,
     registration: () => ({ epoch: 7, validUntil: () => Number.POSITIVE_INFINITY }),
+    compactions: { request: () => {} },
     fetchers: { follow: () => {}, unfollow: () => {} },
     config: () => config,
     logger: silentLogger,

@@ -62,6 +62,7 @@ export class PartitionFixture {
         follow: (_partition, leader) => void this.followed.push(leader),
         unfollow: () => void this.followed.push(-1),
       },
+      compactions: { request: () => {} },
       maxLagMs: () => LAG_MS,
     });
   }

@@ -97,7 +97,8 @@ export class Checker implements Machines {
 
   private changed(machine: Machine, ledger: Ledger, view: ReplicaView, before: ReplicaView | undefined): void {
     const { trace } = this.world;
-    this.freshLog(ledger, machine);
+    // A high watermark moves without the files.
+    if (before?.logEndOffset !== view.logEndOffset || before.leaderEpoch !== view.leaderEpoch) this.freshLog(ledger, machine);
     if (!before || before.leads !== view.leads || before.leaderEpoch !== view.leaderEpoch) {
       trace.tell(machine.host, `${ledger.name} ${textOf(view)}`);
     } else if (view.logEndOffset < before.logEndOffset) {

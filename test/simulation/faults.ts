@@ -20,12 +20,12 @@ export const FAULTS = {
   /** SIGSTOP of a partition's leader. */
   pauseLeader: 4,
   /** Power is lost: what was not synced may be gone. */
-  crash: 2,
-  crashAll: 1,
+  crash: 4,
+  crashAll: 2,
   /** Killed, and back with an empty disk. */
-  emptyDisk: 1,
+  emptyDisk: 2,
   /** Killed, and back with an older copy of its disk. */
-  olderCopy: 1,
+  olderCopy: 2,
   /** Two brokers cannot reach each other: reset. */
   cut: 5,
   /** Two brokers cannot reach each other: silence. */
@@ -63,7 +63,7 @@ export function planFaults(random: Random, fromMs: number, toMs: number): Fault[
   for (const name of Object.keys(FAULTS) as FaultName[]) if (random.chance(0.5)) weights[name] = FAULTS[name] * random.between(0.3, 1.7);
   weights.kill ??= 1;
   let losses = random.below(4);
-  const meanMs = random.pick([300, 800, 1_500, 3_000, 6_000]);
+  const meanMs = random.pick([300, 600, 1_200, 2_500]);
   const longest = random.pick([1_500, 4_000, 15_000]);
   const faults: Fault[] = [];
   for (let at = fromMs; at < toMs; at += random.between(0.1, 1.9) * meanMs) {

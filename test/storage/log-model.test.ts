@@ -379,7 +379,7 @@ class Run {
       expect(next <= model.start || spared || isOld(i, before)).toBe(true);
     }
     if (count > 0) expect(after[0]).toBeLessThanOrEqual(highWatermark);
-    if (highWatermark === model.end && left.length > 0 && model.bytesBetween(after[0]!, model.end) > 0) {
+    if (highWatermark === model.end && left.length > 0 && model.bytesBetween(after[0]!, after[1] ?? model.end) > 0) {
       const next = after[1] ?? model.end;
       if (retentionBytes >= 0) expect(model.bytesBetween(next, model.end)).toBeLessThan(retentionBytes);
       else expect(isOld(0, after)).toBe(false);

@@ -76,8 +76,8 @@ export class MemoryCluster {
   }
 
   /** What a controller would do. */
-  async elect(topic: string, leader: number, more: Partial<PartitionValue> = {}): Promise<void> {
-    const { key, rev, ...before } = await this.partition(topic);
+  async elect(topic: string, leader: number, more: Partial<PartitionValue> = {}, index = 0): Promise<void> {
+    const { key, rev, ...before } = await this.partition(topic, index);
     const { kv } = await this.store.get(liveBrokerKey(leader));
     const value: PartitionValue = {
       ...before,
