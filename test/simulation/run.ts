@@ -144,13 +144,14 @@ class Simulation {
 
   private makeClients(): void {
     const ids = [...this.machines.keys()];
+    const slower = this.world.random.fork('load').pick([1, 2, 4]);
     for (let partition = 0; partition < this.shape.partitions; partition++) {
       const common = { topic: TOPIC, partition };
       const make = (name: string, more: { acks: -1 | 1; idempotent: boolean; everyMs: number }) =>
         this.producers.push(new Producer(`${name}${partition}`, this.world, ids, this.checker, { ...common, ...more }));
-      make('plain', { acks: -1, idempotent: false, everyMs: 140 });
-      make('exact', { acks: -1, idempotent: true, everyMs: 110 });
-      make('quick', { acks: 1, idempotent: false, everyMs: 300 });
+      make('plain', { acks: -1, idempotent: false, everyMs: 140 * slower });
+      make('exact', { acks: -1, idempotent: true, everyMs: 110 * slower });
+      make('quick', { acks: 1, idempotent: false, everyMs: 300 * slower });
       this.readers.push(new Reader(`reader${partition}`, this.world, ids, this.checker, TOPIC, partition));
     }
     for (const name of ['group-a', 'group-b']) this.committers.push(new Committer(name, this.world, ids, this.checker, TOPIC));
