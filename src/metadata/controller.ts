@@ -180,7 +180,7 @@ export class Controller {
     if (controller && controller.brokerId !== nodeId) {
       const epoch = image.brokers.get(controller.brokerId)?.epoch ?? 0;
       conds.push({ key: liveBrokerKey(controller.brokerId), rev: epoch });
-      if (epoch > 0) ops.push({ del: liveBrokerKey(controller.brokerId) });
+      if (epoch > 0) ops.push({ del: liveBrokerKey(controller.brokerId) }); // its peers saw it die: see mayCampaign
     }
     const rev = await this.elected(store.txn(conds, ops), me);
     if (rev === undefined) return;
