@@ -64,6 +64,7 @@ export const fetch = handler(
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
         const source = new FetchSource(replicas, replica, context.version);
+        // Those that are awake without being named, too: when one was named this broker may not have led it yet, or not have known the follower.
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
         const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
