@@ -42,6 +42,8 @@ export interface NewTopic {
   /** undefined: the broker's default.replication.factor */
   readonly replicationFactor: number | undefined;
   readonly configs: ReadonlyMap<string, string>;
+  /** The replicas of each partition, by hand: then the two numbers are undefined. */
+  readonly assignments?: readonly (readonly number[])[] | undefined;
 }
 
 /** How long the broker may take; below the 30 s after which the connection gives up, so that its own answer is the one that is seen. */
@@ -138,14 +140,15 @@ export async function fetchTopicConfigs(
 
 /** @returns the id of the new topic, null where the broker is too old to say. @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_CONFIG, ... */
 export async function createTopic(broker: BootstrapConnection, topic: NewTopic): Promise<string | null> {
-  const unset = broker.version(CreateTopics) >= 4 ? BROKER_DEFAULT : 1;
+  const { assignments } = topic;
+  const unset = assignments || broker.version(CreateTopics) >= 4 ? BROKER_DEFAULT : 1;
   const { topics } = await broker.request(CreateTopics, {
     topics: [
       {
         name: topic.name,
         numPartitions: topic.partitions ?? unset,
         replicationFactor: topic.replicationFactor ?? unset,
-        assignments: [],
+        assignments: (assignments ?? []).map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })),
         configs: [...topic.configs].map(([name, value]) => ({ name, value })),
       },
     ],

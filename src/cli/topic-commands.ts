@@ -10,7 +10,7 @@ import {
   withBroker,
   writeJson,
 } from './broker-session.ts';
-import { CliError } from './errors.ts';
+import { CliError, usageError } from './errors.ts';
 import { createTopic, deleteTopic, describeTopics, fetchTopicConfigs, fetchTopics } from './topic-admin.ts';
 import { describedToJson, listedToJson, writeDescriptions, writeList } from './topic-report.ts';
 
@@ -19,6 +19,8 @@ export type { ClientFlags, Surroundings };
 export interface CreateFlags extends ClientFlags {
   readonly partitions?: number | undefined;
   readonly replicationFactor?: number | undefined;
+  /** Of each partition its replicas: `1:2,2:3`. */
+  readonly replicaAssignment?: string | undefined;
   /** `key=value` each. */
   readonly config?: readonly string[] | undefined;
   readonly ifNotExists?: boolean | undefined;
@@ -30,10 +32,15 @@ export interface DeleteFlags extends ClientFlags {
 
 export async function create(name: string, flags: CreateFlags, around: Surroundings): Promise<void> {
   const configs = new Map((flags.config ?? []).map((text) => parsePair(text, '--config')));
+  const { partitions, replicationFactor, replicaAssignment } = flags;
+  if (replicaAssignment !== undefined && (partitions !== undefined || replicationFactor !== undefined))
+    throw usageError(
+      '--replica-assignment says how many partitions and replicas there are; leave out --partitions and --replication-factor',
+    );
+  const assignments = replicaAssignment === undefined ? undefined : parseAssignment(replicaAssignment);
   await withBroker(flags, around, async (broker) => {
     try {
-      const { partitions, replicationFactor } = flags;
-      const topicId = await createTopic(broker, { name, partitions, replicationFactor, configs });
+      const topicId = await createTopic(broker, { name, partitions, replicationFactor, configs, assignments });
       say(flags, around, { name, topicId, created: true }, `Created topic "${name}".`);
     } catch (error) {
       if (!isKafka(error, 'TOPIC_ALREADY_EXISTS'))
@@ -42,6 +49,13 @@ export async function create(name: string, flags: CreateFlags, around: Surroundi
       say(flags, around, { name, created: false }, `Topic "${name}" exists already.`);
     }
   });
+}
+
+/** Kafka's own form: replicas parted by colons, the preferred leader first; partitions by commas. @throws CliError (usage) */
+function parseAssignment(text: string): number[][] {
+  const lists = text.split(',').map((list) => list.split(':').map((id) => (/^\s*\d{1,10}\s*$/.test(id) ? Number(id) : -1)));
+  if (lists.every((ids) => ids.every((id) => id >= 0) && new Set(ids).size === ids.length && ids.length === lists[0]!.length)) return lists;
+  throw usageError(`--replica-assignment ${text}: write broker ids for each partition, as many for each, as in 1:2:3,2:3:1`);
 }
 
 export async function list(flags: ClientFlags, around: Surroundings): Promise<void> {

@@ -30,6 +30,8 @@ export class UnheardTopics {
   private readonly options: UnheardTopicsOptions;
   /** By key of the store. */
   private readonly looking = new Map<string, Promise<void>>();
+  /** Reads that the store has not answered, however long ago whoever waited for them has given up. */
+  private reading = 0;
   private misses = MISSES_AT_ONCE;
   private refilledMs = 0;
 
@@ -56,7 +58,7 @@ export class UnheardTopics {
   }
 
   private begin(key: string): Promise<void> | undefined {
-    if (this.looking.size >= MISSES_AT_ONCE || !this.takeMiss()) return undefined;
+    if (this.reading >= MISSES_AT_ONCE || !this.takeMiss()) return undefined;
     const looking = new Promise<void>((resolve) => {
       const timer = this.options.clock.after(LOOK_MS, resolve);
       const done = () => {
@@ -71,7 +73,8 @@ export class UnheardTopics {
 
   private async read(key: string): Promise<void> {
     const { store, metadata } = this.options;
-    const { kv, rev } = await store.get(key);
+    this.reading++;
+    const { kv, rev } = await store.get(key).finally(() => this.reading--);
     if (!kv) return;
     this.misses = Math.min(this.misses + 1, MISSES_AT_ONCE); // it was none
     await metadata.waitFor(rev); // not kv.rev: a topic's partition keys, by which ids are found, come before its topic key

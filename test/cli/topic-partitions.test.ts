@@ -72,6 +72,14 @@ beforeEach(async () => {
       version: 9,
       answer: (_, request) => ({ brokers: [], clusterId: null, controllerId: 1, topics: topicsOf(request) }),
     },
+    CreateTopics: {
+      key: 19,
+      version: 5,
+      answer: (_, request) => {
+        keep('create', request);
+        return { topics: (request.topics as Struct[]).map(({ name }) => ({ name, errorCode: 0, errorMessage: null, configs: [] })) };
+      },
+    },
     DescribeConfigs: { key: 32, version: 4, answer: () => ({ results: [] }) },
     DescribeTopicPartitions: { key: 75, version: 0, answer: (_, request) => page(request) },
     AlterPartitionReassignments: {
@@ -301,6 +309,22 @@ test('an unclean election is asked for by name; --all-topics names them all', as
   ]);
   expect((await topics('elect-leaders', [])).err).toMatch(/of which partitions\?/);
   expect((await topics('elect-leaders', ['orders', '--all-topics'])).err).toMatch(/--all-topics names them all/);
+});
+
+test('topics create takes the brokers of each partition as they are given', async () => {
+  expect(await topics('create', ['placed', '--replica-assignment', '1:2,3:1'])).toMatchObject({ exitCode: 0 });
+  const assignments = [
+    { partitionIndex: 0, brokerIds: [1, 2] },
+    { partitionIndex: 1, brokerIds: [3, 1] },
+  ];
+  expect(asked).toMatchObject([{ request: { topics: [{ name: 'placed', numPartitions: -1, replicationFactor: -1, assignments }] } }]);
+  for (const wrong of ['', '1:1', '1:2,3', '1;2', 'a'])
+    expect(await topics('create', ['placed', '--replica-assignment', wrong])).toMatchObject({
+      exitCode: 2,
+      err: expect.stringMatching(/as in 1:2:3,2:3:1/),
+    });
+  expect(await topics('create', ['placed', '--replica-assignment', '1:2', '--partitions', '2'])).toMatchObject({ exitCode: 2 });
+  expect(asked).toHaveLength(1);
 });
 
 test('topics describe tells who is in sync, who else may lead, and who is down', async () => {

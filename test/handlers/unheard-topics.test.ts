@@ -134,6 +134,19 @@ test.each([
   expect(await isOver(waiting)).toBe(true);
 });
 
+test('a store that answers nothing is asked 1000 things at most, however long that goes on', async () => {
+  let open = 0;
+  store.get = () => {
+    open++;
+    return new Promise<never>(() => {});
+  };
+  for (let second = 0; second < 10; second++) {
+    look(...Array.from({ length: 700 }, (_, i): Parameters<Ask> => [`t${second}-${i}`, undefined, 0]));
+    await cluster.clock.advance(1_000);
+  }
+  expect(open).toBe(1_000);
+});
+
 test('a broker whose image stays behind answers after two seconds', async () => {
   await cluster.create('orders');
   const waiting = look(['orders', undefined, 0]);

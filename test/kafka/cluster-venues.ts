@@ -15,10 +15,12 @@ import { freePort, type RunningBroker, SHARED_CONFIG, startProcess, temporaryDir
 export interface ClusterVenue {
   readonly name: string;
   readonly venue: Omit<Venue, 'record'>;
-  /** Ends broker 3 as kill -9 does, and waits until the others count it as dead. */
-  killBroker3(): Promise<void>;
-  /** Starts it again, and waits until all of them count it as alive. */
-  restartBroker3(): Promise<void>;
+  /** Ends a broker as kill -9 does, and waits until the others count it as dead. */
+  kill(id: number): Promise<void>;
+  /** Ends one and starts another again, and waits then: Apache Kafka's controllers need two of three to count anybody as dead. */
+  swap(killed: number, restarted: number): Promise<void>;
+  /** Starts it again, and waits until all that run count it as alive. */
+  restart(id: number): Promise<void>;
   /** @param keep leaves the directories, with the logs */
   close(keep: boolean): Promise<void>;
 }
@@ -66,18 +68,15 @@ export async function apacheKafkaCluster(version: KafkaVersion): Promise<Cluster
   });
   const nodes: RunningBroker[] = await Promise.all(starting);
   const venue = venueOf(ports);
-  await settled(ports, 3);
   return {
     name: `Apache Kafka ${version} on three nodes`,
     venue,
-    async killBroker3() {
-      await nodes[2]!.stop(true);
-      await settled(ports.slice(0, 2), 2);
-    },
-    async restartBroker3() {
-      nodes[2] = await nodes[2]!.again();
-      await settled(ports, 3);
-    },
+    ...(await lifeOf(ports, {
+      kill: (id) => nodes[id - 1]!.stop(true),
+      restart: async (id) => {
+        nodes[id - 1] = await nodes[id - 1]!.again();
+      },
+    })),
     close: async (keep) => void (await Promise.all(nodes.map((node) => node.stop(keep)))),
   };
 }
@@ -86,18 +85,10 @@ export async function minikafkaCluster(): Promise<ClusterVenue> {
   const data = temporaryDirectory('minikafka-cluster');
   const cluster = await startCluster({ brokers: 3, cuttable: 'none', config: CLUSTER_CONFIG, data });
   const ports = cluster.brokers.map(({ port }) => port);
-  await settled(ports, 3);
   return {
     name: `minikafka on three brokers (${data})`,
     venue: venueOf(ports),
-    async killBroker3() {
-      await cluster.broker(3).kill();
-      await settled(ports.slice(0, 2), 2);
-    },
-    async restartBroker3() {
-      await cluster.broker(3).start();
-      await settled(ports, 3);
-    },
+    ...(await lifeOf(ports, { kill: (id) => cluster.broker(id).kill(), restart: (id) => cluster.broker(id).start() })),
     close: () => cluster.close(),
   };
 }
@@ -105,6 +96,38 @@ export async function minikafkaCluster(): Promise<ClusterVenue> {
 function venueOf(ports: readonly number[]): Omit<Venue, 'record'> {
   const brokers = ports.map((port) => ({ host: 'localhost', port }));
   return { transport: tcpTransport, clock: realClock, address: brokers[0]!, brokers };
+}
+
+type Life = Pick<ClusterVenue, 'kill' | 'restart' | 'swap'>;
+
+/** The deaths and returns of brokers, each with the wait until all others know. */
+async function lifeOf(ports: readonly number[], how: Pick<ClusterVenue, 'kill' | 'restart'>): Promise<Life> {
+  const alive = new Set(IDS);
+  const allKnow = () =>
+    settled(
+      [...alive].map((id) => ports[id - 1]!),
+      alive.size,
+    );
+  await allKnow();
+  return {
+    async kill(id) {
+      await how.kill(id);
+      alive.delete(id);
+      await allKnow();
+    },
+    async swap(killed, restarted) {
+      await how.kill(killed);
+      await how.restart(restarted);
+      alive.delete(killed);
+      alive.add(restarted);
+      await allKnow();
+    },
+    async restart(id) {
+      await how.restart(id);
+      alive.add(id);
+      await allKnow();
+    },
+  };
 }
 
 /** Waits until each of the brokers knows of so many. */

@@ -9,12 +9,13 @@ import { clusterBrokerBackScenarios, clusterBrokerGoneScenarios } from '../../sr
 import { beforeBrokerDown, clusterBrokerDownScenarios } from '../../src/conformance/scenarios/cluster-broker-down.ts';
 import { clusterReplicasScenarios } from '../../src/conformance/scenarios/cluster-replicas.ts';
 import { clusterTopicsScenarios } from '../../src/conformance/scenarios/cluster-topics.ts';
+import { uncleanBetween, uncleanEpilogue, uncleanPrologue, uncleanScenarios } from '../../src/conformance/scenarios/cluster-unclean.ts';
 import type { Entry } from '../../src/conformance/transcript.ts';
 import { apacheKafkaCluster, type ClusterVenue, minikafkaCluster } from './cluster-venues.ts';
 import { withoutKafka } from './with-kafka.ts';
 
 /*
- * Holds three brokers of minikafka against Apache Kafka on three nodes, all of them there, the third one killed, back, and killed for good. For development:
+ * Holds three brokers of minikafka against Apache Kafka on three nodes, all of them there, and as they die and come back. For development:
  *   MINIKAFKA_ONLY=ElectLeaders     only scenarios whose name begins so (several: separated by commas)
  *   MINIKAFKA_PEER=4.4.0            play minikafka's part by another Apache Kafka: no difference may be left
  */
@@ -37,11 +38,18 @@ async function playOn(starting: Promise<ClusterVenue>): Promise<Entry[]> {
     };
     await act([...clusterTopicsScenarios, ...clusterReplicasScenarios], []);
     await beforeBrokerDown(cluster.venue);
-    await cluster.killBroker3();
+    await cluster.kill(3);
     await act(clusterBrokerDownScenarios, [3]);
-    await cluster.restartBroker3();
+    await cluster.restart(3);
     await act(clusterBrokerBackScenarios, []);
-    await cluster.killBroker3();
+    await act(uncleanPrologue, []);
+    await cluster.kill(3);
+    await act(uncleanBetween, [3]);
+    await cluster.swap(2, 3);
+    await act(uncleanScenarios, [2]);
+    await cluster.restart(2);
+    await act(uncleanEpilogue, []);
+    await cluster.kill(3);
     await act(clusterBrokerGoneScenarios, [3]);
     passed = entries.every(({ step }) => step !== 'the scenario broke off');
     say(`${cluster.name}: ${runs} runs, ${entries.length} steps in ${(tookMs / 1000).toFixed(1)} s`);

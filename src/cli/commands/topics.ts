@@ -26,6 +26,7 @@ export function addTopics(program: Command, context: Context): void {
       "replicas of each partition (default: the broker's default.replication.factor)",
       parseCount(MAX_REPLICATION_FACTOR),
     )
+    .option('--replica-assignment <ids>', 'brokers of each partition, its preferred leader first, as in 1:2:3,2:3:1')
     .option('--config <key=value>', 'one setting of the topic (repeatable); a value may hold commas', collect)
     .option('--if-not-exists', 'leave a topic that exists as it is')
     .addHelpText(

@@ -2,6 +2,7 @@ import {
   DeleteRecords,
   DescribeConfigs,
   DescribeGroups,
+  DescribeLogDirs,
   Fetch,
   FindCoordinator,
   Heartbeat,
@@ -16,6 +17,7 @@ import {
   Produce,
   SyncGroup,
 } from '../../protocol/messages/index.ts';
+import type { ResponseOf } from '../../protocol/schema.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { at, clusterTopic, coordinatorOf } from './cluster-support.ts';
@@ -135,6 +137,29 @@ export const clusterReplicasScenarios = [
     const request = { topics: [{ name: topic.name, partitions: [{ partitionIndex: 0, offset: -1 }] }], timeoutMs: 10_000 };
     for (const id of [2, 1]) await stage.stepOf(DeleteRecords, stage.version, `at broker ${id}`, request, undefined, at(id));
   }),
+
+  scenario(
+    DescribeLogDirs,
+    'of each broker',
+    async (stage) => {
+      const topic = await clusterTopic(stage, 'a', [[1, 2]]);
+      await stage.ask(Produce, 9, produceTo(topic), at(1));
+      const request = { topics: [{ topic: topic.name, partitions: [0] }] };
+      const measured = ({ results }: ResponseOf<typeof DescribeLogDirs>) =>
+        results[0]?.topics[0]?.partitions[0]?.partitionSize === hello.byteLength;
+      await stage.until(DescribeLogDirs, 2, request, measured, at(2));
+      for (const id of [1, 2, 3])
+        await stage.stepOf(
+          DescribeLogDirs,
+          stage.version,
+          `broker ${id}`,
+          request,
+          ({ results }) => results.map(({ errorCode, topics }) => ({ errorCode, topics })),
+          at(id),
+        );
+    },
+    [1, 5],
+  ),
 
   scenario(FindCoordinator, 'is the same for every broker', async (stage) => {
     const group = stage.name('group');
