@@ -14,7 +14,7 @@ import type { LogOptions } from './logging.ts';
 import type { Context } from './output.ts';
 import { explainStartFailure } from './start-failure.ts';
 import { addressText, type StartPlan } from './start-plan.ts';
-import { stopSignals } from './stop-signals.ts';
+import { dieOfHangUp, stopSignals } from './stop-signals.ts';
 import { version } from './version.ts';
 
 /**
@@ -62,14 +62,6 @@ export async function runBroker(
   } finally {
     signals.dispose();
   }
-}
-
-/**
- * Node aborts at its exit when its terminal is gone, since it cannot give back the terminal's modes. So the process dies, when all is done, of what
- * it was sent.
- */
-function dieOfHangUp(): void {
-  process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
 }
 
 async function startBroker({ config, cluster }: StartPlan, dataDir: string, logger: Logger): Promise<Broker> {

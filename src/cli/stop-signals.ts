@@ -39,3 +39,11 @@ export function stopSignals(source: SignalSource, clock: Clock, exitNow: () => v
     },
   };
 }
+
+/**
+ * Node aborts at its exit when its terminal is gone, since it cannot give back the terminal's modes. So the process dies, when all is done, of what
+ * it was sent.
+ */
+export function dieOfHangUp(): void {
+  process.once('exit', () => process.kill(process.pid, 'SIGHUP'));
+}

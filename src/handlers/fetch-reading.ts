@@ -114,6 +114,15 @@ function failed(target: FetchTarget, error: unknown, partition: Partition | unde
     records: NOTHING,
   };
   if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
-  const { highWatermark, lastStableOffset, logStartOffset } = partition;
-  return { data: { ...data, highWatermark, lastStableOffset, logStartOffset }, bytes: 0 };
+  return { data: { ...data, ...offsetsOf(partition) }, bytes: 0 };
+}
+
+/** Nothing when they are not to be had any more: whoever asks may be in a callback, where nothing may be thrown. */
+function offsetsOf(partition: Partition) {
+  try {
+    const { highWatermark, lastStableOffset, logStartOffset } = partition;
+    return { highWatermark, lastStableOffset, logStartOffset };
+  } catch {
+    return {};
+  }
 }

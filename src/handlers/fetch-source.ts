@@ -63,6 +63,11 @@ export class FetchSource {
     return { epoch: -1, endOffset: partition.logEndOffset };
   }
 
+  /** Whether its next fetches say nothing new while the partition stays as it is. A follower that is to be admitted is heard each time. */
+  mayRest(partition: Partition): boolean {
+    return !this.replica || partition.leading().isAdmitted(this.replica.id);
+  }
+
   /** The leader learns how far the follower is. Whatever is wrong is said when the partition is read. */
   note(target: FetchTarget): void {
     const { replica } = this;

@@ -64,7 +64,8 @@ export const fetch = handler(
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
         const source = new FetchSource(replicas, replica, context.version);
-        for (const target of session.named) source.note(target);
+        // Those that are awake without being named, too: when one was named this broker may not have led it yet, or not have known the follower.
+        for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
         const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
         const reading: Reading = { source, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock, preferredReplica };
@@ -137,7 +138,7 @@ function whenDue(session: FetchContext, { source, preferredReplica }: Reading, m
       const available = partition.availableBytes(target.fetchOffset, source.reader);
       if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return 'now';
       const isNews = session.isNews(target, partition.highWatermark, partition.logStartOffset);
-      if (available === 0 && !isNews) session.rest(target);
+      if (available === 0 && !isNews && source.mayRest(partition)) session.rest(target);
       hasNews ||= isNews;
       bytes += Math.min(available, target.maxBytes);
     } catch {

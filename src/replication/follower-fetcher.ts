@@ -32,7 +32,7 @@ const VERSION = 17;
 const MAX_IN_FLIGHT = 2;
 /** First pause before a lost connection is tried again; it doubles up to replica.fetch.backoff.ms. */
 const RECONNECT_MS = 20;
-const CONNECT_TIMEOUT_MS = 5000;
+const CONNECT_TIMEOUT_MS = 2000;
 /** Where the leader has no room for a session, news cannot overtake a request that waits. */
 const WAIT_WITHOUT_SESSION_MS = 50;
 
@@ -183,8 +183,9 @@ export class FollowerFetcher {
       return;
     }
     this.inFlight.shift();
-    this.failures = 0;
     if (request.begins) session.opened(response.sessionId);
+    // A session that begins well may be gone when it is first used: were that no failure, it would be begun again and again without a pause.
+    if (!request.begins || session.isRefused) this.failures = 0;
     const bytes = recordBytes(response);
     this.bytes += bytes - request.bytes;
     request.bytes = bytes;
@@ -195,8 +196,9 @@ export class FollowerFetcher {
   private refused(connection: Connection, errorCode: number): void {
     const error = errorNameOf(errorCode);
     const isSession = errorCode === 0 || error === 'FETCH_SESSION_ID_NOT_FOUND' || error === 'INVALID_FETCH_SESSION_EPOCH';
-    if (!isSession) this.services.logger.warn({ leader: this.leaderId, error }, 'a leader refuses to be followed');
-    if (isSession && this.failures++ === 0) {
+    if (!isSession && this.failures === 0) this.services.logger.warn({ leader: this.leaderId, error }, 'a leader refuses to be followed');
+    if (isSession && this.failures === 0) {
+      this.failures = 1;
       this.dropRequests();
       this.schedule();
     } else this.lost(connection, new Error(error));

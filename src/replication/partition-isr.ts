@@ -99,7 +99,7 @@ export class IsrProposals {
       refused = !ok;
       if (ok) this.owner.adopt({ ...value, topicId, partition, rev });
     } catch (error) {
-      if (!(error instanceof UnavailableError) && safetyRules.doubtKeepsProposal) this.doubted = [...this.doubted, ...isr];
+      if (!(error instanceof UnavailableError) && safetyRules.doubtKeepsProposal) this.doubted = [...new Set([...this.doubted, ...isr])];
       this.proposed = NOBODY;
       this.logger.debug({ topicId, partition, err: error }, 'a change of the ISR was not confirmed');
     }

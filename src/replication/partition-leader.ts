@@ -117,6 +117,7 @@ export class Leadership implements IsrOwner {
 
   /** Appends one batch that this broker built; `done` is called when it is committed. @throws KafkaError when it is refused */
   append(records: Uint8Array, timeoutMs: number, done: Done): AppendInfo {
+    if (this.over) throw this.over;
     this.requireMinIsr();
     const appended: AppendInfo = this.appendTo(records, 'coordinator', undefined, (error) => {
       if (error) done(error);
@@ -138,6 +139,12 @@ export class Leadership implements IsrOwner {
     if (!replica) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${id} has no replica of this partition`);
     if (brokerEpoch < replica.brokerEpoch) throw new KafkaError('NOT_LEADER_OR_FOLLOWER', `Broker ${id} has registered anew since`);
     return replica;
+  }
+
+  /** Nothing is to be done for this replica: it is in the ISR, with the disk that it has. */
+  isAdmitted(id: number): boolean {
+    const replica = this.replicas.get(id);
+    return replica ? replica.counts && !replica.toAdmit : false;
   }
 
   /** A follower has fetched, and its log does not diverge from ours before the offset of its fetch. @throws KafkaError as `checkReplica` */
@@ -175,13 +182,12 @@ export class Leadership implements IsrOwner {
 
   /** Takes out of the ISR who has fallen behind: replica.lag.time.max.ms. */
   checkIsr(nowMs: number): void {
-    const { state, minIsr } = this.partition;
+    if (this.replicas.size === 0) return;
+    const { state } = this.partition;
     const { logEndOffset } = this.log;
     const maxLagMs = this.services.maxLagMs();
     const isr = state.isr.filter((id) => id === this.leader.id || this.replica(id).isCaughtUp(logEndOffset, nowMs, maxLagMs));
-    // KIP-966: min.insync.replicas was lowered: nobody needs to be eligible besides the ISR.
-    const emptiesElr = state.elr.length > 0 && state.isr.length >= effectiveMinIsr(state, minIsr);
-    if (isr.length < state.isr.length || emptiesElr) this.proposals.propose(isr, this.facts([]));
+    if (isr.length < state.isr.length) this.proposals.propose(isr, this.facts([]));
   }
 
   /** The least log start of all replicas that are alive: what is gone everywhere. */
@@ -262,15 +268,24 @@ export class Leadership implements IsrOwner {
     if (this.proposals.busy || this.log.isOffline) return;
     const { state, leader } = this;
     const joining = [...this.replicas.values()].filter((replica) => replica.toAdmit && this.mayJoin(replica));
-    if (joining.length === 0) return;
+    if ((joining.length === 0 && !this.emptiesElr()) || !state.isr.includes(leader.id)) return;
     const ids = joining.map(({ id }) => id);
     const isr = [...state.isr, ...ids.filter((id) => !state.isr.includes(id))];
     const admitted = joining.map(({ id, brokerEpoch: epoch }) => ({ id, epoch }));
-    if (isr.includes(leader.id)) this.proposals.propose(isr, this.facts(ids), admitted);
+    this.proposals.propose(isr, this.facts(ids), admitted);
+  }
+
+  /** KIP-966: min.insync.replicas was lowered, so that nobody needs to be eligible besides the ISR; nothing is committed before that is written. */
+  private emptiesElr(): boolean {
+    const { state, minIsr } = this.partition;
+    return state.elr.length > 0 && state.isr.length >= effectiveMinIsr(state, minIsr) && safetyRules.emptyElrAtMinIsr;
   }
 
   /** It has all that is committed, and all that was there when this leadership began: that may have been acknowledged, too. */
-  private mayJoin({ id, logEndOffset, brokerEpoch }: ReplicaProgress): boolean {
+  private mayJoin(replica: ReplicaProgress): boolean {
+    const { id, logEndOffset, brokerEpoch } = replica;
+    const { clock, maxLagMs } = this.services;
+    if (!replica.hasFetchedSince(clock.monotonicMs() - maxLagMs())) return false;
     if (logEndOffset < 0 || logEndOffset < this.log.highWatermark) return false;
     if (logEndOffset < this.startOffset && safetyRules.expandBeyondEpochStart) return false;
     return canJoinIsr(this.services.image(), id, brokerEpoch);

@@ -124,9 +124,9 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
   close(error: KafkaError): void {
     this.gone = error;
     this.changes++;
+    const wasFollower = this.isFollower;
     this.endRole(error);
-    if (this.role === 'follower') this.services.fetchers.unfollow(this);
-    this.role = 'none';
+    if (wasFollower) this.services.fetchers.unfollow(this);
     this.committed();
     this.changed();
   }
@@ -303,11 +303,14 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     });
   }
 
+  /** Who is told that it is over finds no role any more. */
   private endRole(error: KafkaError): void {
-    this.leadership?.end(error);
+    const { leadership, following } = this;
     this.leadership = null;
-    this.following?.end();
     this.following = null;
+    this.role = 'none';
+    following?.end();
+    leadership?.end(error);
   }
 
   private beginRole(): void {

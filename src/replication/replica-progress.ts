@@ -21,12 +21,12 @@ export class ReplicaProgress {
   brokerEpoch: Rev = -1;
   /** The disk of that registration; undefined while it is not known here. */
   disk: DiskId | undefined;
-  /** It is in the ISR, or was admitted with another disk: the leader admits it (again) when it has caught up. */
+  /** It is not in the ISR, or was admitted with another disk: the leader admits it (again) when it has caught up. */
   toAdmit = false;
   /** Its fetches come from the disk with which it was admitted: only then they say that records are safe there. */
   counts = false;
   private caughtUpMs: number;
-  private lastFetchMs = 0;
+  private lastFetchMs = Number.NEGATIVE_INFINITY;
   private leaderEndAtLastFetch = -1;
 
   constructor(id: number, caughtUpMs: number) {
@@ -43,6 +43,10 @@ export class ReplicaProgress {
     this.logStartOffset = logStartOffset;
     this.lastFetchMs = nowMs;
     this.leaderEndAtLastFetch = leaderEndOffset;
+  }
+
+  hasFetchedSince(sinceMs: number): boolean {
+    return this.lastFetchMs >= sinceMs;
   }
 
   /** Until now there was nothing behind `leaderEndOffset`: who has it all had everything, also if its last fetch was long ago. */

@@ -96,7 +96,7 @@ export class LogStore {
     this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
-    if (!directory.meta) this.writeCheckpoints(); // a missing one tells that somebody took it away
+    if (!directory.meta) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
     markInUse(directory);
   }
 
@@ -208,19 +208,24 @@ export class LogStore {
     const { files, path } = this.directory;
     writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
     writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
-    this.writeHighWatermarks();
+    this.putHighWatermarks((file, text) => files.replace(file, text));
     this.hasForgotten = false;
   }
 
   /**
-   * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure an old one, or none, only makes a
-   * replica wait for its leader to tell it anew.
+   * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure old ones, or none, only make a replica
+   * wait for its leader to tell them anew.
    */
   writeHighWatermarks(): void {
+    this.putHighWatermarks((file, text) => {
+      if (text !== this.writtenHighWatermarks) writeSmallFile(this.directory.files, file, text);
+    });
+  }
+
+  private putHighWatermarks(write: (file: string, text: string) => void): void {
     for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) note(this.highWatermarks, name, log.highWatermark);
     const text = offsetsText(this.highWatermarks);
-    if (text === this.writtenHighWatermarks) return;
-    writeSmallFile(this.directory.files, join(this.directory.path, HIGH_WATERMARKS), text);
+    write(join(this.directory.path, HIGH_WATERMARKS), text);
     this.writtenHighWatermarks = text;
   }
 

@@ -3,9 +3,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Program, startProgram } from '../support/program.ts';
+
+// Several processes in each test, on a machine that may be busy.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 // The real program, as `npm test` has built it.
 const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
@@ -197,4 +200,31 @@ test('a damaged cluster.json is named', async () => {
   const { code, output } = await done('cluster', 'start', '--data', data);
   expect(code).toBe(1);
   expect(output).toMatch(/^minikafka: \S+cluster\.json is damaged: [^\n]*\n$/);
+});
+
+test('when a third broker joins, internal topics gain replicas, and other topics do not', async () => {
+  const data = folder();
+  const cluster = await started(data, '--brokers', '2');
+  const port = /localhost:(\d+)/.exec(cluster.output())![1]!;
+  const at = ['--bootstrap-server', `localhost:${port}`];
+  await done('topics', 'create', 'orders', ...at);
+  // The first group has the offsets topic made.
+  const consumer = minikafka('consume', 'orders', '--group', 'readers', ...at);
+  const replicasOf = async (topic: string) => {
+    const { lines } = await done('topics', 'describe', topic, ...at);
+    return new Set(lines.map((line) => line.split('\t')[4]!.split(',').length));
+  };
+  await eventually(async () => expect(await replicasOf('__consumer_offsets')).toEqual(new Set([2])));
+  const third = minikafka('start', '--broker-id', '3', '--cluster', data, '--port', '0');
+  await third.waitFor('the start line', () => / listens on /.exec(third.output())?.[0]);
+  await eventually(async () => expect(await replicasOf('__consumer_offsets')).toEqual(new Set([3])));
+  expect(await replicasOf('orders')).toEqual(new Set([2]));
+  const { brokers } = await statusOf(data);
+  expect(brokers.map(({ id, state }) => [id, state])).toEqual([
+    [1, 'running'],
+    [2, 'running'],
+    [3, 'alone'],
+  ]);
+  consumer.signal('SIGTERM');
+  await consumer.ended();
 });

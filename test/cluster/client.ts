@@ -33,6 +33,8 @@ export interface Fetched {
 export class Client {
   readonly ports: () => ReadonlyMap<number, number>;
   private readonly known = new Map<string, Leader>();
+  /** Broker ids by `topic/partition`, as they were last heard of. */
+  readonly replicas = new Map<string, readonly number[]>();
   private readonly connections = new Map<number, Promise<Connection>>();
   private readonly asked = new Set<number>();
   private closed = false;
@@ -54,7 +56,8 @@ export class Client {
       fetchClusterState(tcpTransport, realClock, { host: '127.0.0.1', port })
         .then(
           ({ partitions }) => {
-            for (const { topic, partition, leader, leaderEpoch } of partitions) {
+            for (const { topic, partition, leader, leaderEpoch, replicas } of partitions) {
+              this.replicas.set(`${topic}/${partition}`, replicas);
               const before = this.known.get(`${topic}/${partition}`);
               if (leader >= 0 && (!before || leaderEpoch > before.epoch))
                 this.known.set(`${topic}/${partition}`, { id: leader, epoch: leaderEpoch });

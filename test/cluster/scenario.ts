@@ -117,13 +117,16 @@ export class Scenario {
   /** The segment files of all replicas hold the same up to the high watermark. Stops the brokers. */
   private async sameFiles(): Promise<void> {
     const ends = new Map<string, number>();
+    this.client.refresh();
+    await sleep(500);
     for (const { topic, partitions } of this.loads) {
       for (let p = 0; p < partitions; p++) ends.set(`${topic}/${p}`, (await this.client.fetch(topic, p, 0)).highWatermark);
     }
     await Promise.all(this.cluster.brokers.map((broker) => broker.stop()));
     for (const [name, end] of ends) {
       const [topic, partition] = name.split('/') as [string, string];
-      const replicas = this.cluster.brokers.map(({ data }) => replicaContent(data!, topic, Number(partition), end));
+      const holders = this.client.replicas.get(name)!.map((id) => this.cluster.broker(id).data!);
+      const replicas = holders.map((data) => replicaContent(data, topic, Number(partition), end));
       expect({ name, replicas: replicas.map(() => replicas[0]) }).toEqual({ name, replicas });
       expect(replicas[0]!.endOffset).toBe(end);
     }

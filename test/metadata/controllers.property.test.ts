@@ -23,29 +23,45 @@ test(
       expect(failures, `CONTROLLER_SEED=${seed}`).toEqual([]);
       for (const name of ['elections', 'committed', 'excused'] as const) seen[name] += counts[name];
     }
-    console.log(seen);
     expect(Math.min(seen.elections, seen.committed)).toBeGreaterThan(SEEDS);
   },
   MOST_MS,
 );
 
-const RULES = (process.env.RULES?.split(',') as SafetyRule[]) ?? [];
-test.each(RULES)(
-  'without %s',
+/** What the metadata alone show within a few seeds; the simulation shows the others. */
+const SEEN: readonly SafetyRule[] = [
+  'controllerWriteAtRev',
+  'isrWriteAtRev',
+  'electOnlyEligible',
+  'leaderEpochGrows',
+  'leadUnderOneRegistration',
+  'keepElr',
+  'emptyElrAtMinIsr',
+  'keepLastMember',
+  'checkDirectoryId',
+  'checkGeneration',
+  'waitForAllMembers',
+  'electHighestLog',
+  'watermarkStandsUnderMinIsr',
+];
+
+test.each(SEEN)(
+  'it would be seen if the code did without the rule %s',
   async (rule) => {
     safetyRules[rule] = false;
     try {
-      for (let seed = 1; seed < Number(process.env.TRY ?? 100); seed++) {
-        const { failures } = await runSeed(seed);
-        if (failures.length > 0) {
-          console.log(rule, seed, failures[0]);
-          return;
-        }
-      }
-      console.log(rule, 'NOTHING');
+      expect(await firstFailure()).toBeDefined();
     } finally {
       safetyRules[rule] = true;
     }
   },
   MOST_MS,
 );
+
+async function firstFailure(): Promise<string | undefined> {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const { failures } = await runSeed(seed);
+    if (failures.length > 0) return failures[0];
+  }
+  return undefined;
+}

@@ -71,6 +71,23 @@ test('npx minikafka start serves the command line of the same package', async ()
 });
 
 test.each([
+  ['import', 'c.mjs', `import { startCluster } from 'minikafka/testing';`],
+  ['require', 'c.cjs', `const { startCluster } = require('minikafka/testing');`],
+])('%s gives startCluster, with brokers as processes of this package or in the same process', async (_, name, line) => {
+  const body = `(async () => {
+    for (const mode of ['processes', 'in-process']) {
+      const cluster = await startCluster({ brokers: 2, mode, topics: { t: 1 } });
+      await cluster.waitForIsr('t');
+      await cluster.broker(1).kill();
+      console.log(mode, await cluster.waitForLeader('t', 0, { not: 1 }));
+      await cluster.close();
+    }
+  })();`;
+  writeFiles(whole, { [name]: `${line}\n${body}` });
+  expect(await succeed(process.execPath, [name], { cwd: whole })).toBe('processes 2\nin-process 2\n');
+});
+
+test.each([
   ['import', 'a.mjs', `import { startBroker } from 'minikafka';`],
   ['require', 'a.cjs', `const { startBroker } = require('minikafka');`],
 ])('%s gives startBroker, whose broker in memory leaves nothing that keeps the process', async (_, name, line) => {

@@ -390,6 +390,19 @@ describe('errors', () => {
     expect(leader.connections()).toBe(1);
   });
 
+  test('a leader that loses every session is not asked without a pause', async () => {
+    const { clock, leader, answer, begin } = await following();
+    const lost = { errorCode: errorCodeOf(new KafkaError('FETCH_SESSION_ID_NOT_FOUND')), sessionId: 0 };
+    await begin(new FakeFollowed(TOPIC, 0));
+    await answer([], lost);
+    await answer(); // the new session
+    await answer([], lost);
+    expect(leader.asked).toHaveLength(4);
+    await clock.advance(40);
+    expect(leader.asked).toHaveLength(5);
+    expect(leader.last().body.sessionEpoch).toBe(0);
+  });
+
   test('a leader that gives no session is asked for everything each time', async () => {
     const { leader, follow, answer } = await following();
     await follow(new FakeFollowed(TOPIC, 0), new FakeFollowed(TOPIC, 1));

@@ -10,6 +10,7 @@ import { encodeValue, type PartitionValue, parsePartition } from '../../src/meta
 import type { ReplicaConfig } from '../../src/replication/log-config.ts';
 import { Partition } from '../../src/replication/partition.ts';
 import type { LiveRegistration } from '../../src/replication/partition-services.ts';
+import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
 import { PreparationSlots } from '../../src/storage/preparation-slots.ts';
 import { openStore, produced, TOPIC_ID, testConfig } from '../support/log-fixture.ts';
@@ -29,6 +30,8 @@ export class PartitionFixture {
   readonly log: PartitionLog;
   readonly partition: Partition;
   readonly followed: number[] = [];
+  /** That were asked for. */
+  compactions = 0;
   readonly config: ReplicaConfig;
   mode: StoreMode = 'now';
   registration: LiveRegistration | null = null;
@@ -42,14 +45,14 @@ export class PartitionFixture {
   private readonly waiting: (() => void)[] = [];
   private readonly late: (() => Promise<{ ok: boolean }>)[] = [];
 
-  private constructor(store: MetadataStore, state: PartitionImage, minIsr: number) {
+  private constructor(store: MetadataStore, state: PartitionImage, minIsr: number, topic: string, log: Partial<LogConfig>) {
     this.store = store;
     const soon = (fire: () => void) => (this.held ? void this.held.push(fire) : this.clock.soon(fire));
     const files = memoryFiles({ clock: { ...this.clock, soon } });
-    const config = testConfig();
+    const config = testConfig(log);
     this.config = { log: config, minIsr };
-    this.log = openStore(files, '/data', this.clock).log({ topic: 'orders', partition: 0 }, TOPIC_ID, config);
-    this.partition = new Partition('orders', state, this.log, this.config, {
+    this.log = openStore(files, '/data', this.clock).log({ topic, partition: 0 }, TOPIC_ID, config);
+    this.partition = new Partition(topic, state, this.log, this.config, {
       nodeId: 1,
       clock: this.clock,
       purgatory: new Purgatory(this.clock),
@@ -62,13 +65,18 @@ export class PartitionFixture {
         follow: (_partition, leader) => void this.followed.push(leader),
         unfollow: () => void this.followed.push(-1),
       },
-      compactions: { request: () => {} },
+      compactions: { request: () => void this.compactions++ },
       maxLagMs: () => LAG_MS,
     });
   }
 
   /** Replicas 1, 2, 3, all registered and in sync; broker 1 leads in epoch 5 unless `state` says otherwise. */
-  static async make(state: Partial<PartitionValue> = {}, minIsr = 2): Promise<PartitionFixture> {
+  static async make(
+    state: Partial<PartitionValue> = {},
+    minIsr = 2,
+    topic = 'orders',
+    log: Partial<LogConfig> = {},
+  ): Promise<PartitionFixture> {
     const store = openMemoryStore({ clock: fakeClock() });
     const value: PartitionValue = {
       ...{ replicas: [1, 2, 3], adding: [], removing: [], isr: [1, 2, 3], elr: [], leader: 1, leaderEpoch: 5, partitionEpoch: 9 },
@@ -78,7 +86,7 @@ export class PartitionFixture {
     };
     for (const id of [1, 2, 3]) await store.txn([], [{ put: liveBrokerKey(id), value: encodeValue('alive') }]);
     const { rev } = await store.txn([], [{ put: KEY, value: encodeValue(value) }]);
-    const fixture = new PartitionFixture(store, { ...value, topicId: TOPIC_ID, partition: 0, rev }, minIsr);
+    const fixture = new PartitionFixture(store, { ...value, topicId: TOPIC_ID, partition: 0, rev }, minIsr, topic, log);
     for (const id of [1, 2, 3]) fixture.sees(id, id);
     return fixture;
   }

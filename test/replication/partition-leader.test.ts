@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { KafkaError } from '../../src/core/errors.ts';
+import { produced } from '../support/log-fixture.ts';
 import { LAG_MS, PartitionFixture } from './partition-fixture.ts';
 
 const nameOf = (act: () => unknown): string => {
@@ -142,6 +143,18 @@ describe('an acknowledgement', () => {
     expect(lost.outcome).toBe('NOT_LEADER_OR_FOLLOWER');
   });
 
+  test('is refused when the leadership ends; who hears of it can append nothing in that epoch any more', async () => {
+    const told: string[] = [];
+    on.partition.append(produced(['k']), (error) => {
+      told.push(error instanceof KafkaError ? error.errorName : 'committed');
+      told.push(nameOf(() => on.partition.append(produced(['k']), () => {})));
+    });
+    await on.clock.settle();
+    await on.changes({ leader: 2, leaderEpoch: 6 });
+    expect(told).toEqual(['NOT_LEADER_OR_FOLLOWER', 'NOT_LEADER_OR_FOLLOWER']);
+    expect(on.log.logEndOffset).toBe(1);
+  });
+
   test('is refused when this broker leads again, in another epoch', async () => {
     const lost = on.produce(-1);
     await on.clock.settle();
@@ -194,6 +207,23 @@ describe('the ISR shrinks', () => {
     expect(on.sent).toEqual([]);
   });
 
+  test('not by who had everything until a moment ago, though its last fetch was long before', async () => {
+    await written(5);
+    await on.fetches(2, 5);
+    await on.fetches(3, 5);
+    await on.clock.advance(3_600_000);
+    await written(1);
+    on.partition.checkIsr(on.clock.monotonicMs());
+    expect(on.sent).toEqual([]);
+    await on.clock.advance(LAG_MS + 1);
+    on.partition.checkIsr(on.clock.monotonicMs());
+    await on.clock.settle();
+    // They have all that is committed, but nobody has heard of them for so long.
+    expect(await on.stored()).toMatchObject({ isr: [1], elr: [2, 3] });
+    await on.fetches(2, 5);
+    expect(await on.stored()).toMatchObject({ isr: [1, 2], elr: [] });
+  });
+
   test('who leaves goes on counting until that is committed, and is eligible where min ISR needs it', async () => {
     on = await PartitionFixture.make({ isr: [1, 2] });
     await written(5);
@@ -209,10 +239,10 @@ describe('the ISR shrinks', () => {
   test('the ELR is emptied when min.insync.replicas asks for no more than the ISR has', async () => {
     on = await PartitionFixture.make({ isr: [1], elr: [2] });
     await written(5);
+    on.mode = 'hold';
     on.partition.configure({ ...on.config, minIsr: 1 });
     expect(highWatermark()).toBe(0);
-    on.partition.checkIsr(on.clock.monotonicMs());
-    await on.clock.settle();
+    await on.release();
     expect(await on.stored()).toMatchObject({ isr: [1], elr: [] });
     expect(highWatermark()).toBe(5);
   });

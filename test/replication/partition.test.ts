@@ -240,6 +240,17 @@ describe('a follower', () => {
     expect(ends()).toEqual([0, 4, 4]);
   });
 
+  test.each([
+    ['__consumer_offsets', 1],
+    ['orders', 0],
+  ])('of %s asks for %i compaction when a segment’s worth has come', async (topic, count) => {
+    on = await PartitionFixture.make(LED_BY_2, 2, topic, { segmentBytes: 3 * fetched(0, [6]).byteLength, compacted: true });
+    await appendFetched(6, 0, [6, 6], 0);
+    expect(on.compactions).toBe(0);
+    await appendFetched(6, 2, [6], 0);
+    expect(on.compactions).toBe(count);
+  });
+
   test('is none once this broker is not among the replicas', async () => {
     await on.changes({ replicas: [2, 3], isr: [2, 3] });
     expect([on.followed, on.partition.nextFetch()]).toEqual([[2, -1], null]);

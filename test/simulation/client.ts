@@ -95,7 +95,12 @@ export class Client {
   async leaderOf(topic: string, partition: number): Promise<Leader> {
     const known = this.leaders.get(`${topic}-${partition}`);
     if (known !== undefined) return known;
-    const answer = await this.ask(this.anyBroker(), Metadata, 9, {
+    return this.leaderFrom(this.anyBroker(), topic, partition);
+  }
+
+  /** As one broker tells. @throws Refused, KafkaError */
+  async leaderFrom(broker: number, topic: string, partition: number): Promise<Leader> {
+    const answer = await this.ask(broker, Metadata, 9, {
       topics: [{ name: topic }],
       allowAutoTopicCreation: false,
       includeClusterAuthorizedOperations: false,

@@ -39,6 +39,8 @@ export class Machine {
   process: Process;
   /** Of the broker that runs: its parts; null until they are built. */
   services: Services | null = null;
+  /** Counts them. */
+  pauses = 0;
   /** Counts the processes. */
   incarnation = 0;
   /** The disk as it was last registered; null for one that came since. */
@@ -134,6 +136,7 @@ export class Machine {
   }
 
   pause(): void {
+    this.pauses++;
     this.world.scheduler.pause(this.process);
   }
   resume(): void {

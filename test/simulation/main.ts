@@ -117,6 +117,7 @@ async function showRules(rules: readonly SafetyRule[], first: number, seeds: num
   const left = new Set(rules);
   let unsound = 0;
   for await (const { rule, result } of catchRules(rules, range, {})) {
+    if (rule === null) process.stderr.write(`seed ${result.seed}, rules left ${left.size}\n`);
     if (rule === null && !result.failure) continue;
     if (rule === null) unsound++;
     else left.delete(rule);

@@ -1,7 +1,5 @@
-import { ERROR_CODES } from '../../src/core/error-codes.ts';
-import { CreateTopics } from '../../src/protocol/messages/create-topics.ts';
+import { Admin } from './admin.ts';
 import { Checker } from './checker.ts';
-import { accept, Client, Refused } from './client.ts';
 import { Committer } from './committer.ts';
 import { type Fault, FaultInjector, planFaults, planKills } from './faults.ts';
 import { Violation } from './ledger.ts';
@@ -89,7 +87,7 @@ class Simulation {
   private readonly committers: Committer[] = [];
   private readonly faults: readonly Fault[];
   private readonly injector: FaultInjector;
-  private readonly admin: Client;
+  private readonly admin: Admin;
   private failure: unknown = null;
   private stepsAtOnce = { at: -1, steps: 0 };
 
@@ -113,7 +111,7 @@ class Simulation {
     for (let id = 1; id <= brokers; id++) this.machines.set(id, new Machine(id, this.world));
     this.checker = new Checker(this.world, this.machines, minIsr);
     this.makeClients();
-    this.admin = new Client('admin', this.world, [...this.machines.keys()]);
+    this.admin = new Admin('admin', this.world, this.machines);
     this.faults = faults ?? (calm ? planKills : planFaults)(random.fork('faults'), FAULTS_FROM_MS, FAULTS_TO_MS);
     const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers].map(({ name }) => name);
     this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
@@ -146,13 +144,14 @@ class Simulation {
 
   private makeClients(): void {
     const ids = [...this.machines.keys()];
+    const slower = this.world.random.fork('load').pick([1, 2, 4]);
     for (let partition = 0; partition < this.shape.partitions; partition++) {
       const common = { topic: TOPIC, partition };
       const make = (name: string, more: { acks: -1 | 1; idempotent: boolean; everyMs: number }) =>
         this.producers.push(new Producer(`${name}${partition}`, this.world, ids, this.checker, { ...common, ...more }));
-      make('plain', { acks: -1, idempotent: false, everyMs: 140 });
-      make('exact', { acks: -1, idempotent: true, everyMs: 110 });
-      make('quick', { acks: 1, idempotent: false, everyMs: 300 });
+      make('plain', { acks: -1, idempotent: false, everyMs: 140 * slower });
+      make('exact', { acks: -1, idempotent: true, everyMs: 110 * slower });
+      make('quick', { acks: 1, idempotent: false, everyMs: 300 * slower });
       this.readers.push(new Reader(`reader${partition}`, this.world, ids, this.checker, TOPIC, partition));
     }
     for (const name of ['group-a', 'group-b']) this.committers.push(new Committer(name, this.world, ids, this.checker, TOPIC));
@@ -160,30 +159,17 @@ class Simulation {
 
   private async createTopic(): Promise<void> {
     const { partitions, replicationFactor } = this.shape;
-    for (;;) {
-      await this.admin.sleep(100);
-      if ([...this.machines.values()].some(({ serving }) => !serving)) continue;
-      try {
-        const answer = await this.admin.ask(this.admin.anyBroker(), CreateTopics, 5, {
-          topics: [{ name: TOPIC, numPartitions: partitions, replicationFactor, assignments: [], configs: [] }],
-          timeoutMs: 5_000,
-          validateOnly: false,
-        });
-        accept(answer.topics[0]!.errorCode);
-        break;
-      } catch (error) {
-        this.trace.tell('admin', `the topic is not created: ${describe(error)}`);
-        if (error instanceof Refused && error.code === ERROR_CODES.TOPIC_ALREADY_EXISTS.code) break;
-      }
-    }
+    await this.admin.createFirst(TOPIC, partitions, replicationFactor);
     for (const producer of this.producers) producer.start();
     for (const reader of this.readers) reader.start(400);
     for (const committer of this.committers) committer.start(250);
+    await this.admin.churn(replicationFactor);
   }
 
   private stopProducers(): void {
     for (const producer of this.producers) producer.stop();
     for (const committer of this.committers) committer.stop();
+    this.admin.stop();
   }
 
   private afterEvent(process: { readonly name: string }): boolean {
@@ -260,6 +246,7 @@ class Simulation {
     }
     for (const producer of this.producers) add('acknowledged', producer.acknowledged.length);
     for (const committer of this.committers) add('commits', committer.acknowledged);
+    for (const [name, n] of Object.entries(this.admin.counts)) add(name, n);
     for (const [name, n] of this.injector.counts) add(name, n);
     if (failure !== null) this.trace.tell('world', `FAILED ${describe(failure)}`);
     return {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { KafkaError } from '../../src/core/errors.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import { safetyRules } from '../../src/core/safety-rules.ts';
+import { BatchView } from '../../src/protocol/records/batch.ts';
 import { type BatchInput, buildBatch } from '../../src/protocol/records/build.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { LogStore } from '../../src/storage/log-store.ts';
@@ -119,13 +120,13 @@ describe('what a leader sent', () => {
   });
 
   test.each<[string, () => Buffer]>([
-    ['has a flipped bit', () => flipped(several(stored(1, ['b']), stored(2, ['c'])))],
-    ['is of another magic', () => withByte(stored(1, ['b']), 16, 1)],
-    ['is no whole batch', () => stored(1, ['b']).subarray(0, 60)],
-    ['goes back', () => several(stored(5, ['b', 'c']), stored(6, ['d']))],
+    ['has a flipped bit', () => flipped(several(stored(1, ['b'], 2), stored(2, ['c'], 2)))],
+    ['is of another magic', () => withByte(stored(1, ['b'], 2), 16, 1)],
+    ['is no whole batch', () => stored(1, ['b'], 2).subarray(0, 60)],
+    ['goes back', () => several(stored(5, ['b', 'c'], 2), stored(6, ['d'], 2))],
     ['goes back to an earlier epoch', () => several(stored(1, ['b'], 4), stored(2, ['c'], 3))],
     ['is of an epoch before the last one here', () => stored(1, ['b'], 1)],
-    ['says that it has less than no records', () => withByte(stored(1, ['b']), 23, 0xff)],
+    ['says that it has less than no records', () => withCrc(withByte(stored(1, ['b'], 2), 23, 0xff))],
   ])('is refused when it %s, and nothing of it is appended', async (_, records) => {
     const log = follower();
     await appendFetched(log, stored(0, ['a'], 2));
@@ -165,6 +166,10 @@ describe('what a leader sent', () => {
   });
 });
 
+function withCrc(bytes: Buffer): Buffer {
+  bytes.writeUInt32BE(new BatchView(bytes).computeCrc(), 17);
+  return bytes;
+}
 const flipped = (bytes: Buffer) => withByte(bytes, bytes.byteLength - 1, bytes.at(-1)! ^ 1);
 function withByte(bytes: Buffer, at: number, value: number): Buffer {
   bytes[at] = value;
@@ -186,17 +191,19 @@ describe('gaps that compaction left in the leader’s log', () => {
 
   test('may be larger than what an index can hold', async () => {
     const far = 2 ** 31;
-    let log = follower(compacted);
+    const indexed = { ...compacted, indexIntervalBytes: 0 };
+    let log = follower(indexed);
     await appendFetched(log, several(stored(far, ['a']), stored(2 * far + 5, ['b']), stored(4 * far, ['c'])));
     await appendFetched(log, stored(5 * far, ['d']));
     const all = [`${far}a`, `${2 * far + 5}b`, `${4 * far}c`, `${5 * far}d`];
     expect(await keysOf(log)).toEqual(all);
     for (const { baseOffset } of log.segmentStarts()) expect(Number.isSafeInteger(baseOffset)).toBe(true);
-    await closeStore(store);
-    store = openStore(files, '/data');
-    log = follower(compacted);
-    expect(await keysOf(log)).toEqual(all);
-    expect(log.logEndOffset).toBe(5 * far + 1);
+    for (const isClean of [false, true]) {
+      if (isClean) await closeStore(store);
+      log = again('kill', indexed);
+      expect(await keysOf(log)).toEqual(all);
+      expect(log.logEndOffset).toBe(5 * far + 1);
+    }
   });
 
   test('are where a log may be cut: it ends there, after the next start too', async () => {
@@ -238,6 +245,14 @@ describe('beginning anew', () => {
     // Nothing is left of producers: any sequence may be the next.
     await append(log, buildBatch({ records: [{}], producerId: 7, producerEpoch: 0, baseSequence: 3 }), 9).done;
     expect([log.logEndOffset, log.epochOf(40)]).toEqual([41, 9]);
+  });
+
+  test('forgets the producers, too', async () => {
+    const log = follower();
+    const producer = { producerId: 7, producerEpoch: 4 };
+    await appendFetched(log, stored(0, ['a'], 0, { ...producer, baseSequence: 0 }));
+    await restartAt(log, 5);
+    expect(append(log, buildBatch({ records: [{}], ...producer, baseSequence: 9 })).info.baseOffset).toBe(5);
   });
 
   test('before the log start: what comes is not hidden by what a checkpoint says, nor trusted', async () => {
@@ -299,7 +314,7 @@ describe('a truncation', () => {
     store.writeCheckpoints();
     await truncateTo(log, 5);
     log = again('crash');
-    expect([log.logEndOffset, log.latestLeaderEpoch, log.highWatermark]).toEqual([5, 1, 0]); // high watermarks are not synced
+    expect([log.logEndOffset, log.latestLeaderEpoch, log.highWatermark]).toEqual([5, 1, 5]);
     expect(files.read('/data/recovery-point-offset-checkpoint')!.toString()).toBe('0\n1\norders 0 5\n');
   });
 
@@ -346,6 +361,19 @@ describe('coming to rest', () => {
     log.startEpoch(2);
     expect([log.logEndOffset, log.endOffsetForEpoch(1).endOffset]).toEqual([1, 1]);
     expect(append(log, produced(['c']), 2).info.baseOffset).toBe(1);
+  });
+
+  test('gives back the epochs of what was not written', async () => {
+    const log = follower();
+    await appendFetched(log, stored(0, ['a'], 1));
+    const first = appendFetched(log, stored(1, ['b'.repeat(100_000)], 2));
+    await new Promise((resolve) => setImmediate(resolve)); // in flight
+    const second = appendFetched(log, stored(9, ['c'], 3));
+    second.catch(() => {});
+    await drain(log);
+    await first;
+    await expect(second).rejects.toBe(NOT_LEADER);
+    expect([log.latestLeaderEpoch, log.logEndOffset]).toEqual([2, 2]);
   });
 
   test('of a log that does nothing, or was never used, is done at once', () => {

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type StartClusterOptions, startCluster, type TestCluster } from '../../src/testing.ts';
+
+// Several processes in each test, on a machine that may be busy.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const clusters: TestCluster[] = [];
 afterEach(async () => {

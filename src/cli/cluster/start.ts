@@ -16,7 +16,7 @@ import { refuseSecond, serveControl } from '../../supervisor/control.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
 import { CliError, codeOf, messageOf, usageError } from '../errors.ts';
 import type { Context, Output } from '../output.ts';
-import { stopSignals } from '../stop-signals.ts';
+import { dieOfHangUp, stopSignals } from '../stop-signals.ts';
 import { version } from '../version.ts';
 import { type ClusterFlags, explained } from './flags.ts';
 
@@ -62,6 +62,7 @@ export async function startCluster(flags: StartClusterFlags, { out, env }: Pick<
     stopAsked = () => settle('cluster stop');
   });
   let written = false;
+  let why = '';
   try {
     await prepare(directory, cluster);
     written = true;
@@ -74,13 +75,14 @@ export async function startCluster(flags: StartClusterFlags, { out, env }: Pick<
       await Promise.race([supervisor.startAll(), signals.first, asked]);
       written = false;
       if (supervisor.status().every(({ state }) => state === 'running')) out.line(summary(cluster));
-      const why = await Promise.race([signals.first, asked]);
-      out.line(`${why}: stopping`);
+      why = await Promise.race([signals.first, asked]);
+      if (why === 'SIGHUP') dieOfHangUp();
+      else out.line(`${why}: stopping`);
     } finally {
       await supervisor.stopAll();
       control.close();
     }
-    out.line('stopped');
+    if (why !== 'SIGHUP') out.line('stopped'); // to a terminal that is still there
   } catch (error) {
     if (written) restore(directory, before);
     throw explained(error);
