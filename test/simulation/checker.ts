@@ -29,6 +29,14 @@ export class Checker implements Machines {
     world.store.onCommit = (rev, ops, from) => this.committed(rev, ops, from);
   }
 
+  /** Those of topics that exist: a creation that failed leaves partitions behind, which are swept. */
+  *ofTopics(): Generator<Ledger> {
+    for (const [key, ledger] of this.ledgers) {
+      const parsed = parseKey(key);
+      if (parsed?.kind === 'partition' && this.names.has(parsed.topicId)) yield ledger;
+    }
+  }
+
   ledger(topic: string, index: number): Ledger | undefined {
     for (const ledger of this.ledgers.values()) if (ledger.name === `${topic}-${index}`) return ledger;
     return undefined;
@@ -152,7 +160,9 @@ export class Checker implements Machines {
       if (machine) machine.registeredBy = null;
       this.world.trace.tell('store', `broker ${parsed.id} is gone`);
     } else if (parsed?.kind === 'partition') this.ledgers.delete(key);
-    else if (parsed?.kind === 'controller') this.world.trace.tell('store', 'the controller is gone');
+    else if (parsed?.kind === 'topic') {
+      for (const [topicId, name] of this.names) if (name === parsed.name) this.names.delete(topicId);
+    } else if (parsed?.kind === 'controller') this.world.trace.tell('store', 'the controller is gone');
   }
 
   private partitionWritten(key: string, topicId: string, index: number, value: PartitionValue, rev: Rev, from: Process): void {
@@ -164,10 +174,11 @@ export class Checker implements Machines {
       ledger.proposed = () => this.proposedMembers(key, own);
       this.ledgers.set(key, ledger);
     }
-    const { isr, elr, leader, leaderEpoch } = value;
+    const { replicas, adding, removing, isr, elr, leader, leaderEpoch } = value;
+    const moves = adding.length + removing.length > 0 ? ` of [${replicas}] adding [${adding}] removing [${removing}]` : '';
     this.world.trace.tell(
       'store',
-      `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}] at ${rev} by ${from.name}`,
+      `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}]${moves} at ${rev} by ${from.name}`,
     );
     ledger.partitionWritten(value, rev);
   }
