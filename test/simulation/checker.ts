@@ -16,6 +16,8 @@ export class Checker implements Machines {
   readonly ledgers = new Map<string, Ledger>();
   /** Who was elected last. */
   controller = -1;
+  /** Topic ids of topics that are there. */
+  private readonly existing = new Set<string>();
   private readonly names = new Map<string, string>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
   private readonly machines: ReadonlyMap<number, Machine>;
@@ -33,7 +35,7 @@ export class Checker implements Machines {
   *ofTopics(): Generator<Ledger> {
     for (const [key, ledger] of this.ledgers) {
       const parsed = parseKey(key);
-      if (parsed?.kind === 'partition' && this.names.has(parsed.topicId)) yield ledger;
+      if (parsed?.kind === 'partition' && this.existing.has(parsed.topicId)) yield ledger;
     }
   }
 
@@ -135,6 +137,7 @@ export class Checker implements Machines {
     if (parsed?.kind === 'topic') {
       const { topicId, partitions } = parseTopic(key, value);
       this.names.set(topicId, parsed.name);
+      this.existing.add(topicId);
       this.world.trace.tell('store', `topic ${parsed.name} ${partitions}`);
     } else if (parsed?.kind === 'partition') {
       this.partitionWritten(key, parsed.topicId, parsed.partition, parsePartition(key, value), rev, from);
@@ -161,7 +164,7 @@ export class Checker implements Machines {
       this.world.trace.tell('store', `broker ${parsed.id} is gone`);
     } else if (parsed?.kind === 'partition') this.ledgers.delete(key);
     else if (parsed?.kind === 'topic') {
-      for (const [topicId, name] of this.names) if (name === parsed.name) this.names.delete(topicId);
+      for (const topicId of this.existing) if (this.names.get(topicId) === parsed.name) this.existing.delete(topicId);
     } else if (parsed?.kind === 'controller') this.world.trace.tell('store', 'the controller is gone');
   }
 
