@@ -43,9 +43,9 @@ export class Admin extends Client {
   /** Changes what the cluster has, now and then, until it is stopped. */
   async churn(topic: string, partitions: number, replicationFactor: number): Promise<void> {
     for (let n = 0; !this.stopped; n++) {
-      await this.sleep(this.random.between(500, 6_000));
+      await this.sleep(this.random.between(300, 4_000));
       try {
-        if (this.random.chance(0.6)) await this.passingTopic(`passing-${n}`, replicationFactor);
+        if (this.random.chance(0.5)) await this.passingTopic(`passing-${n}`, replicationFactor);
         else await this.reassign(topic, this.random.below(partitions), replicationFactor);
       } catch (error) {
         if (error instanceof Violation) throw error;

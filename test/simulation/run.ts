@@ -275,6 +275,7 @@ function configsOf({ brokers, replicationFactor, minIsr }: Shape, random: Random
     'offsets.topic.num.partitions': '1',
     'offsets.topic.replication.factor': String(Math.min(3, brokers)),
     'broker.session.timeout.ms': String(random.pick([1_500, 3_000, 6_000])),
+    'leader.imbalance.check.interval.seconds': String(random.pick([1, 5, 300])),
     'replica.lag.time.max.ms': String(random.pick([2_000, 5_000, 10_000])),
     'log.flush.offset.checkpoint.interval.ms': String(random.pick([1_000, 5_000])),
     'replica.high.watermark.checkpoint.interval.ms': String(random.pick([500, 5_000])),
