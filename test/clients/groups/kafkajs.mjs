@@ -71,6 +71,8 @@ function startMember(index) {
 const members = Array.from({ length: options.members }, (_, index) => startMember(index));
 process.once('SIGTERM', async () => {
   await Promise.all(members.map(({ leave }) => leave()));
+  // kafkajs 2.2.4 may keep a socket open that it opened while a broker died.
+  setTimeout(() => process.exit(), 1000).unref();
 });
 process.on('SIGUSR2', () => {
   for (const { togglePause } of members) togglePause();
