@@ -67,7 +67,8 @@ export abstract class LogCutting extends LogAppending {
       this.truncations++;
       this.endOffset = segments.truncateTo(target);
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off
-      producers.reload(segments, this.startOffset, this.endOffset); // else a batch that was cut off would count as written
+      // Else a batch that was cut off would count as written. From the first segment on: what is before the log start counts for producers.
+      producers.reload(segments, segments.all[0]!.baseOffset, this.endOffset);
       this.flusher.truncated(segments.active, this.endOffset);
       this.nextOffset = this.endOffset;
       this.nextPosition = segments.active.size;

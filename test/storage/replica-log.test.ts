@@ -336,6 +336,21 @@ describe('a truncation', () => {
     expect([log.latestLeaderEpoch, log.logEndOffset]).toEqual([1, 2]);
   });
 
+  test('keeps what is known of producers from before the log start', async () => {
+    const log = follower({ segmentBytes: 200 });
+    const producer = { producerId: 7, producerEpoch: 3 };
+    await appendFetched(log, stored(0, ['a'], 0, { ...producer, producerEpoch: 2, baseSequence: 0 }));
+    await closeStore(store); // a snapshot of epoch 2
+    store = openStore(files, '/data');
+    const again = follower();
+    for (let i = 0; i < 3; i++) await appendFetched(again, stored(1 + i, ['b'], 0, { ...producer, baseSequence: i }));
+    await appendFetched(again, several(stored(4, ['c']), stored(5, ['d'])));
+    again.commitTo(4);
+    again.deleteRecordsBefore(4);
+    await truncateTo(again, 5);
+    expect(append(again, buildBatch({ records: [{}], ...producer, baseSequence: 3 }), 1).info.baseOffset).toBe(5);
+  });
+
   test('lowers what is committed, and does not let it rise by itself', async () => {
     const log = follower();
     await appendFetched(log, stored(0, ['a', 'b', 'c']));
