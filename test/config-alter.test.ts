@@ -115,3 +115,11 @@ test('a resource has at most 1000 configs', () => {
   expect(replaceConfigs(entries.slice(1), 'broker', brokerConfig()).size).toBe(1000);
   expect(() => replaceConfigs(entries, 'broker', brokerConfig())).toThrow('At most 1000 configs');
 });
+
+test('min.insync.replicas is for topics and for all brokers alike, not for one broker (KIP-966, in Kafka’s words)', () => {
+  const refused = [new Map(), ['INVALID_CONFIG', 'Broker-level min.insync.replicas cannot be altered while ELR is enabled.']];
+  const set = opsOf([['SET', 'min.insync.replicas', '2']]);
+  expect(alter(new Map(), set, 'broker', brokerConfig(new Map()))).toEqual(refused);
+  expect(alter(new Map(), set, 'cluster default', brokerConfig(new Map()))[1]).toBeNull();
+  expect(() => replaceConfigs([{ name: 'min.insync.replicas', value: '2' }], 'broker', brokerConfig(new Map()))).toThrow('Broker-level');
+});

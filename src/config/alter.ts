@@ -40,6 +40,7 @@ export function incrementalAlter(
     }
   }
   validateConfigs(next, scope, broker);
+  refuseMinIsr(ops, scope);
   return next;
 }
 
@@ -53,7 +54,14 @@ export function replaceConfigs(
   refuseNulls(entries);
   const next = new Map(entries.map(({ name, value }) => [name, value ?? '']));
   validateConfigs(next, scope, broker);
+  refuseMinIsr(entries, scope);
   return next;
+}
+
+/** KIP-966: who is eligible follows from min ISR, so brokers must not differ in it. */
+function refuseMinIsr(named: readonly { readonly name: string }[], scope: ConfigScope): void {
+  if (scope !== 'broker' || !named.some(({ name }) => name === 'min.insync.replicas')) return;
+  throw new KafkaError('INVALID_CONFIG', 'Broker-level min.insync.replicas cannot be altered while ELR is enabled.');
 }
 
 /** The configs that CreateTopics gives for a topic, checked. */

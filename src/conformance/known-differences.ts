@@ -18,7 +18,8 @@ const VOLUME = 'How large the volume of the data directory is, is not known here
 const LOGGERS = 'Loggers have no configs here, so none are listed.';
 const OWN_TIMES =
   'Records whose producer set the LogAppendTime bit keep their own times; Apache Kafka gives them that of the batch if it compresses them anew.';
-const ELR = 'With eligible leader replicas (KIP-966) Apache Kafka sets min.insync.replicas for the whole cluster; they are not built.';
+const ELR =
+  'With eligible leader replicas (KIP-966) Apache Kafka sets min.insync.replicas for the whole cluster when it begins; here it stands where it was set.';
 
 /** Where minikafka differs from Apache Kafka, and why. A difference that is not here fails the comparison; so does an entry that no longer occurs. */
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
