@@ -21,6 +21,7 @@ export interface Read {
 
 /** How the partitions of one request are read. */
 export interface Reading {
+  readonly session: FetchContext;
   readonly source: FetchSource;
   readonly readCommitted: boolean;
   readonly context: RequestContext;
@@ -36,7 +37,7 @@ const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION'
 const NOTHING = Buffer.alloc(0);
 
 /** Reads the partitions of a request, in its order, until `maxBytes` are there. */
-export async function readAll(session: FetchContext, reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
+export async function readAll(reading: Reading, maxBytes: number): Promise<Map<FetchTarget, Read>> {
   const reads = new Map<FetchTarget, Read>();
   let left = maxBytes;
   let nothingYet = true;
@@ -45,7 +46,7 @@ export async function readAll(session: FetchContext, reading: Reading, maxBytes:
     left = Math.max(left - read.bytes, 0);
     if (read.bytes > 0) nothingYet = false;
   };
-  await inSlices(reading.clock, session.targets(), (target): void | Promise<void> => {
+  await inSlices(reading.clock, reading.session.targets(), (target): void | Promise<void> => {
     const read = readOne(target, reading, Math.min(left, target.maxBytes), nothingYet);
     if (read instanceof Promise) return read.then((later) => note(target, later));
     note(target, read);
@@ -66,6 +67,7 @@ function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOne
     const available = found.availableBytes(target.fetchOffset, reader);
     const preferredReadReplica = reading.preferredReplica(found, target);
     if (preferredReadReplica !== NO_REPLICA) return { data: { ...dataOf(found, target, reading, null), preferredReadReplica }, bytes: 0 };
+    if (available === 0) rest(target, found, reading);
     if (available === 0 || (maxBytes <= 0 && !minOneBatch)) return { data: dataOf(found, target, reading, null), bytes: 0 };
     return new Promise((resolve) => {
       found.read(target.fetchOffset, maxBytes, minOneBatch, reader, (error, chunk) => {
@@ -76,6 +78,12 @@ function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOne
   } catch (error) {
     return failed(target, error, partition, context.version);
   }
+}
+
+/** With what is answered now all is said of it: the answer is told, or is what was told before. */
+function rest(target: FetchTarget, partition: Partition, { session, source }: Reading): void {
+  session.watch(target, partition, source.reader);
+  if (source.mayRest(partition)) session.rest(target);
 }
 
 /** Called from the disk's callback, where nobody catches: the topic may have been deleted, or another leads, while its bytes were read. */

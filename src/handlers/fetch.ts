@@ -68,13 +68,20 @@ export const fetch = handler(
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
         const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
-        const reading: Reading = { source, readCommitted: request.isolationLevel === READ_COMMITTED, context, clock, preferredReplica };
-        const due = () => whenDue(session, reading, Math.min(request.minBytes, maxBytes));
+        const reading: Reading = {
+          session,
+          source,
+          readCommitted: request.isolationLevel === READ_COMMITTED,
+          context,
+          clock,
+          preferredReplica,
+        };
+        const due = () => whenDue(reading, Math.min(request.minBytes, maxBytes));
         if (request.maxWaitMs > 0 && due() !== 'now') {
           await untilDue(needs, keysOf(session, source), request, due, replica !== null, context);
           if (context.signal.aborted) return NO_REPLY;
         }
-        const response = answer(session, await readAll(session, reading, maxBytes));
+        const response = answer(session, await readAll(reading, maxBytes));
         return context.version >= FIRST_WITH_HINTS ? withHints(response, context) : response;
       },
       refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
@@ -127,7 +134,7 @@ function untilDue(
   });
 }
 
-function whenDue(session: FetchContext, { source, preferredReplica }: Reading, minBytes: number): Due {
+function whenDue({ session, source, preferredReplica }: Reading, minBytes: number): Due {
   if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return 'now';
   let bytes = 0;
   let hasNews = false;

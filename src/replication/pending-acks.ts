@@ -51,7 +51,9 @@ export class PendingAcks {
   /** The high watermark has moved: all before it are told `outcome`. */
   settle(highWatermark: number, outcome: KafkaError | null): void {
     const { pending } = this;
-    while (this.first < pending.length && pending[this.first]!.lastOffset < highWatermark) pending[this.first++]!.done(outcome);
+    // Whoever is told may do whatever it likes here, also end the leadership: then all others were told.
+    while (this.pending === pending && this.first < pending.length && pending[this.first]!.lastOffset < highWatermark)
+      pending[this.first++]!.done(outcome);
     this.tidy();
   }
 

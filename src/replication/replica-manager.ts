@@ -192,7 +192,16 @@ export class ReplicaManager {
     }
   }
 
+  /** What goes wrong with one partition must not keep the others from their roles. */
   private keep(topic: TopicImage, state: PartitionImage, before?: PartitionImage): void {
+    try {
+      this.keepOne(topic, state, before);
+    } catch (error) {
+      this.options.logger.error({ topic: topic.name, partition: state.partition, err: error }, 'a partition could not take its role');
+    }
+  }
+
+  private keepOne(topic: TopicImage, state: PartitionImage, before: PartitionImage | undefined): void {
     const { nodeId } = this.options;
     const known = this.partitions.get(topic.topicId)?.[state.partition];
     if (!state.replicas.includes(nodeId)) {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { batchBytes } from '../../src/conformance/batch-bytes.ts';
 import { memoryFiles } from '../../src/core/memory-files.ts';
+import type { Services } from '../../src/handlers/services.ts';
 import type { Struct } from '../support/interpreter.ts';
 import { fetchBody, firstPartition, keptStore, type MemoryBroker, memoryBroker, produceBody } from '../support/memory-broker.ts';
 import type { RawClient } from '../support/raw-client.ts';
@@ -411,4 +412,41 @@ test('a topic that is deleted while its bytes are being read is an error of its 
   expect(firstPartition(await reply)).toMatchObject({ errorCode: 3 });
   expect((await admin.call('Metadata', 9, { topics: null })).topics).toEqual([]);
   await slow.broker.close();
+});
+
+test('a session is answered without a look at partitions that have nothing new, also while another always has', async () => {
+  await on.broker.close();
+  let services: Services | undefined;
+  on = await memoryBroker({ observe: (all) => (services = all) });
+  await on.broker.createTopic('orders', { partitions: 3 });
+  [consumer, producer] = [await on.client(), await on.client()];
+  const all = [0, 1, 2].map((partition) => ({ topic: 'orders', partition }));
+  const { sessionId } = await consumer.call('Fetch', 11, fetchBody(all, { sessionEpoch: 0 }));
+  const looked: number[] = [];
+  const { replicas } = services!;
+  const find = replicas.replica.bind(replicas);
+  replicas.replica = (topic, index) => {
+    looked.push(index);
+    return find(topic, index);
+  };
+  for (let epoch = 1; epoch <= 3; epoch++) {
+    await produce();
+    looked.length = 0;
+    const reply = await consumer.call(
+      'Fetch',
+      11,
+      fetchBody([{ topic: 'orders', fetchOffset: epoch - 1 }], { sessionId, sessionEpoch: epoch, maxWaitMs: 500 }),
+    );
+    expect(baseOffsets(records(firstPartition(reply)))).toEqual([epoch - 1]);
+    expect([...new Set(looked)].sort()).toEqual(epoch === 1 ? [0, 1, 2] : [0]);
+  }
+  // What rests is told of all the same when it changes.
+  const waits = consumer.call(
+    'Fetch',
+    11,
+    fetchBody([{ topic: 'orders', fetchOffset: 3 }], { sessionId, sessionEpoch: 4, maxWaitMs: 500 }),
+  );
+  await on.clock.settle();
+  await produce(batch(), 2);
+  expect(partitionsOf(await waits)).toMatchObject([{ partitionIndex: 2, highWatermark: 1 }]);
 });

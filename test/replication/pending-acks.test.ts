@@ -50,6 +50,15 @@ test('a failure is told to all, once, and leaves no timer', async () => {
   expect([told, clock.pending()]).toEqual([['a', 'b NOT_LEADER_OR_FOLLOWER'], 0]);
 });
 
+test('who is told may end it all: nobody is told twice', () => {
+  const { acks, told, add } = setup();
+  acks.add(1, 1_000, () => acks.fail(new KafkaError('NOT_LEADER_OR_FOLLOWER')));
+  add('b', 2);
+  add('c', 3);
+  acks.settle(3, null);
+  expect([told, acks.size]).toEqual([['b NOT_LEADER_OR_FOLLOWER', 'c NOT_LEADER_OR_FOLLOWER'], 0]);
+});
+
 test('however many wait, one timer waits for them, and the places of those that were told are given back', () => {
   const { clock, acks, add } = setup();
   for (let i = 0; i < 3_000; i++) add(`${i}`, i);
