@@ -135,6 +135,24 @@ describe.each([2, 3])('%d brokers', (brokers) => {
   });
 });
 
+test('one more partition is followed at once, in the middle of a wait for the others', async () => {
+  const { clock } = await started(2);
+  await create('first');
+  await produce('first', ['a']);
+  const { leader } = state('first');
+  for (const topic of ['second', 'third', 'fourth']) await create(topic);
+  const sameLeader = ['second', 'third', 'fourth'].filter((topic) => state(topic).leader === leader);
+  expect(sameLeader.length).toBeGreaterThan(0);
+  const client = await cluster.member(leader).client();
+  for (const topic of sameLeader) {
+    const reply = client.call('Produce', 9, produceBody(topic, batchBytes({ values: ['a'] })));
+    const from = clock.monotonicMs();
+    await clock.settle();
+    expect(firstPartition(await reply)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+    expect(clock.monotonicMs() - from).toBe(0); // a fetch waits for 500 ms
+  }
+});
+
 test('an election without a record leaves no epoch behind that followers stumble over', async () => {
   await started(3);
   await create('orders');
