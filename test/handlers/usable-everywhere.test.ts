@@ -3,11 +3,21 @@ import { Connection } from '../../src/client/connection.ts';
 import { batchBytes } from '../../src/conformance/batch-bytes.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
-import { CreatePartitions, CreateTopics, DeleteTopics, Fetch, ListOffsets, Metadata, Produce } from '../../src/protocol/messages/index.ts';
+import {
+  AlterPartitionReassignments,
+  CreatePartitions,
+  CreateTopics,
+  DeleteTopics,
+  ElectLeaders,
+  Fetch,
+  ListOffsets,
+  Metadata,
+  Produce,
+} from '../../src/protocol/messages/index.ts';
 import { startCluster, type TestCluster } from '../../src/testing.ts';
 
 const ZERO = 'AAAAAAAAAAAAAAAAAAAAAA';
-const TOPICS = 30;
+const TOPICS = 15;
 const records = batchBytes({ values: ['hello'] });
 let cluster: TestCluster;
 /** To each broker, by id. */
@@ -91,5 +101,23 @@ test('a topic that is created anew under its name is the new one everywhere', as
     expect(await produceTo(2, { name: 'again' }, 9, 1)).toBe(0);
     const { responses } = await at(3).request(DeleteTopics, 6, { topics: [{ name: 'again', topicId: ZERO }], timeoutMs: 10_000 });
     expect(responses[0]!.errorCode).toBe(0);
+  }
+});
+
+test('what one broker was told of partitions, the next one that is asked knows', async () => {
+  for (let n = 0; n < 10; n++) {
+    const [first, second, third] = [1 + (n % 3), 1 + ((n + 1) % 3), 1 + ((n + 2) % 3)];
+    const name = `moved-${n}`;
+    await create(name, first, first);
+    const replicas = [second, first, third];
+    const altered = await at(first).request(AlterPartitionReassignments, 1, {
+      topics: [{ name, partitions: [{ partitionIndex: 0, replicas }] }],
+    });
+    expect(altered.responses[0]!.partitions[0]!.errorCode).toBe(0);
+    // Not ELECTION_NOT_NEEDED, as it would be by the old order.
+    const elected = await at(third).request(ElectLeaders, 2, { electionType: 0, topicPartitions: [{ topic: name, partitions: [0] }] });
+    expect(elected.replicaElectionResults[0]!.partitionResult).toMatchObject([{ errorCode: 0 }]);
+    const again = await at(second).request(ElectLeaders, 2, { electionType: 0, topicPartitions: [{ topic: name, partitions: [0] }] });
+    expect(again.replicaElectionResults[0]!.partitionResult).toMatchObject([{ errorCode: 84 }]);
   }
 });

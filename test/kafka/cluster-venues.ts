@@ -26,12 +26,14 @@ export interface ClusterVenue {
 }
 
 const IDS = [1, 2, 3];
+const RACKS = ['rack-a', 'rack-b', 'rack-c'];
 /** What both clusters run with, beside what each needs to run at all. */
 const CLUSTER_CONFIG: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(SHARED_CONFIG).filter(([name]) => name !== 'node.id')),
   'default.replication.factor': '3',
   'min.insync.replicas': '2',
   'offsets.topic.replication.factor': '3',
+  'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
   // Leaders move when scenarios say so.
   'auto.leader.rebalance.enable': 'false',
 };
@@ -47,6 +49,7 @@ export async function apacheKafkaCluster(version: KafkaVersion): Promise<Cluster
     const properties = {
       ...CLUSTER_CONFIG,
       'node.id': String(id),
+      'broker.rack': RACKS[i]!,
       'process.roles': 'broker,controller',
       'controller.quorum.voters': voters,
       listeners: `PLAINTEXT://127.0.0.1:${ports[i]},CONTROLLER://127.0.0.1:${controllerPorts[i]}`,
@@ -83,7 +86,7 @@ export async function apacheKafkaCluster(version: KafkaVersion): Promise<Cluster
 
 export async function minikafkaCluster(): Promise<ClusterVenue> {
   const data = temporaryDirectory('minikafka-cluster');
-  const cluster = await startCluster({ brokers: 3, cuttable: 'none', config: CLUSTER_CONFIG, data });
+  const cluster = await startCluster({ brokers: 3, cuttable: 'none', config: CLUSTER_CONFIG, racks: RACKS, data });
   const ports = cluster.brokers.map(({ port }) => port);
   return {
     name: `minikafka on three brokers (${data})`,

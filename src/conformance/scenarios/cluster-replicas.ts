@@ -106,6 +106,25 @@ export const clusterReplicasScenarios = [
     [4, 18],
   ),
 
+  // KIP-392: each broker is in a rack of its own.
+  scenario(
+    Fetch,
+    'sent to the rack of the consumer',
+    async (stage) => {
+      const topic = await clusterTopic(stage, 'a', [[1, 2]]);
+      await stage.ask(Produce, 9, produceTo(topic), at(1));
+      const has = (response: ResponseOf<typeof Fetch>) => response.responses[0]?.partitions[0]?.highWatermark === 1;
+      for (const id of [1, 2]) await stage.until(Fetch, 11, fetchOf(topic), has, at(id));
+      for (const rackId of ['rack-a', 'rack-b', 'rack-c', 'nowhere', '']) {
+        await stage.step(`from "${rackId}"`, fetchOf(topic, {}, { rackId }));
+        await stage.stepOf(Fetch, stage.version, `from "${rackId}", at the follower`, fetchOf(topic, {}, { rackId }), undefined, at(2));
+      }
+      await stage.step('from beyond the end', fetchOf(topic, { fetchOffset: 2 }, { rackId: 'rack-b' }));
+      await stage.step('from the end', fetchOf(topic, { fetchOffset: 1 }, { rackId: 'rack-b' }));
+    },
+    [11, 18],
+  ),
+
   scenario(
     ListOffsets,
     'at a follower, and at a broker without the partition',
