@@ -161,7 +161,7 @@ test('a large response lies in memory of the pool until it is given back', async
   const { clock, connection, broker } = await connected({ pool });
   const fetched = connection.requestLent(Fetch, 4, { maxWaitMs: 0, minBytes: 0, topics: [] });
   const records = Buffer.alloc(30_000, 9);
-  const partition = '00000000' + '0000' + '0000000000000001' + '0000000000000001' + '00000000' + '00007530' + records.toString('hex');
+  const partition = `000000000000000000000000000100000000000000010000000000007530${records.toString('hex')}`;
   broker.answer(0, `000000000000000100017400000001${partition}`);
   await clock.settle();
   const { response, release } = await fetched;

@@ -135,6 +135,25 @@ describe.each([2, 3])('%d brokers', (brokers) => {
   });
 });
 
+test('one more partition is followed at once, in the middle of a wait for the others', async () => {
+  const { clock } = await started(2);
+  await create('first');
+  await produce('first', ['a']);
+  const { leader } = state('first');
+  await create('second', 4); // leaders are spread: some are the same
+  const same = [0, 1, 2, 3].filter((index) => state('second', index).leader === leader);
+  expect(same.length).toBeGreaterThan(0);
+  const client = await cluster.member(leader).client();
+  for (const index of same) {
+    const reply = client.call('Produce', 9, produceBody('second', batchBytes({ values: ['a'] }), { index }));
+    const from = clock.monotonicMs();
+    await clock.settle();
+    await clock.settle();
+    expect(firstPartition(await reply)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+    expect(clock.monotonicMs() - from).toBe(0); // a fetch waits for 500 ms
+  }
+});
+
 test('an election without a record leaves no epoch behind that followers stumble over', async () => {
   await started(3);
   await create('orders');
