@@ -166,7 +166,7 @@ export class Controller {
 
   /** Metadata-store rule 1, also in place of a controller that is dead: which it is, the conditions decide. */
   private async campaign(image: MetadataImage, me: Registered): Promise<void> {
-    const { store, metadata, nodeId } = this.options;
+    const { store, metadata, nodeId, logger } = this.options;
     const { controller, controllerEpoch } = image;
     const conds: Cond[] = [
       { key: CONTROLLER_KEY, rev: controller?.rev ?? 0 },
@@ -177,13 +177,15 @@ export class Controller {
       { put: CONTROLLER_KEY, value: encodeValue(value), lease: me.lease.id },
       { put: CONTROLLER_EPOCH_KEY, value: encodeValue(value.controllerEpoch) },
     ];
-    if (controller && controller.brokerId !== nodeId) {
-      const epoch = image.brokers.get(controller.brokerId)?.epoch ?? 0;
-      conds.push({ key: liveBrokerKey(controller.brokerId), rev: epoch });
-      if (epoch > 0) ops.push({ del: liveBrokerKey(controller.brokerId) });
+    const dead = controller && controller.brokerId !== nodeId ? controller.brokerId : undefined;
+    if (dead !== undefined) {
+      const epoch = image.brokers.get(dead)?.epoch ?? 0;
+      conds.push({ key: liveBrokerKey(dead), rev: epoch });
+      if (epoch > 0) ops.push({ del: liveBrokerKey(dead) });
     }
     const rev = await this.elected(store.txn(conds, ops), me);
     if (rev === undefined) return;
+    if (dead !== undefined) logger.warn({ broker: dead }, 'a broker has died');
     this.term = { fence: rev, registered: me };
     this.everything = true;
     await metadata.waitFor(rev);

@@ -51,6 +51,8 @@ export class Leadership implements IsrOwner {
   /** Those whose records count now. */
   private counted: readonly ReplicaProgress[] = [];
   private mayCommit = false;
+  /** Members that the ISR must have. */
+  private wantedIsr = 1;
   /** The log end before the last write. */
   private writtenTo: number;
   private over: KafkaError | null = null;
@@ -92,12 +94,11 @@ export class Leadership implements IsrOwner {
 
   /** @throws KafkaError NOT_ENOUGH_REPLICAS */
   requireMinIsr(): void {
-    const { state, minIsr } = this.partition;
-    const wanted = effectiveMinIsr(state, minIsr);
-    if (state.isr.length < wanted)
+    const { length } = this.state.isr;
+    if (length < this.wantedIsr)
       throw new KafkaError(
         'NOT_ENOUGH_REPLICAS',
-        `The ISR has ${state.isr.length} of the ${wanted} members that min.insync.replicas asks for`,
+        `The ISR has ${length} of the ${this.wantedIsr} members that min.insync.replicas asks for`,
       );
   }
 
@@ -175,6 +176,7 @@ export class Leadership implements IsrOwner {
     const members = this.proposals.members(state.isr);
     this.counted = [...members].filter((id) => id !== this.leader.id).map((id) => this.replica(id));
     this.mayCommit = mayCommit(state, minIsr);
+    this.wantedIsr = effectiveMinIsr(state, minIsr);
     for (const replica of this.replicas.values()) this.judge(replica, state);
     this.advance();
     this.admit();
@@ -254,13 +256,12 @@ export class Leadership implements IsrOwner {
     }
     if (offset <= log.highWatermark) return;
     log.commitTo(offset);
-    this.acks.settle(offset, this.afterAppend());
+    if (this.acks.size > 0) this.acks.settle(offset, this.afterAppend());
     this.partition.committed();
   }
 
   private afterAppend(): KafkaError | null {
-    const { state, minIsr } = this.partition;
-    return state.isr.length < effectiveMinIsr(state, minIsr) ? new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND') : null;
+    return this.state.isr.length < this.wantedIsr ? new KafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND') : null;
   }
 
   /** Proposes to admit all who have caught up. */
@@ -277,8 +278,8 @@ export class Leadership implements IsrOwner {
 
   /** KIP-966: min.insync.replicas was lowered, so that nobody needs to be eligible besides the ISR; nothing is committed before that is written. */
   private emptiesElr(): boolean {
-    const { state, minIsr } = this.partition;
-    return state.elr.length > 0 && state.isr.length >= effectiveMinIsr(state, minIsr) && safetyRules.emptyElrAtMinIsr;
+    const { elr, isr } = this.state;
+    return elr.length > 0 && isr.length >= this.wantedIsr && safetyRules.emptyElrAtMinIsr;
   }
 
   /** It has all that is committed, and all that was there when this leadership began: that may have been acknowledged, too. */

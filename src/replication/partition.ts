@@ -115,9 +115,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
 
   /** This broker registered, or is not registered any more; or other brokers did. */
   registrationsChanged(): void {
-    if (this.gone) return;
-    this.takeRole();
-    this.leadership?.recount();
+    if (!this.gone) this.takeRole();
   }
 
   /** It is served no more, for good: what is under way fails with `error`. */

@@ -82,6 +82,7 @@ export abstract class LogCutting extends LogAppending {
   private markEnd(opened: OpenedLog): void {
     opened.segments.active.seal();
     this.roll(opened).log.handle();
+    opened.segments.pinned = this.endOffset;
     this.flusher.flushSync(opened.segments, this.endOffset);
     this.location.madeDurable(this.endOffset);
   }

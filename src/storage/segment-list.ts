@@ -3,9 +3,12 @@ import type { Segment } from './segment.ts';
 /** The segments of one log, ascending by base offset, never empty; the last one is active. */
 export class SegmentList {
   readonly all: Segment[];
+  /** Where a segment begins that stays though it is empty, since its file alone says that the log goes on there; -1: none. */
+  pinned: number;
 
   constructor(segments: readonly Segment[]) {
     this.all = [...segments];
+    this.pinned = this.active.size === 0 ? this.active.baseOffset : -1;
   }
 
   get active(): Segment {
@@ -59,7 +62,8 @@ export class SegmentList {
 
   /** Takes back rolls to segments from `offset` on that got no batch; the one before them is active again. */
   dropEmptyFrom(offset: number): void {
-    while (this.all.length > 1 && this.active.baseOffset >= offset && this.active.size === 0) this.all.pop()!.remove();
+    const isTakenBack = ({ baseOffset, size }: Segment) => baseOffset >= offset && size === 0 && baseOffset !== this.pinned;
+    while (this.all.length > 1 && isTakenBack(this.active)) this.all.pop()!.remove();
   }
 
   /** The oldest segment leaves; another one must be left. Its files are kept, as `.deleted`, until somebody removes them. */

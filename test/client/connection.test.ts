@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { Connection, type ConnectionOptions } from '../../src/client/connection.ts';
+import { BufferPool } from '../../src/core/bytes.ts';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 import { memoryNetwork } from '../../src/core/memory-transport.ts';
 import type { Wire } from '../../src/core/transport.ts';
-import { ApiVersions, DescribeCluster, Heartbeat, Produce } from '../../src/protocol/messages/index.ts';
+import { ApiVersions, DescribeCluster, Fetch, Heartbeat, Produce } from '../../src/protocol/messages/index.ts';
 
 /** A peer whose frames the test reads and writes by hand. */
 async function connected(options: ConnectionOptions = {}) {
@@ -143,4 +144,29 @@ test('where nobody listens, opening fails with a message that names the address'
   const clock = fakeClock();
   const opening = Connection.open(memoryNetwork(clock).transport('client'), clock, { host: 'nowhere', port: 1 });
   await expect(opening).rejects.toMatchObject({ errorName: 'NETWORK_EXCEPTION', message: expect.stringContaining('nowhere:1') });
+});
+
+test('a request with records too large to copy is framed as a small one is', async () => {
+  const { clock, connection, broker } = await connected({ clientId: 'me' });
+  const records = Buffer.alloc(20_000, 7);
+  connection.send(Produce, 3, { acks: 0, timeoutMs: 0, topicData: [{ name: 't', partitionData: [{ index: 5, records }] }] });
+  await clock.settle();
+  const head = '0000' + '0003' + '00000000' + '00026d65' + 'ffff' + '0000' + '00000000' + '00000001' + '000174' + '00000001' + '00000005';
+  const frame = `${head}00004e20${records.toString('hex')}`;
+  expect(broker.received()).toBe((frame.length / 2).toString(16).padStart(8, '0') + frame);
+});
+
+test('a large response lies in memory of the pool until it is given back', async () => {
+  const pool = new BufferPool(2 ** 20);
+  const { clock, connection, broker } = await connected({ pool });
+  const fetched = connection.requestLent(Fetch, 4, { maxWaitMs: 0, minBytes: 0, topics: [] });
+  const records = Buffer.alloc(30_000, 9);
+  const partition = '00000000' + '0000' + '0000000000000001' + '0000000000000001' + '00000000' + '00007530' + records.toString('hex');
+  broker.answer(0, `000000000000000100017400000001${partition}`);
+  await clock.settle();
+  const { response, release } = await fetched;
+  expect(response.responses[0]!.partitions[0]!.records).toEqual(records);
+  expect(pool.idleBytes()).toBe(0);
+  release();
+  expect(pool.idleBytes()).toBe(65_536);
 });

@@ -14,7 +14,7 @@ import { replicaContent } from './replica-files.ts';
 /** Repeats the choices of a run. */
 export const SEED = Number(process.env.CLUSTER_SEED ?? Date.now() % 1_000_000);
 /** How many rounds of one kind of fault. */
-export const ROUNDS = Number(process.env.CLUSTER_ROUNDS ?? 4);
+export const ROUNDS = Number(process.env.CLUSTER_ROUNDS ?? (process.env.CI ? 2 : 4));
 
 const PARTITIONS = 6;
 const TOPICS = { plain: 'plain', idempotent: 'idempotent', probe: 'probe' } as const;

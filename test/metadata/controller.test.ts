@@ -78,6 +78,20 @@ test('a broker that lost its lease registers anew, with a new epoch, and is elec
   await brokers.close();
 });
 
+test('brokers that all died come back at once, though their leases stand; one that stays away is seen dead', async () => {
+  const brokers = await brokersOf([1, 2, 3], MIN_ISR_2);
+  await brokers.create('a', [[1, 2, 3]]);
+  const dead = [1, 2, 3].map((id) => brokers.kill(id));
+  await brokers.start(2);
+  await brokers.start(3);
+  await brokers.settle();
+  expect(await brokers.partition('a')).toMatchObject({ leader: 1, isr: [1, 2, 3] }); // nobody knows yet
+  brokers.noticed(dead[0]!);
+  await brokers.settle();
+  expect(await brokers.partition('a')).toMatchObject({ leader: 2, isr: [2, 3], leaderBrokerEpoch: brokers.running.get(2)!.epochs[0] });
+  await brokers.close();
+});
+
 test('a broker that the controller took for dead registers anew by itself', async () => {
   const brokers = await brokersOf([1, 2]);
   await brokers.create('a', [[2, 1]]);

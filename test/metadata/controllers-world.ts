@@ -1,3 +1,6 @@
+import { electLeaders } from '../../src/metadata/admin-elections.ts';
+import { alterConfigs } from '../../src/metadata/config-writes.ts';
+import { handOver } from '../../src/metadata/controlled-shutdown.ts';
 import type { MetadataImage, PartitionImage } from '../../src/metadata/image.ts';
 import {
   canJoinIsr,
@@ -9,12 +12,14 @@ import {
   mayCommit,
   writeIsr,
 } from '../../src/metadata/isr.ts';
+import { alterReassignments } from '../../src/metadata/reassignments.ts';
 import { InDoubtError, UnavailableError } from '../../src/metadata/store.ts';
 import { prng } from '../support/prng.ts';
 import { type Brokers, brokersOf, type StoreLink, type TestBroker } from './brokers-fixture.ts';
 
 const MIN_ISR = 2;
 const TOPIC = 'a';
+/** Replicas at first. */
 const ASSIGNMENT = [
   [1, 2, 3],
   [2, 3, 4],
@@ -36,12 +41,16 @@ export class World {
   readonly failures: string[] = [];
   readonly counts = { elections: 0, unclean: 0, committed: 0, excused: 0 };
   private readonly random: () => number;
+  private readonly more: boolean;
   private brokers!: Brokers;
   /** Disk holds: broker -> partition -> records. */
   private readonly has = new Map<number, number[]>();
   private readonly committed = ASSIGNMENT.map(() => 0);
   /** Partition -> brokers whose disk lost a committed record since it was last on min ISR admitted disks. */
   private readonly lost = ASSIGNMENT.map(() => new Set<number>());
+  /** The least min ISR under which something was committed that may not yet be on more disks. */
+  private readonly promised = ASSIGNMENT.map(() => MIN_ISR);
+  private readonly stopping = new Set<TestBroker>();
   private readonly proposals = new Map<string, Proposal[]>();
   private readonly paused = new Set<number>();
   private readonly down = new Set<number>();
@@ -50,11 +59,15 @@ export class World {
   private readonly late: (() => Promise<unknown>)[] = [];
   private readonly leaders = new Map<string, string>();
   private readonly checked = new Set<string>();
+  /** Who told the end of its log, in which leader epoch. */
+  private readonly told = new Set<string>();
   private directories = 0;
   private calm = false;
 
-  constructor(seed: number) {
+  /** @param more what the checked model of the rules does not have: reassignments, other min ISRs, brokers that stop in order */
+  constructor(seed: number, more = false) {
     this.random = prng(seed);
+    this.more = more;
   }
 
   async run(steps: number): Promise<void> {
@@ -68,7 +81,10 @@ export class World {
       await this.start(id);
     }
     await this.brokers.create(TOPIC, ASSIGNMENT);
-    this.brokers.view.onChange((image, { partitions }) => {
+    this.brokers.view.onChange((image, { partitions, logEnds }) => {
+      for (const { topicId, partition } of logEnds) {
+        for (const [id, { leaderEpoch }] of image.logEnds(topicId, partition) ?? []) this.told.add(`${partition}/${leaderEpoch}/${id}`);
+      }
       for (const { partition, before } of partitions) if (before) this.check(image, before, partition);
     });
     for (let i = 0; i < steps && this.failures.length === 0; i++) {
@@ -97,6 +113,7 @@ export class World {
     const running = [...this.brokers.running.values()];
     const broker = this.pick(running);
     const partition = this.int(ASSIGNMENT.length);
+    if (this.more && this.int(6) === 0) return this.stepMore(broker, partition);
     const dice = this.int(100);
     if (dice < 25) return this.commit(partition);
     if (dice < 50) return this.expand(partition);
@@ -124,6 +141,41 @@ export class World {
       return;
     }
     await this.brokers.clock.advance(100 + this.int(1_000));
+  }
+
+  private async stepMore(broker: TestBroker | undefined, partition: number): Promise<void> {
+    const dice = this.int(10);
+    if (!broker || this.paused.has(broker.id)) return;
+    const cluster = { store: broker.link.store, metadata: broker.feed };
+    if (dice < 4) {
+      const replicas = dice === 0 ? null : [1, 2, 3, 4].filter(() => this.int(2) === 0);
+      const reassignment = { topic: TOPIC, partition, replicas };
+      await this.briefly(alterReassignments(cluster, [reassignment], { allowReplicationFactorChange: true }));
+    } else if (dice < 6) {
+      const minIsr = String(1 + this.int(2));
+      await this.briefly(alterConfigs(broker.link.store, { type: 'topic', name: TOPIC }, () => new Map([['min.insync.replicas', minIsr]])));
+    } else if (dice < 8) {
+      await this.briefly(electLeaders({ ...cluster, config: this.brokers.config }, 'preferred', [{ topic: TOPIC, partition }]));
+    } else if (dice === 8) {
+      const { registration, feed, link, id } = broker;
+      const registered = () => registration.current;
+      this.stopping.add(broker);
+      await this.briefly(
+        handOver({ store: link.store, metadata: feed, clock: this.brokers.clock, nodeId: id, registered, timeoutMs: 5_000 }),
+      );
+    } else {
+      const leaving = this.pick([...this.stopping]);
+      if (leaving && this.brokers.running.get(leaving.id) === leaving) this.kill(leaving);
+    }
+  }
+
+  /** What does not end soon, as a broker that stands still, goes on while other things happen. */
+  private async briefly(work: Promise<unknown>): Promise<void> {
+    await Promise.race([work.catch(() => {}), this.turns(5)]);
+  }
+
+  private minIsrOf(image: MetadataImage): number {
+    return this.brokers.config.topic(image.configs({ type: 'topic', name: TOPIC })).minInsyncReplicas;
   }
 
   private async start(id: number): Promise<void> {
@@ -222,7 +274,9 @@ export class World {
 
   private commit(number: number): void {
     const { broker, partition } = this.leaderOf(number) ?? {};
-    if (!broker || !partition || !mayCommit(partition, MIN_ISR)) return;
+    if (!broker || !partition) return;
+    const minIsr = this.minIsrOf(broker.feed.current);
+    if (!mayCommit(partition, minIsr)) return;
     const members = new Set([...partition.isr, ...this.standing(broker, partition).flatMap(({ isr }) => isr)]);
     for (const id of members) {
       const member = this.brokers.running.get(id);
@@ -231,6 +285,7 @@ export class World {
       if (partition.isr.includes(id) && !isAdmittedDisk(partition, id, disk)) return;
     }
     this.committed[number] = this.has.get(broker.id)![number]! + 1;
+    this.promised[number] = Math.min(this.promised[number]!, effectiveMinIsr(partition, minIsr));
     this.counts.committed++;
     for (const id of members) this.has.get(id)![number] = this.committed[number]!;
     this.redundant(partition);
@@ -245,7 +300,7 @@ export class World {
 
   private async expand(number: number): Promise<void> {
     const { broker, partition } = this.leaderOf(number) ?? {};
-    const id = this.pick(ASSIGNMENT[number]!)!;
+    const id = this.pick(partition?.replicas ?? []) ?? -1;
     const follower = this.brokers.running.get(id);
     if (!broker || !partition || !follower || id === broker.id || this.paused.has(id)) return;
     const epoch = follower.registration.current?.epoch;
@@ -281,7 +336,7 @@ export class World {
   ): Promise<void> {
     const { topicId: _, partition: number, rev, ...current } = partition;
     const facts = {
-      minIsr: MIN_ISR,
+      minIsr: this.minIsrOf(feed.current),
       diskOf: (member: number) => feed.current.brokers.get(member),
       readmitted: admitted.map((one) => one.id),
     };
@@ -316,9 +371,10 @@ export class World {
     if (new Set([...isr, ...elr]).size !== isr.length + elr.length) fail('a member twice');
     if (![...isr, ...elr].every((id) => replicas.includes(id))) fail('a member is no replica');
     if (leader !== -1 && !isr.includes(leader)) fail('the leader is not in the ISR');
-    if (elr.length > 0 && isr.length >= effectiveMinIsr(after, MIN_ISR)) fail('an ELR beside a whole ISR');
+    if (!this.more && elr.length > 0 && isr.length >= effectiveMinIsr(after, MIN_ISR)) fail('an ELR beside a whole ISR');
     if ([...isr, ...elr].join() !== disks.map(({ id }) => id).join()) fail('not one disk for each member');
     if (isElected) this.checkElection(image, before, after, fail);
+    for (const id of before.replicas) if (!replicas.includes(id)) this.has.get(id)![after.partition] = 0; // the replica is deleted
     this.redundant(after);
   }
 
@@ -341,7 +397,9 @@ export class World {
         const member = image.brokers.get(id);
         return !member || !isForeign(before, id, member);
       });
-      if (!members.every((id) => image.brokers.has(id))) fail('a suspect leads though a member is missing');
+      // Who has told, and died since, has no more records than it told of.
+      const isKnown = (id: number) => image.brokers.has(id) || this.told.has(`${number}/${before.leaderEpoch}/${id}`);
+      if (!members.every(isKnown)) fail('a suspect leads though a member is missing');
       if (after.isr.length !== 1) fail('a suspect leads with others in the ISR');
     }
   }
@@ -358,7 +416,7 @@ export class World {
     const [has, committed] = [this.has.get(leader)![number]!, this.committed[number]!];
     if (has >= committed) return;
     // A record survives while fewer than effective min ISR disks have lost it.
-    if (this.lost[number]!.size < effectiveMinIsr(partition, MIN_ISR)) {
+    if (this.lost[number]!.size < this.promised[number]!) {
       this.failures.push(`LOSS: the leader has ${has} of ${committed} committed records: ${JSON.stringify(partition)}`);
     }
     this.counts.excused++;
@@ -369,12 +427,15 @@ export class World {
   /** Old losses are forgotten once all that is committed is on min ISR admitted disks again. */
   private redundant(partition: PartitionImage): void {
     const number = partition.partition;
-    if (partition.isr.length < effectiveMinIsr(partition, MIN_ISR)) return;
+    const minIsr = effectiveMinIsr(partition, this.minIsrOf(this.brokers.view.current));
+    if (partition.isr.length < minIsr) return;
     const whole = partition.isr.every((id) => {
       const now = this.brokers.disks.get(id)!;
       return this.has.get(id)![number]! >= this.committed[number]! && isAdmittedDisk(partition, id, now);
     });
-    if (whole) this.lost[number]!.clear();
+    if (!whole) return;
+    this.lost[number]!.clear();
+    this.promised[number] = minIsr;
   }
 
   /** The faults end: everything is available again, but where all members have lost their disks. */
@@ -382,26 +443,28 @@ export class World {
     this.calm = true;
     while (this.late.length > 0) await this.late.shift()!();
     while (this.paused.size > 0) this.resume();
+    for (const broker of this.stopping) if (this.brokers.running.get(broker.id) === broker) this.kill(broker);
     while (this.dead.length > 0) await this.expireOne();
     for (const id of [...this.down]) await this.restart(id, 9);
     for (let round = 0; round < 12; round++) {
       await this.brokers.clock.advance(1_000);
       await this.turns(10);
-      for (const [number, replicas] of ASSIGNMENT.entries()) {
+      for (const number of ASSIGNMENT.keys()) {
         await this.settleProposals(number);
         await this.turns(5);
-        for (let i = 0; i < 3 * replicas.length; i++) {
+        for (let i = 0; i < 12; i++) {
           await this.expand(number);
           await this.turns(5);
         }
       }
     }
     const image = this.brokers.view.current;
-    for (const [number, replicas] of ASSIGNMENT.entries()) {
+    for (const number of ASSIGNMENT.keys()) {
       const partition = image.partition(TOPIC, number)!;
       const members = [...partition.isr, ...partition.elr];
       const needsOperator = members.every((id) => isForeign(partition, id, image.brokers.get(id)!));
-      const whole = partition.leader !== -1 && partition.isr.length === replicas.length;
+      const { replicas, adding, removing } = partition;
+      const whole = partition.leader !== -1 && partition.isr.length === replicas.length && adding.length + removing.length === 0;
       if (!whole && !needsOperator) this.failures.push(`not available again: ${JSON.stringify(partition)}`);
     }
     if ([...this.brokers.running.values()].filter(({ controller }) => controller.fence !== undefined).length !== 1) {

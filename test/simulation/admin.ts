@@ -1,4 +1,5 @@
 import { ERROR_CODES } from '../../src/core/error-codes.ts';
+import { AlterPartitionReassignments } from '../../src/protocol/messages/alter-partition-reassignments.ts';
 import { CreateTopics } from '../../src/protocol/messages/create-topics.ts';
 import { DeleteTopics } from '../../src/protocol/messages/delete-topics.ts';
 import { accept, Client, Refused } from './client.ts';
@@ -11,7 +12,7 @@ const SLOW_NEWS_MS = 500;
 
 /** Creates the topic of the run; then, over and over, one more, which must be known everywhere at once, and deletes it. */
 export class Admin extends Client {
-  readonly counts = { created: 0, deleted: 0 };
+  readonly counts = { created: 0, deleted: 0, reassigned: 0 };
   private readonly machines: ReadonlyMap<number, Machine>;
   private stopped = false;
 
@@ -39,22 +40,42 @@ export class Admin extends Client {
     }
   }
 
-  async churn(replicationFactor: number): Promise<void> {
+  /** Changes what the cluster has, now and then, until it is stopped. */
+  async churn(topic: string, partitions: number, replicationFactor: number): Promise<void> {
     for (let n = 0; !this.stopped; n++) {
-      await this.sleep(this.random.between(500, 6_000));
-      const topic = `passing-${n}`;
+      await this.sleep(this.random.between(300, 4_000));
       try {
-        await this.create(topic, 1, replicationFactor);
-        this.counts.created++;
-        await this.requireKnown(topic);
-        await this.sleep(this.random.between(0, 2_000));
-        await this.delete(topic);
-        this.counts.deleted++;
+        if (this.random.chance(0.5)) await this.passingTopic(`passing-${n}`, replicationFactor);
+        else await this.reassign(topic, this.random.below(partitions), replicationFactor);
       } catch (error) {
         if (error instanceof Violation) throw error;
         this.world.trace.event(this.name, `refused: ${describe(error)}`);
       }
     }
+  }
+
+  private async passingTopic(topic: string, replicationFactor: number): Promise<void> {
+    await this.create(topic, 1, replicationFactor);
+    this.counts.created++;
+    await this.requireKnown(topic);
+    await this.sleep(this.random.between(0, 2_000));
+    await this.delete(topic);
+    this.counts.deleted++;
+  }
+
+  /** To any brokers; sometimes what is under way is called off. */
+  private async reassign(topic: string, partitionIndex: number, replicationFactor: number): Promise<void> {
+    const left = [...this.machines.keys()];
+    const chosen = Array.from({ length: replicationFactor }, () => left.splice(this.random.below(left.length), 1)[0]!);
+    const replicas = this.random.chance(0.15) ? null : chosen;
+    const answer = await this.ask(this.anyBroker(), AlterPartitionReassignments, 0, {
+      timeoutMs: TIMEOUT_MS,
+      topics: [{ name: topic, partitions: [{ partitionIndex, replicas }] }],
+    });
+    accept(answer.errorCode);
+    accept(answer.responses[0]!.partitions[0]!.errorCode);
+    this.counts.reassigned++;
+    this.world.trace.tell(this.name, `${topic}-${partitionIndex} is to be on [${replicas ?? 'as before'}]`);
   }
 
   /** Metadata-store rule 11. */

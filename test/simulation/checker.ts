@@ -16,6 +16,8 @@ export class Checker implements Machines {
   readonly ledgers = new Map<string, Ledger>();
   /** Who was elected last. */
   controller = -1;
+  /** Topic ids of topics that are there. */
+  private readonly existing = new Set<string>();
   private readonly names = new Map<string, string>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
   private readonly machines: ReadonlyMap<number, Machine>;
@@ -27,6 +29,14 @@ export class Checker implements Machines {
     this.machines = machines;
     this.minIsr = minIsr;
     world.store.onCommit = (rev, ops, from) => this.committed(rev, ops, from);
+  }
+
+  /** Those of topics that exist: a creation that failed leaves partitions behind, which are swept. */
+  *ofTopics(): Generator<Ledger> {
+    for (const [key, ledger] of this.ledgers) {
+      const parsed = parseKey(key);
+      if (parsed?.kind === 'partition' && this.existing.has(parsed.topicId)) yield ledger;
+    }
   }
 
   ledger(topic: string, index: number): Ledger | undefined {
@@ -127,6 +137,7 @@ export class Checker implements Machines {
     if (parsed?.kind === 'topic') {
       const { topicId, partitions } = parseTopic(key, value);
       this.names.set(topicId, parsed.name);
+      this.existing.add(topicId);
       this.world.trace.tell('store', `topic ${parsed.name} ${partitions}`);
     } else if (parsed?.kind === 'partition') {
       this.partitionWritten(key, parsed.topicId, parsed.partition, parsePartition(key, value), rev, from);
@@ -152,7 +163,9 @@ export class Checker implements Machines {
       if (machine) machine.registeredBy = null;
       this.world.trace.tell('store', `broker ${parsed.id} is gone`);
     } else if (parsed?.kind === 'partition') this.ledgers.delete(key);
-    else if (parsed?.kind === 'controller') this.world.trace.tell('store', 'the controller is gone');
+    else if (parsed?.kind === 'topic') {
+      for (const topicId of this.existing) if (this.names.get(topicId) === parsed.name) this.existing.delete(topicId);
+    } else if (parsed?.kind === 'controller') this.world.trace.tell('store', 'the controller is gone');
   }
 
   private partitionWritten(key: string, topicId: string, index: number, value: PartitionValue, rev: Rev, from: Process): void {
@@ -164,10 +177,11 @@ export class Checker implements Machines {
       ledger.proposed = () => this.proposedMembers(key, own);
       this.ledgers.set(key, ledger);
     }
-    const { isr, elr, leader, leaderEpoch } = value;
+    const { replicas, adding, removing, isr, elr, leader, leaderEpoch } = value;
+    const moves = adding.length + removing.length > 0 ? ` of [${replicas}] adding [${adding}] removing [${removing}]` : '';
     this.world.trace.tell(
       'store',
-      `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}] at ${rev} by ${from.name}`,
+      `${ledger.name} leader ${leader} epoch ${leaderEpoch} isr [${isr}] elr [${elr}]${moves} at ${rev} by ${from.name}`,
     );
     ledger.partitionWritten(value, rev);
   }

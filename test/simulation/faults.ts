@@ -40,6 +40,8 @@ export const FAULTS = {
   unavailable: 2,
   /** Everything takes much longer for a while. */
   slowNetwork: 2,
+  /** A follower is cut off until it has left the ISR, and about then the leader is killed. */
+  shrinkThenKill: 5,
   /** Clients are cut off from a broker. */
   cutClients: 2,
 } as const;
@@ -163,6 +165,13 @@ export class FaultInjector {
     doubt: (machine, { forMs, other }) => this.changeWeather(machine, { inDoubt: 0.1 + (other % 8) / 10 }, { inDoubt: 0 }, forMs),
     unavailable: (machine, { forMs, other }) =>
       this.changeWeather(machine, { unavailable: 0.1 + (other % 9) / 10 }, { unavailable: 0 }, forMs),
+    shrinkThenKill: (leader, { forMs, broker, other }, peers) => {
+      const lagMs = Number(this.world.configs['replica.lag.time.max.ms']);
+      const follower = peers[broker % peers.length]!;
+      const others = [leader, ...peers].filter((one) => one !== follower);
+      this.breakLinks(follower, others, other % 2 ? 'cut' : 'drop', lagMs * 2 + forMs);
+      this.later(lagMs * (0.9 + (broker % 8) / 10), () => this.down(leader, forMs, () => leader.kill()));
+    },
     slowNetwork: (_machine, { forMs, other }) => {
       const { network } = this.world;
       network.delayMs = [1, 10 + other * 4];
@@ -176,7 +185,8 @@ export class FaultInjector {
     const all = [...this.machines.values()];
     const ledgers = [...this.checker.ledgers.values()];
     const leader = ledgers[other % Math.max(1, ledgers.length)]?.value.leader ?? -1;
-    if (name === 'killLeader' || name === 'pauseLeader') return this.machines.get(leader) ?? all[broker % all.length]!;
+    if (name === 'killLeader' || name === 'pauseLeader' || name === 'shrinkThenKill')
+      return this.machines.get(leader) ?? all[broker % all.length]!;
     if (name === 'killController') return this.machines.get(this.checker.controller) ?? all[broker % all.length]!;
     return all[broker % all.length]!;
   }

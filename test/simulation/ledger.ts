@@ -79,7 +79,8 @@ export class Ledger {
   }
 
   get effectiveMinIsr(): number {
-    return Math.min(this.minIsr, this.value.replicas.length);
+    const { replicas, adding, removing } = this.value;
+    return Math.max(1, Math.min(this.minIsr, replicas.length - adding.length, replicas.length - removing.length));
   }
 
   share(id: number): Share {

@@ -45,6 +45,7 @@ const SECONDS = 60;
 const FAULTS_FROM_MS = 4_000;
 const FAULTS_TO_MS = 38_000;
 const HEAL_MS = 40_000;
+const ADMIN_TO_MS = 44_000;
 const PRODUCE_TO_MS = 57_000;
 const TOPIC = 'orders';
 /** In a calm run, for a batch with acks=all from its first sending until it is acknowledged. */
@@ -124,6 +125,7 @@ class Simulation {
     this.admin.begin(() => this.createTopic());
     this.injector.schedule(this.faults);
     scheduler.after(scheduler.world, HEAL_MS, 'heal', () => this.injector.heal());
+    scheduler.after(scheduler.world, ADMIN_TO_MS, 'stop', () => this.admin.stop());
     scheduler.after(scheduler.world, PRODUCE_TO_MS, 'stop', () => this.stopProducers());
     const onRejection = (error: unknown) => (this.failure ??= error);
     process.on('unhandledRejection', onRejection);
@@ -163,13 +165,12 @@ class Simulation {
     for (const producer of this.producers) producer.start();
     for (const reader of this.readers) reader.start(400);
     for (const committer of this.committers) committer.start(250);
-    await this.admin.churn(replicationFactor);
+    await this.admin.churn(TOPIC, partitions, replicationFactor);
   }
 
   private stopProducers(): void {
     for (const producer of this.producers) producer.stop();
     for (const committer of this.committers) committer.stop();
-    this.admin.stop();
   }
 
   private afterEvent(process: { readonly name: string }): boolean {
@@ -189,12 +190,14 @@ class Simulation {
 
   /** The faults ended long ago: everything is there, everywhere. */
   private checkEnd(): void {
-    for (const ledger of this.checker.ledgers.values()) {
+    for (const ledger of this.checker.ofTopics()) {
       if (ledger.tainted) continue;
-      const { leader, isr, replicas } = ledger.value;
+      const { leader, isr, replicas, adding, removing } = ledger.value;
       if (leader < 0 && this.checker.needsOperator(ledger)) continue;
       if (leader < 0) ledger.fail('END', `has no leader: ${ledger.state()}`);
       if (isr.length < replicas.length) ledger.fail('END', `is not in sync again: ${ledger.state()}, replicas [${replicas}]`);
+      if (adding.length + removing.length > 0)
+        ledger.fail('END', `is still being reassigned: ${ledger.state()}, adding [${adding}] removing [${removing}]`);
       for (const id of replicas) {
         const machine = this.machines.get(id)!;
         this.checker.freshLog(ledger, machine);
@@ -272,6 +275,7 @@ function configsOf({ brokers, replicationFactor, minIsr }: Shape, random: Random
     'offsets.topic.num.partitions': '1',
     'offsets.topic.replication.factor': String(Math.min(3, brokers)),
     'broker.session.timeout.ms': String(random.pick([1_500, 3_000, 6_000])),
+    'leader.imbalance.check.interval.seconds': String(random.pick([1, 5, 300])),
     'replica.lag.time.max.ms': String(random.pick([2_000, 5_000, 10_000])),
     'log.flush.offset.checkpoint.interval.ms': String(random.pick([1_000, 5_000])),
     'replica.high.watermark.checkpoint.interval.ms': String(random.pick([500, 5_000])),

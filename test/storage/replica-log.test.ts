@@ -214,6 +214,12 @@ describe('gaps that compaction left in the leader’s log', () => {
       expect([await keysOf(log), log.logEndOffset]).toEqual([['0a', '10b'], 25]);
       log = again(how, compacted);
     }
+    for (let i = 0; i < 2; i++) {
+      files.failNext('write', 'ENOSPC', { path: '.log' });
+      await expect(append(log, produced(['x'])).done).rejects.toEqual(refused('KAFKA_STORAGE_ERROR'));
+      log = again('kill', compacted);
+      expect(log.logEndOffset).toBe(25);
+    }
     expect(append(log, produced(['e'])).info.baseOffset).toBe(25);
   });
 
