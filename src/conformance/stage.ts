@@ -189,15 +189,18 @@ export class Stage<Req = unknown, Res = unknown> {
     let leaders = new Map<number, number>();
     const { brokers, down = [] } = this.venue;
     const alive = brokers?.map((_, i) => i + 1).filter((id) => !down.includes(id));
-    for (const on of alive?.map((id) => `broker ${id}`) ?? ['setup']) {
+    const asked = alive?.map((id) => `broker ${id}`) ?? ['setup'];
+    const [first] = asked;
+    for (const on of asked) {
       const request = { topics: [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAA', name }], allowAutoTopicCreation: false };
       const hasLeaders = ({ topics }: Decoded<(typeof Metadata)['response']['fields']>) => {
         const topic = topics[0]!;
-        topicId = topic.topicId;
+        // The first broker is the one that was asked to create it: another may still show the topic that had the name before.
+        const isOlder = on !== first && topic.topicId !== topicId;
+        topicId = on === first ? topic.topicId : topicId;
         leaders = new Map(topic.partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]));
-        return (
-          topic.errorCode === 0 && topic.partitions.length === partitions && topic.partitions.every(({ errorCode }) => errorCode === 0)
-        );
+        const isLed = topic.partitions.length === partitions && topic.partitions.every(({ errorCode }) => errorCode === 0);
+        return topic.errorCode === 0 && isLed && !isOlder;
       };
       await this.until(Metadata, AROUND.metadata, request, hasLeaders, on);
     }

@@ -203,7 +203,7 @@ export const clusterReplicasScenarios = [
     JoinGroup,
     'asked of another broker than the coordinator',
     async (stage) => {
-      const group = await stage.group('group');
+      const group = stage.name('group');
       const on = at((await coordinatorOf(stage, group)).other);
       const member = { groupId: group, memberId: 'nobody', generationId: 1 };
       await stage.stepOf(JoinGroup, stage.version, 'JoinGroup', joinRequest(group), undefined, on);
