@@ -66,7 +66,8 @@ function readingInto(accepted: Socket): Wire {
   if (!CAN_SHARE || typeof handle !== 'object' || handle === null) return wireOf(accepted);
   handed._handle = null;
   const { onread, read } = sharedReading();
-  const options = { handle, readable: true, writable: true, onread };
+  // Without manualStart it would read at once, and lose what comes before `start`: a broker that starts lets clients wait.
+  const options = { handle, readable: true, writable: true, manualStart: true, onread };
   const socket = new Socket(options as SocketConstructorOpts);
   socket.setNoDelay(true);
   return wireOf(socket, (data) => read(socket, data));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFailed, onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type StartClusterOptions, startCluster, type TestBroker, type TestCluster } from '../../src/testing.ts';
 import { prng } from '../support/prng.ts';
 import { Client } from './client.ts';
@@ -39,18 +39,20 @@ export class Scenario {
   static async start({ recordsPerSecond = 5_000, prepare, ...options }: ScenarioOptions = {}): Promise<Scenario> {
     console.log(`CLUSTER_SEED=${SEED} CLUSTER_ROUNDS=${ROUNDS}`);
     const data = mkdtempSync(join(tmpdir(), 'minikafka-cluster-'));
-    let failed = false;
-    onTestFailed(() => {
-      failed = true;
-      console.error(`CLUSTER_SEED=${SEED}; the data and logs of the brokers are kept in ${data}`);
-    });
     const dispose = prepare?.(data);
     const where = options.mode === 'in-process' ? {} : { data };
-    const cluster = await startCluster({ ...options, ...where, cuttable: options.cuttable ?? 'none' });
-    onTestFinished(async () => {
+    const cluster = await startCluster({
+      ...options,
+      ...where,
+      ...(process.env.CLUSTER_LOG && { logLevel: 'debug' as const }),
+      cuttable: options.cuttable ?? 'none',
+    });
+    onTestFinished(async ({ task }) => {
       await cluster.close();
+      const isFailed = task.result?.state === 'fail';
+      if (isFailed) console.error(`CLUSTER_SEED=${SEED}; the data and logs of the brokers are kept in ${data}`);
       dispose?.();
-      if (!failed) rmSync(data, { recursive: true, force: true });
+      if (!isFailed) rmSync(data, { recursive: true, force: true });
     });
     const partitions = { [TOPICS.plain]: PARTITIONS, [TOPICS.idempotent]: PARTITIONS, [TOPICS.probe]: 1 };
     for (const [topic, count] of Object.entries(partitions)) await cluster.createTopic(topic, count);

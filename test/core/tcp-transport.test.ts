@@ -122,6 +122,18 @@ test('nothing is read before start, nor while paused', async () => {
   await eventually(() => expect(server.bytes()).toBe('early'.length + 8 * 2 ** 20));
 });
 
+test('what was sent before the accepting side starts is there when it does', async () => {
+  const { listening, next } = await listen();
+  const dialling = await tcpTransport.connect(listening.address, 1000);
+  cleanUp.push(() => dialling.destroy());
+  dialling.write([Buffer.from('early ')]);
+  const accepted = await next();
+  await new Promise((resolve) => setTimeout(resolve, 50)); // so that it is there, and would be read
+  const end = watched(accepted);
+  dialling.write([Buffer.from('late')]);
+  await eventually(() => expect(end.text()).toBe('early late'));
+});
+
 test('a peer that does not read: unsent bytes are counted, and drained is told when they have left', async () => {
   const { client, server } = await pair();
   client.wire.pause();
