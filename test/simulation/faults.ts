@@ -59,11 +59,13 @@ export interface Fault {
   readonly forMs: number;
 }
 
-/** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. */
-export function planFaults(random: Random, fromMs: number, toMs: number): Fault[] {
+/** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. @param kinds these alone, all of them */
+export function planFaults(random: Random, fromMs: number, toMs: number, kinds?: readonly FaultName[]): Fault[] {
   const weights: Partial<Record<FaultName, number>> = {};
-  for (const name of Object.keys(FAULTS) as FaultName[]) if (random.chance(0.5)) weights[name] = FAULTS[name] * random.between(0.3, 1.7);
-  weights.kill ??= 1;
+  for (const name of Object.keys(FAULTS) as FaultName[]) {
+    if (kinds ? kinds.includes(name) : random.chance(0.5)) weights[name] = FAULTS[name] * random.between(0.3, 1.7);
+  }
+  if (!kinds) weights.kill ??= 1;
   let losses = random.below(4);
   const meanMs = random.pick([300, 600, 1_200, 2_500]);
   const longest = random.pick([1_500, 4_000, 15_000]);

@@ -1,8 +1,12 @@
 import { parseArgs } from 'node:util';
 import { type SafetyRule, safetyRules } from '../../src/core/safety-rules.ts';
+import { FAULTS, type FaultName } from './faults.ts';
 import { minimise } from './minimise.ts';
 import { catchRules } from './rules.ts';
-import { type RunResult, run, type Shape } from './run.ts';
+import { type RunOptions, type RunResult, run, type Shape } from './run.ts';
+
+/** What the command line says of every run. */
+type Given = Pick<RunOptions, 'shape' | 'kinds'>;
 
 const USAGE = `npm run simulate -- [options]
 
@@ -13,6 +17,7 @@ const USAGE = `npm run simulate -- [options]
   --rules          take out every rule in turn, until a seed fails: which seed sees what (with --without: those rules alone)
   --minimise       leave out faults, one by one, for as long as the run fails in the same way
   --keep-going     do not stop at the first seed that fails
+  --faults A,B,..  these kinds of faults alone (docs/simulation.md)
   --shape B,R,M,P  brokers, replication factor, min.insync.replicas, partitions, in place of the seed's own
 `;
 
@@ -27,6 +32,7 @@ async function main(): Promise<number> {
       minimise: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       shape: { type: 'string' },
+      faults: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -36,10 +42,13 @@ async function main(): Promise<number> {
   }
   const seeds = positive('--seeds', values.seeds);
   const first = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : positive('--seed', values.seed);
+  const given = {
+    ...(values.shape !== undefined && { shape: shapeFrom(values.shape) }),
+    ...(values.faults !== undefined && { kinds: values.faults.split(',').map(faultNamed) }),
+  };
   const rules = (values.without?.split(',') ?? []).map(ruleNamed);
-  if (values.rules) return showRules(rules.length > 0 ? rules : (Object.keys(safetyRules) as SafetyRule[]), first, seeds);
+  if (values.rules) return showRules(rules.length > 0 ? rules : (Object.keys(safetyRules) as SafetyRule[]), first, seeds, given);
   for (const rule of rules) safetyRules[rule] = false;
-  const shape = values.shape === undefined ? {} : { shape: shapeFrom(values.shape) };
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const print = (line: string) => void (values.trace ? process.stderr : process.stdout).write(`${line}\n`);
   const totals = new Map<string, number>();
@@ -49,7 +58,7 @@ async function main(): Promise<number> {
   let slowest = { seed: -1, ms: 0 };
   for (let seed = first; seed < first + seeds; seed++) {
     const started = process.hrtime.bigint();
-    const result = await run({ seed, ...shape, ...(values.trace && { sink: writeTrace }) });
+    const result = await run({ seed, ...given, ...(values.trace && { sink: writeTrace }) });
     const ms = Number(process.hrtime.bigint() - started) / 1e6;
     if (ms > slowest.ms) slowest = { seed, ms };
     done++;
@@ -57,7 +66,7 @@ async function main(): Promise<number> {
     if (!result.failure) continue;
     failed++;
     report(result, print);
-    if (values.minimise) await reportMinimised(result, shape, print);
+    if (values.minimise) await reportMinimised(result, given, print);
     if (!values['keep-going']) break;
   }
   if (values.trace) flushTrace();
@@ -77,8 +86,8 @@ function report({ seed, failure, transcript, shape }: RunResult, print: (line: s
   print(`again: npm run simulate -- --seeds 1 --seed ${seed}`);
 }
 
-async function reportMinimised(result: RunResult, shape: { shape?: Shape }, print: (line: string) => void): Promise<void> {
-  const smallest = await minimise(result, (faults) => run({ seed: result.seed, ...shape, faults }));
+async function reportMinimised(result: RunResult, given: Given, print: (line: string) => void): Promise<void> {
+  const smallest = await minimise(result, (faults) => run({ seed: result.seed, ...given, faults }));
   print(`\nwith ${smallest.faults.length} of ${result.faults.length} faults:`);
   print(smallest.transcript);
   print(`${smallest.failure!.kind}: ${smallest.failure!.text}`);
@@ -106,17 +115,22 @@ function shapeFrom(text: string): Shape {
   return { brokers: brokers!, replicationFactor: replicationFactor!, minIsr: minIsr!, partitions: partitions!, calm: false };
 }
 
+function faultNamed(name: string): FaultName {
+  if (!Object.hasOwn(FAULTS, name)) throw new Error(`no fault ${name}; there are ${Object.keys(FAULTS).join(', ')}`);
+  return name as FaultName;
+}
+
 function ruleNamed(rule: string): SafetyRule {
   if (!Object.hasOwn(safetyRules, rule)) throw new Error(`no rule ${rule}; there are ${Object.keys(safetyRules).join(', ')}`);
   return rule as SafetyRule;
 }
 
 /** One line for each rule that was caught: the rule, the seed, what was seen. */
-async function showRules(rules: readonly SafetyRule[], first: number, seeds: number): Promise<number> {
+async function showRules(rules: readonly SafetyRule[], first: number, seeds: number, given: Given): Promise<number> {
   const range = Array.from({ length: seeds }, (_, i) => first + i);
   const left = new Set(rules);
   let unsound = 0;
-  for await (const { rule, result } of catchRules(rules, range, {})) {
+  for await (const { rule, result } of catchRules(rules, range, given)) {
     if (rule === null) process.stderr.write(`seed ${result.seed}, rules left ${left.size}\n`);
     if (rule === null && !result.failure) continue;
     if (rule === null) unsound++;

@@ -26,6 +26,9 @@ export interface Acknowledged {
 const RETRY_MS = 40;
 /** A batch is given up after this; its producer id with it. */
 const GIVE_UP_MS = 30_000;
+/** Batches of this size are written asynchronously, and so is what comes while they are: one in so many. */
+const LARGE_BYTES = 140_000;
+const LARGE_PART = 0.02;
 const CRC_POSITION = 17;
 
 /** Errors after which an idempotent producer begins again under a new id (Kafka's own producer fails). */
@@ -76,6 +79,7 @@ export class Producer extends Client {
     const { topic, partition, acks, idempotent } = this.options;
     const count = 1 + this.random.below(3);
     const values = Array.from({ length: count }, (_, i) => `${this.name}/${n}/${i}`);
+    if (this.random.chance(LARGE_PART)) values[0] += '.'.repeat(LARGE_BYTES);
     const begun = this.now;
     this.counts.sent++;
     while (!this.stopped) {

@@ -1,7 +1,7 @@
 import { Admin } from './admin.ts';
 import { Checker } from './checker.ts';
 import { Committer } from './committer.ts';
-import { type Fault, FaultInjector, planFaults, planKills } from './faults.ts';
+import { type Fault, FaultInjector, type FaultName, planFaults, planKills } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { describe, Machine, type World } from './machine.ts';
 import { Network } from './network.ts';
@@ -19,6 +19,8 @@ export interface RunOptions {
   /** In place of the seed's own. */
   readonly faults?: readonly Fault[];
   readonly shape?: Shape;
+  /** Kinds of faults: these alone; a calm seed stays as it is. */
+  readonly kinds?: readonly FaultName[];
 }
 
 export interface RunResult {
@@ -92,7 +94,7 @@ class Simulation {
   private failure: unknown = null;
   private stepsAtOnce = { at: -1, steps: 0 };
 
-  constructor({ seed, sink, faults, shape }: RunOptions) {
+  constructor({ seed, sink, faults, shape, kinds }: RunOptions) {
     this.seed = seed;
     const { scheduler } = this;
     const random = new Random(seed);
@@ -113,7 +115,8 @@ class Simulation {
     this.checker = new Checker(this.world, this.machines, minIsr);
     this.makeClients();
     this.admin = new Admin('admin', this.world, this.machines);
-    this.faults = faults ?? (calm ? planKills : planFaults)(random.fork('faults'), FAULTS_FROM_MS, FAULTS_TO_MS);
+    const chance = random.fork('faults');
+    this.faults = faults ?? (calm ? planKills : planFaults)(chance, FAULTS_FROM_MS, FAULTS_TO_MS, kinds);
     const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers].map(({ name }) => name);
     this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
   }
