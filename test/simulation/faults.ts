@@ -148,8 +148,10 @@ export class FaultInjector {
     pause: (machine, { forMs }) => this.pause(machine, forMs),
     pauseLeader: (machine, { forMs }) => this.pause(machine, forMs),
     crash: (machine, { forMs }) => this.down(machine, forMs, () => this.checker.exchangeDisk(machine, () => machine.crash())),
-    crashAll: (_machine, { forMs }) => {
-      for (const one of this.machines.values()) this.down(one, forMs, () => this.checker.exchangeDisk(one, () => one.crash()));
+    crashAll: (_machine, { forMs, other }) => {
+      for (const one of this.machines.values()) {
+        this.down(one, forMs * (0.2 + ((one.id + other) % 5) / 5), () => this.checker.exchangeDisk(one, () => one.crash()));
+      }
     },
     emptyDisk: (machine, { forMs }) => this.down(machine, forMs, () => this.exchange(machine, () => machine.disk.replaceWithEmpty())),
     olderCopy: (machine, { forMs }) => this.restoreOlderCopy(machine, forMs),

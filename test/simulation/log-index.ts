@@ -76,7 +76,8 @@ export class LogIndex {
     for (const [name, { batches }] of known) if (!names.includes(name)) for (const { batch } of batches) this.forget(batch);
     for (const file of this.files) this.refreshFile(disk, file);
     const last = this.files.findLast(({ batches }) => batches.length > 0)?.batches.at(-1);
-    this.end = last ? last.batch.lastOffset + 1 : 0;
+    // A segment may begin beyond the last batch: what lay between was compacted away.
+    this.end = Math.max(last ? last.batch.lastOffset + 1 : 0, Number.parseInt(names.at(-1) ?? '0', 10));
   }
 
   /** Another disk, or one that was not watched for a while. */
