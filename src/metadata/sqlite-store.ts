@@ -1,8 +1,14 @@
-import { openSqlite, type SqliteDatabase, sqliteErrorCode } from '../core/sqlite.ts';
+import { isSqliteBusy, openSqlite, type SqliteDatabase, sqliteErrorCode } from '../core/sqlite.ts';
 import { EmbeddedStore, type EmbeddedStoreOptions } from './embedded-store.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { InDoubtError, type MetadataStore, UnavailableError } from './store.ts';
 import { checkStoreFormat, upgradeStore } from './store-format.ts';
+
+/** For whoever holds the file while it is opened: five seconds in all. */
+const MAX_TRIES = 500;
+const RETRY_MS = 10;
+/** How long a write waits for those of other processes. */
+const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * Opens, or creates, the store in one SQLite file. One process at a time: whoever opens it holds the lock of its data directory.
@@ -23,18 +29,33 @@ export function openSqliteStore(path: string, options: EmbeddedStoreOptions): Me
   }
 }
 
-/** A connection to the store's file, which is made or upgraded when it has to be. @throws as openSqliteStore */
+/**
+ * A connection to the store's file, which is made or upgraded when it has to be, by one of several processes that start at once.
+ * @throws as openSqliteStore
+ */
 export function openStoreFile(path: string): SqliteDatabase {
-  let database: SqliteDatabase | undefined;
+  for (let tries = 1; ; tries++) {
+    try {
+      return openOnce(path);
+    } catch (error) {
+      if (!isSqliteBusy(error) || tries === MAX_TRIES) throw cannotOpen(path, error);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+    }
+  }
+}
+
+/** SQLite does not wait for who makes a file a WAL file at the same time: it fails at once, whatever its busy timeout is. */
+function openOnce(path: string): SqliteDatabase {
+  const database = openSqlite(path, { busyTimeoutMs: 0 });
   try {
-    database = openSqlite(path);
     checkStoreFormat(database, path); // before anything is written into what may not be ours
     database.exec('PRAGMA journal_mode = WAL');
     upgradeStore(database, path);
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return database;
   } catch (error) {
-    database?.close();
-    throw cannotOpen(path, error);
+    database.close();
+    throw error;
   }
 }
 
