@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readBootId } from './boot-id.ts';
+import { realFiles } from './real-files.ts';
 
 /** Time that all processes of this machine read alike, until it is booted anew. */
 export interface Machine {
@@ -8,22 +9,11 @@ export interface Machine {
   readonly bootId: string;
 }
 
-/** Linux names each boot; elsewhere there is no such name. */
-const BOOT_ID_PATH = '/proc/sys/kernel/random/boot_id';
-
 let bootId: string | undefined;
 
 export const realMachine: Machine = {
   monotonicMs: () => Number(process.hrtime.bigint() / 1_000n) / 1_000,
   get bootId() {
-    return (bootId ??= readBootId());
+    return (bootId ??= readBootId(realFiles) ?? '');
   },
 };
-
-function readBootId(): string {
-  try {
-    return readFileSync(BOOT_ID_PATH, 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
