@@ -45,6 +45,8 @@ export async function wait(flags: WaitFlags, { out, transport, clock }: Omit<Sur
   let missing: readonly string[] = [];
   try {
     while (missing.length === 0 || clock.monotonicMs() < deadlineMs) {
+      // What the deadline cuts short knows less than the question before it.
+      const isCutShort = deadlineMs - clock.monotonicMs() < PAUSE_MS;
       try {
         broker ??= await BootstrapConnection.open(servers, transport, clock, deadlineMs);
         missing = await missingAt(broker, topics, Math.max(1, deadlineMs - clock.monotonicMs()));
@@ -56,8 +58,7 @@ export async function wait(flags: WaitFlags, { out, transport, clock }: Omit<Sur
         await broker?.close();
         broker = null;
         const reason = reasonOf(error);
-        // What the deadline has cut short knows less than the question before it.
-        if (missing.length === 0 || clock.monotonicMs() < deadlineMs) missing = [reason];
+        if (missing.length === 0 || (!isCutShort && clock.monotonicMs() < deadlineMs)) missing = [reason];
       }
       const pauseMs = Math.min(PAUSE_MS, Math.max(0, deadlineMs - clock.monotonicMs()));
       await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));

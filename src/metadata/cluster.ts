@@ -3,7 +3,16 @@ import { SUPPORTED_FEATURES } from './features.ts';
 import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, PRODUCER_IDS_KEY } from './keys.ts';
 import { InDoubtError, type KV, type Lease, type MetadataStore, type Rev } from './store.ts';
 import { type RandomBytes, randomUuid } from './uuid.ts';
-import { type BrokerValue, encodeValue, type KnownBrokerValue, parseBroker, parseFeatures, parseInteger, parseText } from './values.ts';
+import {
+  type BrokerValue,
+  encodeValue,
+  type KnownBrokerValue,
+  parseBroker,
+  parseFeatures,
+  parseInteger,
+  parseKnownBroker,
+  parseText,
+} from './values.ts';
 import { read, untilNoConflict, write } from './writes.ts';
 
 /** The levels that a new cluster starts with. */
@@ -50,8 +59,8 @@ async function settled(txn: Promise<{ ok: boolean; rev: Rev }>): Promise<{ ok: b
 export interface RegisteringBroker extends Omit<BrokerValue, 'generation'> {
   readonly id: number;
   readonly lease: Lease;
-  /** The generation of its disk, given the epoch of the broker's last registration (0: there was none): it may have to grow first. */
-  readonly generation: number | ((lastEpoch: Rev) => number);
+  /** The generation of its disk, given the epoch and the generation of the broker's last registration (0: there was none): it may have to grow first. */
+  readonly generation: number | ((lastEpoch: Rev, lastGeneration: number) => number);
   /** The broker epoch that this process had before it lost its lease: that registration may be replaced. */
   readonly previous?: Rev;
   /** This process holds the lock of its data directory, and has just started: who registered with that directory before is dead. */
@@ -72,13 +81,14 @@ export async function registerBroker(store: MetadataStore, broker: RegisteringBr
     if (kv && !mayReplace(broker, kv)) {
       throw new KafkaError('DUPLICATE_BROKER_REGISTRATION', `Another broker is registered with node.id ${id}.`);
     }
-    const lastEpoch = (await store.get(knownKey)).kv?.rev ?? 0;
-    const generation = typeof broker.generation === 'number' ? broker.generation : broker.generation(lastEpoch);
+    const last = (await store.get(knownKey)).kv;
+    const lastGeneration = last ? parseKnownBroker(knownKey, last.value).generation : 0;
+    const generation = typeof broker.generation === 'number' ? broker.generation : broker.generation(last?.rev ?? 0, lastGeneration);
     const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
     const known: KnownBrokerValue = { rack, directoryId, generation, listeners };
     const conds = [
       { key, rev: kv?.rev ?? 0 },
-      { key: knownKey, rev: lastEpoch },
+      { key: knownKey, rev: last?.rev ?? 0 },
     ];
     const ops = [
       { put: key, value: encodeValue(value), lease: lease.id },

@@ -9,8 +9,8 @@ import type { BrokerValue } from './values.ts';
 /** The identity of the disk on which this broker's logs lie (metadata-store rule 5). */
 export interface BrokerDisk {
   readonly directoryId: string;
-  /** Before each registration: durable when it returns. `lastEpoch`: of the broker's last registration; 0: there was none. */
-  generationToRegister(lastEpoch: Rev): number;
+  /** Before each registration: durable when it returns. `lastEpoch`, `lastGeneration`: of the broker's last registration; 0: there was none. */
+  generationToRegister(lastEpoch: Rev, lastGeneration: number): number;
   /** After each registration: durable when it returns. */
   noteRegistered(epoch: Rev): void;
 }
@@ -113,7 +113,7 @@ export class Registration {
         ...broker,
         lease,
         directoryId: disk.directoryId,
-        generation: (lastEpoch) => disk.generationToRegister(lastEpoch),
+        generation: (lastEpoch, lastGeneration) => disk.generationToRegister(lastEpoch, lastGeneration),
         startsWithDirectory,
         ...(this.previous && { previous: this.previous }),
       });

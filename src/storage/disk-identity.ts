@@ -64,9 +64,13 @@ export class DiskIdentity {
    * run, which did not end cleanly: the end of the logs may be lost; and when the cluster's last registration of this broker is not the one
    * that this directory has, which is then an older copy. After a mere kill it stays.
    *
+   * It grows beyond every generation that this broker was registered with: an older copy knows nothing of those that came after it, and the next
+   * one after its own may be the very one that was admitted.
+   *
    * @param lastEpoch of this broker's last registration, the revision of `/b/known/<id>`; 0: there was none
+   * @param lastGeneration of that registration, whatever directory it named
    */
-  generationToRegister(lastEpoch: number): number {
+  generationToRegister(lastEpoch: number, lastGeneration = 0): number {
     if (this.decided) return this.state.generation;
     const { bootId, directory } = this.options;
     const { brokerEpoch, generation } = this.state;
@@ -74,7 +78,7 @@ export class DiskIdentity {
     const mayLackTail = !directory.endedCleanly && !isSameStart && brokerEpoch !== NEVER_REGISTERED;
     const isOlderCopy = brokerEpoch !== (lastEpoch > 0 ? lastEpoch : NEVER_REGISTERED);
     // The start of the machine is noted with the registration: until then the next run takes it for another one, which is safe.
-    if (mayLackTail || isOlderCopy) this.write({ generation: generation + 1, brokerEpoch, bootId });
+    if (mayLackTail || isOlderCopy) this.write({ generation: Math.max(generation, lastGeneration) + 1, brokerEpoch, bootId });
     else this.state = { generation, brokerEpoch, bootId };
     this.decided = true;
     this.continued = brokerEpoch !== NEVER_REGISTERED && lastEpoch >= brokerEpoch;

@@ -200,7 +200,7 @@ export class FaultInjector {
     const takenAt = machine.registrations;
     machine.disk.takeCopy();
     this.later(forMs + 4_000, () => {
-      if (this.over || machine.registrations === takenAt) return;
+      if (this.over || machine.registrations === takenAt || !machine.disk.hasCopy) return;
       this.down(machine, 100, () => this.exchange(machine, () => machine.disk.replaceWithCopy()));
     });
   }

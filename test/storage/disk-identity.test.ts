@@ -113,6 +113,17 @@ describe('the generation of a disk', () => {
     expect(register(start(), 30)).toBe(2);
   });
 
+  test('grows beyond the generation that was registered after the copy was taken', () => {
+    register(start(), 10);
+    kill();
+    const copy = files.read(FILE)!;
+    bootId = 'second start';
+    expect(register(start(), 20)).toBe(1); // the machine died: admitted to ISRs as generation 1
+    kill();
+    files.replace(FILE, copy);
+    expect(start().generationToRegister(known, 1)).toBe(2);
+  });
+
   test('stays for as long as the broker runs, however often it registers', () => {
     const disk = start();
     register(disk, 10);
