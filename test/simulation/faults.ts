@@ -46,9 +46,16 @@ export const FAULTS = {
   cutClients: 2,
 } as const;
 
-export type FaultName = keyof typeof FAULTS;
+/** Only where they are asked for. */
+const RARE_FAULTS = {
+  /** All but a partition's leader are killed; the leader, alone in the ISR by then, loses power. */
+  lastCrash: 3,
+} as const;
+export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS };
+
+export type FaultName = keyof typeof ALL_FAULTS;
 /** They lose data of a disk: few in a run, or there is nothing left to promise. */
-const LOSING: readonly FaultName[] = ['crash', 'crashAll', 'emptyDisk', 'olderCopy'];
+const LOSING: readonly FaultName[] = ['crash', 'crashAll', 'emptyDisk', 'olderCopy', 'lastCrash'];
 
 export interface Fault {
   readonly atMs: number;
@@ -62,8 +69,9 @@ export interface Fault {
 /** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. @param kinds these alone, all of them */
 export function planFaults(random: Random, fromMs: number, toMs: number, kinds?: readonly FaultName[]): Fault[] {
   const weights: Partial<Record<FaultName, number>> = {};
-  for (const name of Object.keys(FAULTS) as FaultName[]) {
-    if (kinds ? kinds.includes(name) : random.chance(0.5)) weights[name] = FAULTS[name] * random.between(0.3, 1.7);
+  const names = Object.keys(kinds ? ALL_FAULTS : FAULTS) as FaultName[];
+  for (const name of names) {
+    if (kinds ? kinds.includes(name) : random.chance(0.5)) weights[name] = ALL_FAULTS[name] * random.between(0.3, 1.7);
   }
   if (!kinds) weights.kill ??= 1;
   let losses = random.below(4);
@@ -176,6 +184,10 @@ export class FaultInjector {
       this.breakLinks(follower, others, other % 2 ? 'cut' : 'drop', lagMs * 2 + forMs);
       this.later(lagMs * (0.9 + (broker % 8) / 10), () => this.down(leader, forMs, () => leader.kill()));
     },
+    lastCrash: (leader, { forMs, other }, peers) => {
+      for (const peer of peers) this.down(peer, 3_000 + forMs, () => peer.kill());
+      this.later(50 * (1 + other), () => this.down(leader, forMs, () => this.checker.exchangeDisk(leader, () => leader.crash())));
+    },
     slowNetwork: (_machine, { forMs, other }) => {
       const { network } = this.world;
       network.delayMs = [1, 10 + other * 4];
@@ -189,7 +201,7 @@ export class FaultInjector {
     const all = [...this.machines.values()];
     const ledgers = [...this.checker.ledgers.values()];
     const leader = ledgers[other % Math.max(1, ledgers.length)]?.value.leader ?? -1;
-    if (name === 'killLeader' || name === 'pauseLeader' || name === 'shrinkThenKill')
+    if (name === 'killLeader' || name === 'pauseLeader' || name === 'shrinkThenKill' || name === 'lastCrash')
       return this.machines.get(leader) ?? all[broker % all.length]!;
     if (name === 'killController') return this.machines.get(this.checker.controller) ?? all[broker % all.length]!;
     return all[broker % all.length]!;

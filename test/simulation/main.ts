@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type SafetyRule, safetyRules } from '../../src/core/safety-rules.ts';
-import { FAULTS, type FaultName } from './faults.ts';
+import { ALL_FAULTS, type FaultName } from './faults.ts';
 import { minimise } from './minimise.ts';
 import { catchRules } from './rules.ts';
 import { type RunOptions, type RunResult, run, type Shape } from './run.ts';
@@ -116,7 +116,7 @@ function shapeFrom(text: string): Shape {
 }
 
 function faultNamed(name: string): FaultName {
-  if (!Object.hasOwn(FAULTS, name)) throw new Error(`no fault ${name}; there are ${Object.keys(FAULTS).join(', ')}`);
+  if (!Object.hasOwn(ALL_FAULTS, name)) throw new Error(`no fault ${name}; there are ${Object.keys(ALL_FAULTS).join(', ')}`);
   return name as FaultName;
 }
 
