@@ -129,7 +129,9 @@ export class FaultInjector {
     for (const machine of this.machines.values()) {
       Object.assign(machine.weather, { cut: false, inDoubt: 0, unavailable: 0 });
       machine.resume();
-      this.begin(machine);
+      // One that is about to stop starts again when it has stopped.
+      if (machine.isUp) machine.start();
+      else this.begin(machine);
     }
   }
 
