@@ -25,7 +25,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
   const backend: Backend =
     options.mode === 'in-process'
       ? new (await import('./testing/brokers-in-process.ts')).BrokersInProcess(options, brokerIds, () => links)
-      : new BrokerProcesses(options, brokerIds, () => links, process.env);
+      : new BrokerProcesses(options, brokerIds, () => links);
   if (cuttable !== 'none') links = await Links.open(tcpTransport, realClock, brokerIds, cuttable === 'all', (id) => backend.port(id));
   const cluster = new Cluster(brokerIds, backend, links, tcpTransport, realClock);
   try {

@@ -42,11 +42,7 @@ const RULES: Record<string, Rule> = {
     files: {},
   },
   'chance comes from a seed or from node:crypto': { pattern: /\bMath\.random\b/, layers: ['core'], files: {} },
-  'the environment is read at the edge': {
-    pattern: /\bprocess\.env\b/,
-    layers: ['cli', 'config'],
-    files: { 'testing.ts': 'the broker processes that it starts get the environment of the test' },
-  },
+  'the environment is read at the edge': { pattern: /\bprocess\.env\b/, layers: ['cli', 'config'], files: {} },
   'exports have names': { pattern: /\bexport\s+default\b|\bas\s+default\b/, layers: [], files: {} },
 };
 

@@ -1,10 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import { Leases } from './leases.ts';
+import { Sleepers } from './sleepers.ts';
 import {
   type Batch,
   CompactedError,
   type Cond,
   checkTxn,
+  DEFAULT_KEEP_REVISIONS,
   type KV,
   type Lease,
   LeaseLostError,
@@ -12,6 +14,7 @@ import {
   MAX_TXN_BYTES,
   type MetadataStore,
   type Op,
+  REVISIONS_PER_READ,
   type Rev,
   UnavailableError,
 } from './store.ts';
@@ -40,10 +43,6 @@ export interface EmbeddedStoreOptions {
   keepRevisions?: number;
 }
 
-const DEFAULT_KEEP_REVISIONS = 10_000;
-/** A watch reads the log in pieces of this many revisions. */
-const REVISIONS_PER_READ = 64;
-
 /**
  * A MetadataStore over an engine in this process: limits, leases, watches, and compaction, the same for the engine in memory and the one on SQLite.
  *
@@ -56,7 +55,7 @@ export class EmbeddedStore implements MetadataStore {
   private readonly engine: Engine;
   private readonly leases: Leases;
   private readonly keepRevisions: number;
-  private readonly sleepers = new Set<() => void>();
+  private readonly sleepers = new Sleepers();
   private closed = false;
 
   constructor(engine: Engine, options: EmbeddedStoreOptions) {
@@ -94,7 +93,7 @@ export class EmbeddedStore implements MetadataStore {
     while (!ended()) {
       const head = this.engine.revision();
       if (next > head) {
-        await this.nextCommit(signal);
+        await this.sleepers.sleep(signal);
         continue;
       }
       const oldest = this.engine.oldestRevision();
@@ -122,7 +121,7 @@ export class EmbeddedStore implements MetadataStore {
     if (this.closed) return;
     this.closed = true;
     this.leases.close();
-    this.wake();
+    this.sleepers.close();
     this.engine.close();
   }
 
@@ -131,7 +130,7 @@ export class EmbeddedStore implements MetadataStore {
       return this.engine.commit(conds, ops);
     } finally {
       // Also after a commit in doubt: if it was applied, the watches find it in the log.
-      this.wake();
+      this.sleepers.wake();
       this.compactIfLong();
     }
   }
@@ -144,23 +143,6 @@ export class EmbeddedStore implements MetadataStore {
     } catch {
       // The commit stands; the next one tries again.
     }
-  }
-
-  /** Resolves at the next commit, at close, or when the signal fires. */
-  private nextCommit(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.sleepers.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.sleepers.add(wake);
-      signal.addEventListener('abort', wake);
-    });
-  }
-
-  private wake(): void {
-    for (const wake of [...this.sleepers]) wake();
   }
 
   private checkOpen(): void {

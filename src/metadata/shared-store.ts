@@ -6,12 +6,14 @@ import { type Machine, realMachine } from '../core/machine.ts';
 import { sqliteDriverModule } from '../core/sqlite.ts';
 import { LogKeeping } from './log-keeping.ts';
 import { SharedLeases } from './shared-leases.ts';
+import { Sleepers } from './sleepers.ts';
 import { openStoreFile } from './sqlite-store.ts';
 import {
   type Batch,
   CompactedError,
   type Cond,
   checkTxn,
+  DEFAULT_KEEP_REVISIONS,
   type KV,
   type Lease,
   LeaseLostError,
@@ -19,6 +21,7 @@ import {
   MAX_TXN_BYTES,
   type MetadataStore,
   type Op,
+  REVISIONS_PER_READ,
   type Rev,
   UnavailableError,
 } from './store.ts';
@@ -40,14 +43,12 @@ export interface SharedStoreOptions {
   readonly busyTimeoutMs?: number;
 }
 
-const DEFAULT_KEEP_REVISIONS = 10_000;
 const DEFAULT_KEEP_MS = 600_000;
 const DEFAULT_TICK_MS = 100;
 const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 /** Longer than a write waits for other processes: what fails then fails with the reason. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** A watch reads the log in pieces of this many revisions and bytes at most, and at least one revision. */
-const REVISIONS_PER_READ = 64;
+/** A watch reads the log in pieces of this many bytes at most, and at least one revision. */
 const BYTES_PER_READ = 4 * 1024 * 1024;
 /** Until a watch asks again a store that did not answer. */
 const WATCH_RETRY_MS = 100;
@@ -81,7 +82,7 @@ class SharedStore implements MetadataStore {
   private readonly tickMs: number;
   private readonly worker: StoreWorker;
   private readonly leases: SharedLeases;
-  private readonly sleepers = new Set<() => void>();
+  private readonly sleepers = new Sleepers();
   private head: Rev = 0;
   private oldest: Rev = 1;
   private compacting = false;
@@ -153,12 +154,12 @@ class SharedStore implements MetadataStore {
     const ended = () => this.closed || signal.aborted;
     while (!ended()) {
       if (next > this.head) {
-        await this.sleep(signal);
+        await this.sleepers.sleep(signal);
         continue;
       }
       const read = await this.readLog(prefix, next);
       if (!read) {
-        await this.sleep(signal, WATCH_RETRY_MS);
+        await this.sleepers.sleep(signal, (wake) => this.clock.after(WATCH_RETRY_MS, wake));
         continue;
       }
       if (next < read.oldest) throw new CompactedError(read.oldest);
@@ -183,7 +184,7 @@ class SharedStore implements MetadataStore {
     this.closed = true;
     this.tickTimer?.cancel();
     this.leases.close();
-    this.wake();
+    this.sleepers.close();
     await this.worker.close(CLOSED);
   }
 
@@ -228,7 +229,7 @@ class SharedStore implements MetadataStore {
   private moved(rev: Rev): void {
     if (rev <= this.head) return;
     this.head = rev;
-    this.wake();
+    this.sleepers.wake();
   }
 
   private compactIfLong(): void {
@@ -249,26 +250,6 @@ class SharedStore implements MetadataStore {
     } catch {
       return undefined;
     }
-  }
-
-  /** Resolves at the next commit, at close, when the signal fires, or after `ms`. */
-  private sleep(signal: AbortSignal, ms?: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = ms === undefined ? undefined : this.clock.after(ms, () => wake());
-      const wake = () => {
-        this.sleepers.delete(wake);
-        signal.removeEventListener('abort', wake);
-        timer?.cancel();
-        resolve();
-      };
-      this.sleepers.add(wake);
-      signal.addEventListener('abort', wake);
-      if (this.closed || signal.aborted) wake();
-    });
-  }
-
-  private wake(): void {
-    for (const wake of [...this.sleepers]) wake();
   }
 
   /** Once a minute, whatever fails how often. */

@@ -79,6 +79,10 @@ export const MAX_CONDS = 128;
 /** Keys and values of one transaction; etcd refuses 1.5 MB. */
 export const MAX_TXN_BYTES = 1024 * 1024;
 export const MAX_VALUE_BYTES = 64 * 1024;
+/** Revisions that the log keeps at least, for watches that are behind. */
+export const DEFAULT_KEEP_REVISIONS = 10_000;
+/** A watch reads the log in pieces of this many revisions. */
+export const REVISIONS_PER_READ = 64;
 
 /** The history from the asked revision on is gone; `compactRev` is the oldest revision still kept. */
 export class CompactedError extends Error {

@@ -40,6 +40,7 @@ export class Membership {
   private liveness: Liveness | undefined;
   private registration: Registration | undefined;
   private registered: Registered | undefined;
+  private live: LiveRegistration | null = null;
   private controller: Controller | undefined;
   private logEnds: LogEnds | undefined;
   private unsubscribe = () => {};
@@ -48,10 +49,9 @@ export class Membership {
     this.options = options;
   }
 
-  /** null: this broker is not registered at the moment. */
+  /** null: this broker is not registered at the moment. Asked with each read and write. */
   get current(): LiveRegistration | null {
-    const { registered } = this;
-    return registered ? { epoch: registered.epoch, validUntil: () => registered.lease.validUntil() } : null;
+    return this.live;
   }
 
   /** Resolves when this broker is registered and, where it is the controller, has elected what it can. */
@@ -97,6 +97,7 @@ export class Membership {
     const { store, metadata, clock, logger, config, nodeId, replicas, disk, listeners } = this.options;
     const changed = (now: Registered | undefined) => {
       this.registered = now;
+      this.live = now ? { epoch: now.epoch, validUntil: () => now.lease.validUntil() } : null;
       replicas.registrationChanged();
       this.logEnds?.kick();
       this.controller?.kick();

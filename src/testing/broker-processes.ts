@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { environmentWithoutConfigs } from '../config/environment.ts';
 import { realClock } from '../core/clock.ts';
 import { realFiles } from '../core/real-files.ts';
 import { PEERS } from '../supervisor/broker-messages.ts';
@@ -15,13 +16,11 @@ export class BrokerProcesses implements Backend {
   readonly data: string;
   private readonly temporary: boolean;
   private readonly supervisor: Supervisor;
-  private readonly env: NodeJS.ProcessEnv;
 
-  /** @param env of this process, without what would configure a broker */
-  constructor(options: StartClusterOptions, brokerIds: readonly number[], links: () => Links | null, env: NodeJS.ProcessEnv) {
+  constructor(options: StartClusterOptions, brokerIds: readonly number[], links: () => Links | null) {
+    const env = environmentWithoutConfigs();
     this.temporary = options.data === undefined;
     this.data = resolve(options.data ?? join(tmpdir(), `minikafka-cluster-${randomBytes(6).toString('hex')}`));
-    this.env = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('KAFKA_')));
     realFiles.makeDirectory(this.data);
     const overrides = Object.fromEntries(Object.entries(options.config ?? {}).map(([key, value]) => [key, String(value)]));
     writeClusterFile(realFiles, this.data, {
@@ -37,7 +36,7 @@ export class BrokerProcesses implements Backend {
       directory: this.data,
       brokerIds,
       clock: realClock,
-      env: (brokerId) => ({ ...this.env, [PEERS]: JSON.stringify(peersOf(brokerId, brokerIds, links())) }),
+      env: (brokerId) => ({ ...env, [PEERS]: JSON.stringify(peersOf(brokerId, brokerIds, links())) }),
       flags: (brokerId, port) => ['--port', String(port ?? 0), ...level, ...advertised(brokerId, links())],
     });
     process.once('exit', this.killAll);

@@ -6,9 +6,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openSqlite } from '../../src/core/sqlite.ts';
 import { storePath } from '../../src/supervisor/cluster-file.ts';
+import type { TestBroker } from '../../src/testing.ts';
 import { Scenario } from './scenario.ts';
 
 const TIMEOUT_MS = 180_000;
+
+/** Copies a stopped broker's disk, has it run on for a while, and leaves it dead with the copy in place of what it had. */
+async function killOnOlderCopy(scenario: Scenario, broker: TestBroker): Promise<void> {
+  const copy = `${broker.data}.copy`;
+  await broker.stop();
+  cpSync(broker.data!, copy, { recursive: true });
+  await broker.start();
+  await scenario.inSync();
+  await scenario.between(500, 1_000);
+  await broker.kill();
+  rmSync(broker.data!, { recursive: true });
+  renameSync(copy, broker.data!);
+}
 
 test('all brokers killed at once come back with all that was acknowledged', { timeout: TIMEOUT_MS }, async () => {
   const scenario = await Scenario.start();
@@ -40,15 +54,7 @@ test('a broker that comes back with an empty disk gets everything from the other
 test('a broker that comes back with an older copy of its disk loses nothing that was acknowledged', { timeout: TIMEOUT_MS }, async () => {
   const scenario = await Scenario.start();
   for (const broker of scenario.cluster.brokers) {
-    const copy = `${broker.data}.copy`;
-    await broker.stop();
-    cpSync(broker.data!, copy, { recursive: true });
-    await broker.start();
-    await scenario.inSync();
-    await scenario.between(500, 1_000);
-    await broker.kill();
-    rmSync(broker.data!, { recursive: true });
-    renameSync(copy, broker.data!);
+    await killOnOlderCopy(scenario, broker);
     await broker.start();
     await scenario.progress();
     await scenario.inSync();
@@ -73,15 +79,7 @@ test('an older copy of a disk, and then the death of those that were ahead of it
   const { cluster } = scenario;
   const broker = scenario.anyBroker();
   const others = cluster.brokers.filter(({ id }) => id !== broker.id);
-  const copy = `${broker.data}.copy`;
-  await broker.stop();
-  cpSync(broker.data!, copy, { recursive: true });
-  await broker.start();
-  await scenario.inSync();
-  await scenario.between(500, 1_000);
-  await broker.kill();
-  rmSync(broker.data!, { recursive: true });
-  renameSync(copy, broker.data!);
+  await killOnOlderCopy(scenario, broker);
   // It comes back while the others die: it must not lead with what it has.
   await Promise.all([broker.start(), ...others.map((other) => other.kill())]);
   await sleep(1_500);

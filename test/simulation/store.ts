@@ -1,6 +1,7 @@
 import type { Machine as OperatingSystem } from '../../src/core/machine.ts';
 import { MemoryEngine } from '../../src/metadata/memory-store.ts';
 import { SharedLeases } from '../../src/metadata/shared-leases.ts';
+import { Sleepers } from '../../src/metadata/sleepers.ts';
 import {
   type Batch,
   CompactedError,
@@ -139,7 +140,7 @@ export class StoreHandle implements MetadataStore {
   private readonly process: Process;
   private readonly weather: StoreWeather;
   private readonly leases: SharedLeases;
-  private readonly sleepers = new Set<() => void>();
+  private readonly sleepers = new Sleepers();
   /** The newest revision whose news has arrived here. */
   private heard: Rev;
   private newsUnderWay = false;
@@ -214,7 +215,7 @@ export class StoreHandle implements MetadataStore {
     this.committed();
     while (!this.closed && !signal.aborted) {
       if (next > this.heard) {
-        await this.nextNews(signal);
+        await this.sleepers.sleep(signal);
         continue;
       }
       if (next < engine.oldestRevision()) throw new CompactedError(engine.oldestRevision());
@@ -240,7 +241,7 @@ export class StoreHandle implements MetadataStore {
     this.closed = true;
     this.store.closed(this);
     this.leases.close();
-    for (const wake of [...this.sleepers]) wake();
+    this.sleepers.close();
   }
 
   /** Something was committed: news of it set out. */
@@ -252,7 +253,7 @@ export class StoreHandle implements MetadataStore {
       this.newsUnderWay = false;
       if (this.weather.cut) return this.committed();
       this.heard = engine.revision();
-      for (const wake of [...this.sleepers]) wake();
+      this.sleepers.wake();
     });
   }
 
@@ -282,18 +283,6 @@ export class StoreHandle implements MetadataStore {
           this.closed ? reject(new UnavailableError('closed')) : resolve(outcome),
         );
       });
-    });
-  }
-
-  private nextNews(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.sleepers.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.sleepers.add(wake);
-      signal.addEventListener('abort', wake);
     });
   }
 

@@ -13,9 +13,7 @@ import {
 import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { BEFORE } from './cluster-broker-down.ts';
-import { assigned, at, clusterTopic, described, ledBy, moved, named, placement, to } from './cluster-support.ts';
-
-const anyController = <T extends { controllerId: number }>(response: T) => ({ ...response, controllerId: response.controllerId > 0 });
+import { anyController, assigned, at, clusterTopic, described, ledBy, moved, named, placement, to } from './cluster-support.ts';
 
 /** Played on three brokers, the third of which died and has come back. */
 export const clusterBrokerBackScenarios = [

@@ -10,15 +10,13 @@ import {
   Produce,
 } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
+import { ZERO_UUID } from '../../protocol/wire.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { Stage, type Venue } from '../stage.ts';
-import { assigned, clusterTopic, described, ledBy, named, placement, sorted, to } from './cluster-support.ts';
+import { anyController, assigned, clusterTopic, creates, described, ledBy, named, placement, sorted, to } from './cluster-support.ts';
 
-const NO_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 const hello = batchBytes({ values: ['hello'] });
-const anyController = <T extends { controllerId: number }>(response: T) => ({ ...response, controllerId: response.controllerId > 0 });
-
 const produceTo = (topic: { name: string; topicId: string }, acks: number) => ({
   acks,
   timeoutMs: 5000,
@@ -81,7 +79,7 @@ export const clusterBrokerDownScenarios = [
           topicPartitions: Object.keys(BEFORE).map(partitions),
         });
       for (const name of ['down-led', 'down-pair', 'down-alone'])
-        await stage.stepOf(Produce, 9, `${name}: acks=all`, produceTo({ name, topicId: NO_ID }, -1), codes);
+        await stage.stepOf(Produce, 9, `${name}: acks=all`, produceTo({ name, topicId: ZERO_UUID }, -1), codes);
     },
     [12, 12],
   ),
@@ -96,12 +94,7 @@ export const clusterBrokerDownScenarios = [
     CreateTopics,
     'without broker 3',
     async (stage) => {
-      const create = async (own: string, more: object): Promise<string> => {
-        const name = stage.name(own);
-        const topic = { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [], ...more };
-        await stage.step(own, { topics: [topic] }, ({ topics: [created] }) => ({ ...created, topicId: '', configs: [] }));
-        return name;
-      };
+      const create = (own: string, more: object) => creates(stage, own, more);
       const three = await create('three-times', { numPartitions: 1, replicationFactor: 3 });
       await stage.until(Metadata, 12, named(three), ({ topics }) => topics[0]?.partitions[0]?.errorCode === 0);
       await stage.stepOf(Metadata, 12, 'its replicas', named(three), ({ topics: [topic] }) =>
@@ -176,7 +169,7 @@ export const clusterBrokerDownScenarios = [
     'without broker 3',
     async (stage) => {
       const { name } = await clusterTopic(stage, 'new', [[1, 3]]);
-      await stage.step('of which it has a replica', { topics: [{ name, topicId: NO_ID }], timeoutMs: 5000 });
+      await stage.step('of which it has a replica', { topics: [{ name, topicId: ZERO_UUID }], timeoutMs: 5000 });
       await stage.until(Metadata, 12, named(name), ({ topics }) => topics[0]?.errorCode === 3);
       const again = await clusterTopic(stage, 'new', [[2, 3]]);
       await stage.stepOf(Metadata, 12, 'and another of its name', named(again.name), placement);

@@ -1,8 +1,8 @@
 import { CreateTopics, type DescribeTopicPartitions, FindCoordinator, Metadata } from '../../protocol/messages/index.ts';
-import type { ResponseOf } from '../../protocol/schema.ts';
+import type { Encodable, ResponseOf } from '../../protocol/schema.ts';
+import { ZERO_UUID } from '../../protocol/wire.ts';
 import type { Stage } from '../stage.ts';
 
-const ZERO = 'AAAAAAAAAAAAAAAAAAAAAA';
 /** A version that all brokers of a comparison speak. */
 const METADATA = 12;
 
@@ -11,7 +11,28 @@ type MetadataReply = ResponseOf<typeof Metadata>;
 /** A connection to a broker of the cluster, by its id. */
 export const at = (id: number): string => `broker ${id}`;
 
-export const named = (...names: string[]) => ({ topics: names.map((name) => ({ topicId: ZERO, name })), allowAutoTopicCreation: false });
+export const named = (...names: string[]) => ({
+  topics: names.map((name) => ({ topicId: ZERO_UUID, name })),
+  allowAutoTopicCreation: false,
+});
+
+/** Kafka names any broker as controller. */
+export const anyController = <T extends { controllerId: number }>(response: T) => ({
+  ...response,
+  controllerId: response.controllerId > 0,
+});
+
+/** A step that creates a topic of this name in the run: what was answered, without what differs by run. @returns its whole name */
+export async function creates(
+  stage: Stage<Encodable<typeof CreateTopics.request.fields>, ResponseOf<typeof CreateTopics>>,
+  own: string,
+  more: object,
+): Promise<string> {
+  const name = stage.name(own);
+  const topic = { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [], ...more };
+  await stage.step(own, { topics: [topic] }, ({ topics: [created] }) => ({ ...created, topicId: '', configs: [] }));
+  return name;
+}
 
 /** Assignments of partitions 0, 1, .. */
 export const assigned = (...replicas: number[][]) => replicas.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds }));

@@ -10,19 +10,16 @@ import {
   Metadata,
 } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
+import { ZERO_UUID } from '../../protocol/wire.ts';
 import { scenario } from '../scenario.ts';
-import { assigned, at, clusterTopic, ledBy, moved, named, placement, to } from './cluster-support.ts';
+import { anyController, assigned, at, clusterTopic, creates, ledBy, moved, named, placement, to } from './cluster-support.ts';
 
-const NO_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 const BROKERS = [1, 2, 3];
 const PERMUTED = [
   [1, 2, 3],
   [2, 3, 1],
   [3, 1, 2],
 ];
-
-/** Kafka names any broker as controller. */
-const anyController = <T extends { controllerId: number }>(response: T) => ({ ...response, controllerId: response.controllerId > 0 });
 
 /** Where the broker chooses: how often each broker leads and has replicas. */
 const spread = ({ topics }: ResponseOf<typeof Metadata>) =>
@@ -63,12 +60,7 @@ export const clusterTopicsScenarios = [
     CreateTopics,
     'on three brokers',
     async (stage) => {
-      const create = async (own: string, more: object): Promise<string> => {
-        const name = stage.name(own);
-        const topic = { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [], ...more };
-        await stage.step(own, { topics: [topic] }, ({ topics: [created] }) => ({ ...created, topicId: '', configs: [] }));
-        return name;
-      };
+      const create = (own: string, more: object) => creates(stage, own, more);
       const twice = await create('twice', { numPartitions: 6, replicationFactor: 2 });
       const thrice = await create('thrice', { numPartitions: 3, replicationFactor: 3 });
       await stage.ready(twice, 6);
@@ -115,7 +107,7 @@ export const clusterTopicsScenarios = [
     'asked of different brokers',
     async (stage) => {
       const { name } = await clusterTopic(stage, 'a', [[1, 2, 3]]);
-      const request = { topics: [{ name, topicId: NO_ID }], timeoutMs: 5000 };
+      const request = { topics: [{ name, topicId: ZERO_UUID }], timeoutMs: 5000 };
       await stage.stepOf(DeleteTopics, 6, 'of broker 3', request, undefined, at(3));
       await stage.until(Metadata, 12, named(name), ({ topics }) => topics[0]?.errorCode === 3);
       await stage.step('of broker 1, again', request);
