@@ -6,6 +6,8 @@ export interface Scenario {
   readonly name: string;
   readonly apiKey: number;
   readonly versions: readonly [number, number];
+  /** It changes what others see too (dynamic configs of brokers, leaders of all partitions, quotas of everybody): not for a cluster that others use. */
+  readonly disturbs: boolean;
   play(venue: Venue, version: number): Promise<void>;
 }
 
@@ -18,12 +20,14 @@ export function scenario<Req extends Fields, Res extends Fields>(
   name: string,
   play: (stage: Stage<Encodable<Req>, Decoded<Res>>) => Promise<void>,
   versions: readonly [number, number] = api.versions,
+  { disturbs = false }: { readonly disturbs?: boolean } = {},
 ): Scenario {
   const fullName = `${api.name}: ${name}`;
   return {
     name: fullName,
     apiKey: api.key,
     versions,
+    disturbs,
     play: async (venue, version) => {
       const stage = new Stage(venue, fullName, version, api);
       try {

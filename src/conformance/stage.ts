@@ -20,6 +20,8 @@ export interface Venue {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly address: Address;
+  /** Goes before every name of a topic or group, so that runs against the same cluster do not meet. */
+  readonly runId?: string;
   /** Of all brokers of the cluster, broker 1 first; left out where there is one. */
   readonly brokers?: readonly Address[];
   /** Ids of those that are down. */
@@ -64,7 +66,7 @@ export class Stage<Req = unknown, Res = unknown> {
   /** A name for a topic or group that no other scenario or version uses. */
   name(own: string): string {
     const slug = this.scenario.replace(/[^A-Za-z0-9]+/g, '-').toLowerCase();
-    return `${slug}-v${this.version}-${own}`;
+    return `${this.venue.runId ?? ''}${slug}-v${this.version}-${own}`;
   }
 
   /** Sends a request of this scenario's API and records what came of it. null: no response. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { compareTranscripts } from '../../src/conformance/compare.ts';
@@ -10,7 +11,7 @@ import { SCENARIOS } from '../../src/conformance/scenarios/index.ts';
 import type { Transcript } from '../../src/conformance/transcript.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
-import { missingPrograms, startApacheKafka } from './apache-kafka.ts';
+import { type KafkaVersion, missingPrograms, startApacheKafka } from './apache-kafka.ts';
 import type { RunningBroker } from './broker-process.ts';
 import { startMinikafka } from './minikafka.ts';
 
@@ -22,9 +23,10 @@ import { startMinikafka } from './minikafka.ts';
  *   MINIKAFKA_PEER=4.4.0            play Apache Kafka's part and minikafka's by two Apache Kafkas: no difference may be left (a test of the
  *                                   normaliser); 3.9.1: what changed between the two
  *   MINIKAFKA_BOOTSTRAP=host:port   a broker that runs already, in place of a minikafka of this test's own
+ *   MINIKAFKA_KAFKA_AT=host:port,host:port   Apache Kafkas that run already, 4.4.0 and 3.9.1, in place of ones of this test's own
  *   MINIKAFKA_KAFKA_HOME=folder     where Apache Kafka's jars are (libs, libs-old), instead of fetching them
  */
-const { MINIKAFKA_ONLY, MINIKAFKA_RECORD, MINIKAFKA_AGAINST, MINIKAFKA_PEER, MINIKAFKA_BOOTSTRAP, CI } = process.env;
+const { MINIKAFKA_ONLY, MINIKAFKA_RECORD, MINIKAFKA_AGAINST, MINIKAFKA_PEER, MINIKAFKA_BOOTSTRAP, MINIKAFKA_KAFKA_AT, CI } = process.env;
 const only = MINIKAFKA_ONLY?.split(',');
 const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => name.startsWith(start)) ?? true);
 
@@ -46,6 +48,21 @@ const DROPPED_BELOW: Readonly<Record<number, number>> = {
 };
 const isDropped = (scenario: Scenario, version: number) => version < (DROPPED_BELOW[scenario.apiKey] ?? 0);
 
+/** A run's own names, where others play on the same broker. */
+const runId = `${randomBytes(4).toString('hex')}-`;
+
+function playAt(name: string, at: string, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {
+  const [host, port] = at.split(':') as [string, string];
+  say(`${name}: ${at}, with names that begin with ${runId}`);
+  return play({ transport: tcpTransport, clock: realClock, address: { host, port: Number(port) }, runId }, scenarios, wanted);
+}
+
+/** Apache Kafka's part. */
+function playOnKafka(version: KafkaVersion, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {
+  const at = MINIKAFKA_KAFKA_AT?.split(',')[version === '4.4.0' ? 0 : 1];
+  return at ? playAt(`Apache Kafka ${version}`, at, wanted) : playOn(startApacheKafka(version), wanted);
+}
+
 async function playOn(starting: Promise<RunningBroker>, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {
   const broker = await starting;
   let passed = false;
@@ -64,10 +81,10 @@ async function playOn(starting: Promise<RunningBroker>, wanted?: (scenario: Scen
 /** What Apache Kafka does: 4.4.0, and 3.9.1 for the versions that 4.4.0 dropped. */
 async function apacheKafka(): Promise<Transcript> {
   if (MINIKAFKA_AGAINST) return JSON.parse(readFileSync(MINIKAFKA_AGAINST, 'utf8')) as Transcript;
-  const modern = await playOn(startApacheKafka('4.4.0'), (scenario, version) => !isDropped(scenario, version));
+  const modern = await playOnKafka('4.4.0', (scenario, version) => !isDropped(scenario, version));
   const hasDropped = scenarios.some((scenario) => versionsOf(scenario).some((version) => isDropped(scenario, version)));
   if (!hasDropped) return modern;
-  const old = await playOn(startApacheKafka('3.9.1'), isDropped);
+  const old = await playOnKafka('3.9.1', isDropped);
   return { entries: [...modern.entries, ...old.entries], runs: modern.runs + old.runs, tookMs: modern.tookMs + old.tookMs };
 }
 
@@ -76,9 +93,7 @@ async function peer(): Promise<Transcript> {
     return playOn(startApacheKafka('4.4.0'), (scenario, version) => !isDropped(scenario, version));
   }
   if (MINIKAFKA_PEER === '3.9.1') return playOn(startApacheKafka('3.9.1'));
-  const [host, port] = MINIKAFKA_BOOTSTRAP?.split(':') ?? [];
-  if (!port) return playOn(startMinikafka());
-  return play({ transport: tcpTransport, clock: realClock, address: { host: host!, port: Number(port) } }, scenarios);
+  return MINIKAFKA_BOOTSTRAP ? playAt('minikafka', MINIKAFKA_BOOTSTRAP) : playOn(startMinikafka());
 }
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);

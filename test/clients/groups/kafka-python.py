@@ -36,8 +36,12 @@ class KafkaPythonMember(Member, ConsumerRebalanceListener):
         self.report("revoked", owned=names(self.consumer.assignment() - set(revoked)))
 
     def poll(self):
-        # A join that takes longer than the timeout is broken off and begun anew, and so is a commit before it.
         batches = self.consumer.poll(timeout_ms=1000 if self.consumer.paused() == set() else 100)
+        # kafka-python 3.0.12 leaves a join that outlives poll's timeout under way, and, where it began because metadata had changed, never looks
+        # at it again: no SyncGroup is taken up, no heartbeat is sent. With Apache Kafka likewise. Asking for a rejoin takes the same join up.
+        coordinator = self.consumer._coordinator
+        if coordinator._join_task is not None:
+            coordinator.request_rejoin()
         return {(each.topic, each.partition): [record.offset for record in records] for each, records in batches.items()}
 
     def pause(self):
