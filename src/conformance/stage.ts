@@ -13,6 +13,7 @@ import {
 } from '../protocol/messages/index.ts';
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
 import { Normaliser } from './normaliser.ts';
+import { RawConnection } from './raw-connection.ts';
 import type { Entry, Json } from './transcript.ts';
 
 /** The broker that plays, and where its answers go. */
@@ -61,6 +62,10 @@ export class Stage<Req = unknown, Res = unknown> {
       (venue.brokers ?? [venue.address]).map(({ port }) => port),
       this.name(''),
     );
+  }
+
+  get clock(): Clock {
+    return this.venue.clock;
   }
 
   /** A name for a topic or group that no other scenario or version uses. */
@@ -159,6 +164,17 @@ export class Stage<Req = unknown, Res = unknown> {
     connection.sendBytes(bytes);
     const closed = await Promise.race([connection.closed.then(() => true), this.pause(1000).then(() => false)]);
     this.record(name, closed ? 'connection closed' : 'no response', null);
+  }
+
+  /** A connection for bytes that are no requests. Whoever opens it closes it. */
+  async rawConnection(): Promise<RawConnection> {
+    const { transport, clock, address } = this.venue;
+    return new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+  }
+
+  /** Records what a scenario found out by other means than one request and its response. */
+  note(name: string, found: Json): void {
+    this.record(name, 'response', found);
   }
 
   /** Sends a request without recording. @throws KafkaError when there is no response */
