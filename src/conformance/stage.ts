@@ -17,6 +17,7 @@ import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
 import { Reader, Writer } from '../protocol/wire.ts';
 import { swapNodeIds } from './node-ids.ts';
 import { Normaliser } from './normaliser.ts';
+import { RawConnection } from './raw-connection.ts';
 import type { Asked, Entry, Json } from './transcript.ts';
 
 /** The broker that plays, and where its answers go. */
@@ -86,6 +87,10 @@ export class Stage<Req = unknown, Res = unknown> {
       venue.self,
     );
     venue.signal?.addEventListener('abort', this.abort, { once: true });
+  }
+
+  get clock(): Clock {
+    return this.venue.clock;
   }
 
   /** A name for a topic or group that no other scenario or version uses. */
@@ -206,6 +211,17 @@ export class Stage<Req = unknown, Res = unknown> {
       version: 0,
       body: Buffer.from(bytes).toString('hex'),
     });
+  }
+
+  /** A connection for bytes that are no requests. Whoever opens it closes it. */
+  async rawConnection(): Promise<RawConnection> {
+    const { transport, clock, address } = this.venue;
+    return new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+  }
+
+  /** Records what a scenario found out by other means than one request and its response. */
+  note(name: string, found: Json, asked: Asked = { api: '', version: 0, body: null }): void {
+    this.record(name, 'response', found, asked);
   }
 
   /** Sends a request without recording. @throws KafkaError when there is no response */
