@@ -9,6 +9,7 @@ const NO_ZOOKEEPER = 'In version 0 offsets were kept in ZooKeeper, and 3.9.1 wit
 const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
 const UNANSWERED = 'Apache Kafka fails inside and never answers.';
 const SPEAKING_CODE = 'Apache Kafka fails inside and answers UNKNOWN_SERVER_ERROR; there is a code for it.';
+const UNREADABLE = 'Records that not every client can read are refused; Apache Kafka keeps them.';
 const OLD_CONFIGS = 'Only 3.9.1 answers version 0, with keys and defaults of its own, and isDefault never set.';
 const WHY = 'The message says what is wrong; Apache Kafka leaves it out here.';
 const TWICE = 'A partition that stands in a request twice is served twice; Apache Kafka silently drops one of the two.';
@@ -40,8 +41,17 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'Produce: compression.type and base timestamps', path: '0.records.*.timestamp', reason: OWN_TIMES },
   { scenario: 'Malformed: *AlterConfigs', step: 'headers', path: 'an unknown tag twice', reason: TAG_TWICE },
   { scenario: 'AlterConfigs: of a topic', step: 'a topic twice', path: 'outcome', reason: UNANSWERED },
-  { scenario: 'Produce: batches that are refused', step: 'a codec that does not exist', reason: SPEAKING_CODE },
-  { scenario: 'Produce: batches that are refused', step: 'gzip that is none', reason: SPEAKING_CODE },
+  { scenario: 'Produce: *', step: 'a codec that does not exist', reason: SPEAKING_CODE },
+  { scenario: 'Produce: headers of batches', step: 'codec *', reason: SPEAKING_CODE },
+  { scenario: 'Produce: *', step: '* that is none', path: '*.errorCode', reason: SPEAKING_CODE },
+  { scenario: 'Produce: batches whose length is not theirs', step: 'the longest', path: '*.errorCode', reason: SPEAKING_CODE },
+  {
+    scenario: 'Produce: records that cannot be read',
+    step: 'none: a length that is no varint',
+    path: '*.errorCode',
+    reason: SPEAKING_CODE,
+  },
+  { scenario: 'Produce: records that not every client can read', path: 'responses.*', reason: UNREADABLE },
   { scenario: 'IncrementalAlterConfigs: of a topic', step: 'an operation that does not exist', reason: SPEAKING_CODE },
 
   { scenario: 'Fetch: *', step: 'beyond the end', path: 'responses.*', reason: OUT_OF_RANGE },

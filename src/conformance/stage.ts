@@ -348,7 +348,10 @@ export class Stage<Req = unknown, Res = unknown> {
     return { api: api.name, version, body: this.normaliser.show(decoded) };
   }
 
-  /** The connection of that name; a new one when there is none or the broker closed it. `broker 2`: to that broker of the cluster. */
+  /**
+   * The connection of that name; a new one when there is none or the broker closed it. `broker 2`: to that broker of the cluster;
+   * `as x`: with x for a client id.
+   */
   private async connection(name: string): Promise<Connection> {
     this.venue.signal?.throwIfAborted();
     const open = this.connections.get(name);
@@ -356,7 +359,8 @@ export class Stage<Req = unknown, Res = unknown> {
     const { transport, clock, address, brokers } = this.venue;
     const [, id] = /^broker (\d+)$/.exec(name) ?? [];
     const to = id === undefined ? address : brokers![Number(id) - 1]!;
-    const fresh = await Connection.open(transport, clock, to, { clientId: CLIENT_ID });
+    const [, clientId = CLIENT_ID] = /^as (.+)$/.exec(name) ?? [];
+    const fresh = await Connection.open(transport, clock, to, { clientId });
     this.connections.set(name, fresh);
     return fresh;
   }

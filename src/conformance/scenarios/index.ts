@@ -22,12 +22,18 @@ import {
   unregisterBrokerScenarios,
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
+import { produceIdempotenceScenarios } from './produce-idempotence.ts';
+import { produceLimitsScenarios } from './produce-limits.ts';
+import { produceRefusedScenarios } from './produce-refused.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
   ...produceScenarios,
+  ...produceRefusedScenarios,
+  ...produceLimitsScenarios,
+  ...produceIdempotenceScenarios,
   ...compressionScenarios,
   ...fetchScenarios,
   ...listOffsetsScenarios,
