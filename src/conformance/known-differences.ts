@@ -20,6 +20,7 @@ const OWN_TIMES =
   'Records whose producer set the LogAppendTime bit keep their own times; Apache Kafka gives them that of the batch if it compresses them anew.';
 const ELR =
   'With eligible leader replicas (KIP-966) Apache Kafka sets min.insync.replicas for the whole cluster when it begins; here it stands where it was set.';
+const ALWAYS_ELR = 'Elections rely on eligible leader replicas (KIP-966), which cannot be switched off here.';
 
 /** Where minikafka differs from Apache Kafka, and why. A difference that is not here fails the comparison; so does an entry that no longer occurs. */
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
@@ -27,6 +28,8 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'ApiVersions: what is served', path: 'apiKeys.*.minVersion', reason: WIDER },
   { scenario: 'ApiVersions: what is served', path: 'supportedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
   { scenario: 'ApiVersions: what is served', path: 'finalizedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
+  { scenario: 'ApiVersions: what is served', path: 'supportedFeatures.eligible.leader.replicas.version*', reason: ALWAYS_ELR },
+  { scenario: 'UpdateFeatures: validated only', step: 'switched off', reason: ALWAYS_ELR },
 
   { scenario: 'InitProducerId: with a transactional id', reason: TRANSACTIONS },
   { scenario: 'FindCoordinator: of a transactional id', reason: TRANSACTIONS },

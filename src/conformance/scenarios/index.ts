@@ -5,6 +5,7 @@ import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts'
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
+import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
@@ -61,6 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
   ...describeQuorumScenarios,
+  ...updateFeaturesScenarios,
   ...describeClusterScenarios,
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
