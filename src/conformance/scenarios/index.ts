@@ -4,7 +4,10 @@ import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
+import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
+import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
+import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
@@ -23,7 +26,6 @@ import {
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
-import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -43,7 +45,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...listGroupsScenarios,
   ...apiVersionsScenarios,
   ...createTopicsScenarios,
+  ...createTopicsNamesScenarios,
   ...deleteTopicsScenarios,
+  ...deleteTopicsRefusedScenarios,
   ...deleteRecordsScenarios,
   ...deletedRecordsScenarios,
   ...initProducerIdScenarios,
@@ -55,6 +59,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterConfigsScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
+  ...createPartitionsRefusedScenarios,
   ...deleteGroupsScenarios,
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
@@ -63,6 +68,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...offsetDeleteScenarios,
   ...describeQuorumScenarios,
   ...updateFeaturesScenarios,
+  ...exploreScenarios,
   ...describeClusterScenarios,
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
