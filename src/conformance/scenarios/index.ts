@@ -5,7 +5,11 @@ import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
+import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
+import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
+import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
+import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
@@ -26,7 +30,6 @@ import { produceIdempotenceScenarios } from './produce-idempotence.ts';
 import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
-import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -49,7 +52,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...listGroupsScenarios,
   ...apiVersionsScenarios,
   ...createTopicsScenarios,
+  ...createTopicsNamesScenarios,
   ...deleteTopicsScenarios,
+  ...deleteTopicsRefusedScenarios,
   ...deleteRecordsScenarios,
   ...deletedRecordsScenarios,
   ...initProducerIdScenarios,
@@ -61,6 +66,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterConfigsScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
+  ...createPartitionsRefusedScenarios,
   ...deleteGroupsScenarios,
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
@@ -68,6 +74,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
   ...describeQuorumScenarios,
+  ...updateFeaturesScenarios,
+  ...exploreScenarios,
   ...describeClusterScenarios,
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
