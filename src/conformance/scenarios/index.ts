@@ -6,6 +6,7 @@ import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { fetchScenarios } from './fetch.ts';
+import { legacyFetchScenarios } from './fetch-legacy.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -21,14 +22,17 @@ import {
   unregisterBrokerScenarios,
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
+import { legacyProduceScenarios } from './produce-legacy.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
   ...produceScenarios,
+  ...legacyProduceScenarios,
   ...compressionScenarios,
   ...fetchScenarios,
+  ...legacyFetchScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
   ...offsetCommitScenarios,
