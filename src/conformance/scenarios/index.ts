@@ -11,6 +11,7 @@ import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-record
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
+import { legacyFetchScenarios } from './fetch-legacy.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -27,6 +28,7 @@ import {
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
 import { produceIdempotenceScenarios } from './produce-idempotence.ts';
+import { legacyProduceScenarios } from './produce-legacy.ts';
 import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
@@ -37,8 +39,10 @@ export const SCENARIOS: readonly Scenario[] = [
   ...produceRefusedScenarios,
   ...produceLimitsScenarios,
   ...produceIdempotenceScenarios,
+  ...legacyProduceScenarios,
   ...compressionScenarios,
   ...fetchScenarios,
+  ...legacyFetchScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
   ...offsetCommitScenarios,

@@ -48,16 +48,4 @@ export const produceScenarios = [
     },
     PRODUCE_MODERN,
   ),
-
-  // Apache Kafka 4 advertises these for librdkafka's sake (KAFKA-18659); 3.9.1 still answers them.
-  scenario(
-    Produce,
-    'message sets',
-    async (stage) => {
-      const topic = await stage.topic('a');
-      await stage.step('magic 0', one(topic, messageSet(0, 'hello')));
-      await stage.step('magic 1', one(topic, messageSet(1, 'hello')));
-    },
-    [0, 2],
-  ),
 ];
