@@ -33,13 +33,16 @@ async function createTopics(prefixes: readonly string[]): Promise<void> {
   const admin = kafkaJs().admin();
   await admin.connect();
   try {
-    const ofProgram = (prefix: string) =>
-      FEATURES.flatMap(({ id, partitions, configs = {} }) => {
-        const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-        return partitions === undefined ? [] : [{ topic: `${prefix}-${id}`, numPartitions: partitions, configEntries }];
-      }).concat({ topic: `${prefix}-codecs`, numPartitions: CODEC_NAMES.length, configEntries: [] });
-    const topics = [{ topic: shared, numPartitions: CODEC_NAMES.length }, ...prefixes.flatMap(ofProgram)];
-    await admin.createTopics({ topics, waitForLeaders: true });
+    // The records are of 2023: the usual retention would take them.
+    const topic = (name: string, numPartitions: number, configs = {}) => {
+      const entries = Object.entries<string>({ 'retention.ms': '-1', ...configs });
+      return { topic: name, numPartitions, configEntries: entries.map(([key, value]) => ({ name: key, value })) };
+    };
+    const topics = prefixes.flatMap((prefix) => [
+      topic(`${prefix}-codecs`, CODEC_NAMES.length),
+      ...FEATURES.flatMap(({ id, partitions, configs }) => (partitions ? [topic(`${prefix}-${id}`, partitions, configs)] : [])),
+    ]);
+    await admin.createTopics({ topics: [topic(shared, CODEC_NAMES.length), ...topics], waitForLeaders: true });
   } finally {
     await admin.disconnect();
   }

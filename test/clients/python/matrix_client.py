@@ -125,7 +125,7 @@ class Matrix:
         await self.round_trip(self.topic("headers"), [Record(b"k", b"v", headers, FIRST_TIMESTAMP), Record(b"k", b"v", [], FIRST_TIMESTAMP)])
 
     async def timestamps(self):
-        times = [FIRST_TIMESTAMP + 5, FIRST_TIMESTAMP, 0, FIRST_TIMESTAMP + 86_400_000]
+        times = [FIRST_TIMESTAMP + 5, FIRST_TIMESTAMP, 1, FIRST_TIMESTAMP + 86_400_000]
         await self.round_trip(self.topic("timestamps"), [Record(b"k", b"v", [], time) for time in times])
 
     async def log_append_time(self):
@@ -327,9 +327,9 @@ class Matrix:
         return getattr(self, feature.replace("-", "_"))()
 
 
-def run(client_class, name, version):
+def run(client_class, name, version, **more):
     bootstrap, prefix, shared = sys.argv[1:]
-    print(json.dumps({"client": name, "version": version}), flush=True)
+    print(json.dumps({"client": name, "version": version, **more}), flush=True)
 
     async def main():
         client = client_class(bootstrap)
