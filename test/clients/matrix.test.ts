@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -104,14 +104,22 @@ async function readBack(prefix: string, features: ClientResult['features']): Pro
   return wrong.length === 0 ? { ok: true } : { ok: false, detail: `differs: ${wrong}` };
 }
 
+const resultFile = ({ name, version }: MatrixClient) => join(RESULTS, `${name.replaceAll(/\W+/g, '-').replace(/^-/, '')}-${version}.json`);
+
+/** What is there of earlier runs stays where it is of a client that is not tried now, but is in the table. */
+function prepareResults(tried: readonly MatrixClient[]): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const kept = clients.filter((client) => !tried.includes(client)).map(resultFile);
+  for (const each of readdirSync(RESULTS)) if (!kept.includes(join(RESULTS, each))) rmSync(join(RESULTS, each));
+}
+
 async function run(client: MatrixClient, prefix: string): Promise<ClientResult> {
-  const { version, features } = await runMatrixProgram(client, broker.bootstrap, prefix, shared);
-  const result = { version, features: new Map([...features, [READ_BY_KAFKAJS, await readBack(prefix, features)]]) };
+  const { version, note, features } = await runMatrixProgram(client, broker.bootstrap, prefix, shared);
+  const result = { version, note, features: new Map([...features, [READ_BY_KAFKAJS, await readBack(prefix, features)]]) };
   const inOrder = FEATURES.flatMap(({ id }) => (result.features.has(id) ? [{ feature: id, ...result.features.get(id) }] : []));
   const { name, language } = client;
-  mkdirSync(RESULTS, { recursive: true });
-  const text = JSON.stringify({ client: name, version, language, features: inOrder }, null, 2);
-  writeFileSync(join(RESULTS, `${name.replaceAll(/[^\w.]+/g, '-').replace(/^-/, '')}-${version}.json`), `${text}\n`);
+  const text = JSON.stringify({ client: name, version, note, language, position: clients.indexOf(client), features: inOrder }, null, 2);
+  writeFileSync(resultFile(client), `${text}\n`);
   return result;
 }
 
@@ -120,6 +128,7 @@ beforeAll(async ({}, suite) => {
   const wanted = suite.tasks.filter(({ mode }) => mode === 'run').map(({ name }) => name);
   const programs = available.filter(({ client }) => wanted.includes(headingOf(client)));
   if (programs.length === 0) return;
+  prepareResults(programs.map(({ client }) => client));
   await createTopics(programs.map(({ prefix }) => prefix));
   await writeShared();
   // A few at once, in the order of the tests, which take each result when it is there.

@@ -14,13 +14,19 @@ export function matrixClients(): readonly MatrixClient[] {
     { name: 'kafkajs', version: npmVersion('kafkajs'), language: 'JavaScript', command: node('kafkajs') },
     { name: '@platformatic/kafka', version: npmVersion('@platformatic/kafka'), language: 'JavaScript', command: node('platformatic') },
     { name: 'kafka-python', version: newestKafkaPython(), language: 'Python', command: python(allCodecs, 'kafka-python'), env: PYTHON },
-    { name: 'confluent-kafka', version: pinned(RECORD_CLIENTS), language: 'Python', command: python(allCodecs, 'confluent-kafka'), env: PYTHON },
+    {
+      name: 'confluent-kafka',
+      version: pinned(RECORD_CLIENTS),
+      language: 'Python',
+      command: python(allCodecs, 'confluent-kafka'),
+      env: PYTHON,
+    },
     { name: 'aiokafka', version: pinned(AIOKAFKA), language: 'Python', command: python(pythonWith(AIOKAFKA), 'aiokafka'), env: PYTHON },
   ];
 }
 
 const node = (client: string) => [process.execPath, join(folder, client, 'matrix.mjs')];
-const python = (interpreter: string | null, client: string) => interpreter && [interpreter, join(folder, client, 'matrix.py')];
+const python = (interpreter: string | null, client: string) => (interpreter === null ? null : [interpreter, join(folder, client, 'matrix.py')]);
 
 /** `confluent-kafka==2.16.1` stands first in its list. */
 const pinned = ([first]: readonly string[]) => first!.split('==')[1]!;

@@ -5,7 +5,7 @@ import { FEATURES } from './features.ts';
  * A client of the matrix: its name and version, and how its program is started.
  *
  * The program gets three arguments: BOOTSTRAP PREFIX SHARED. It prints JSON, one object a line:
- *   {"client": "kafkajs", "version": "2.2.4"}             first; the version is the library's own word
+ *   {"client": "kafkajs", "version": "2.2.4"}             first; the version is the library's own word; a "note" may say what is in it
  *   {"feature": "headers", "ok": true}                    for each feature of features.json, in any order: tried, and read back
  *   {"feature": "headers", "ok": false, "detail": "…"}    tried, and failed
  *   {"feature": "headers", "ok": null, "detail": "…"}     not in this client; the detail says why
@@ -34,6 +34,7 @@ export interface FeatureResult {
 
 export interface ClientResult {
   readonly version: string;
+  readonly note?: string;
   /** By feature. */
   readonly features: ReadonlyMap<string, FeatureResult>;
 }
@@ -61,7 +62,7 @@ export async function runMatrixProgram(
     if (!FEATURES.some(({ id }) => id === feature) || ok === undefined) throw failed(`tried something unknown: ${feature}`);
     features.set(feature, { ok, detail, note });
   }
-  return { version: greeting.version, features };
+  return { version: greeting.version, note: greeting.note, features };
 }
 
 interface Said extends Partial<FeatureResult> {

@@ -121,7 +121,6 @@ class Matrix:
 
     async def headers(self):
         headers = [("first", b"1"), ("twice", b"a"), ("twice", b"b"), ("empty", b""), ("bytes", bytes(range(256)))]
-        headers = self.client.possible_headers(headers)
         await self.round_trip(self.topic("headers"), [Record(b"k", b"v", headers, FIRST_TIMESTAMP), Record(b"k", b"v", [], FIRST_TIMESTAMP)])
 
     async def timestamps(self):
@@ -346,9 +345,6 @@ class Client:
 
     missing = {}
     notes = {}
-
-    def possible_headers(self, headers):
-        return headers
 
     async def close(self):
         pass
