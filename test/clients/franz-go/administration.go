@@ -59,11 +59,17 @@ func administration(admin *kadm.Client) []matrix.Feature {
 			if err != nil {
 				return err
 			}
-			topics, err := admin.ListTopics(ctx)
-			if err == nil && topics.Has(topic) {
+			// Its list may be a few seconds old.
+			ctx, cancel := within()
+			defer cancel()
+			isGone := func() bool {
+				topics, err := admin.ListTopics(ctx)
+				return err == nil && !topics.Has(topic)
+			}
+			if !until(ctx, isGone) {
 				return fmt.Errorf("%s is still in the list", topic)
 			}
-			return err
+			return nil
 		}},
 		{ID: "delete-records", Try: func() error { return deleteRecords(admin) }},
 		{ID: "describe-cluster", Try: func() error {

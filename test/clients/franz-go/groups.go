@@ -93,7 +93,9 @@ func (m *member) owns(change int) {
 func newMember(group, topic string) *member {
 	joined := &member{}
 	moved := func(sign int) func(context.Context, *kgo.Client, map[string][]int32) {
-		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) { joined.owns(sign * len(partitions[topic])) }
+		return func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+			joined.owns(sign * len(partitions[topic]))
+		}
 	}
 	joined.client = connect(
 		kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
