@@ -1,3 +1,4 @@
+import { AlterClientQuotas } from './alter-client-quotas.ts';
 import { AlterConfigs } from './alter-configs.ts';
 import { AlterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { ApiVersions } from './api-versions.ts';
@@ -10,6 +11,7 @@ import { DeleteGroups } from './delete-groups.ts';
 import { DeleteRecords } from './delete-records.ts';
 import { DeleteTopics } from './delete-topics.ts';
 import { DescribeAcls } from './describe-acls.ts';
+import { DescribeClientQuotas } from './describe-client-quotas.ts';
 import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
 import { DescribeGroups } from './describe-groups.ts';
@@ -38,6 +40,7 @@ import { SyncGroup } from './sync-group.ts';
 import { UnregisterBroker } from './unregister-broker.ts';
 
 export {
+  AlterClientQuotas,
   AlterConfigs,
   AlterPartitionReassignments,
   ApiVersions,
@@ -50,6 +53,7 @@ export {
   DeleteRecords,
   DeleteTopics,
   DescribeAcls,
+  DescribeClientQuotas,
   DescribeCluster,
   DescribeConfigs,
   DescribeGroups,
@@ -112,6 +116,8 @@ export const APIS = [
   AlterPartitionReassignments,
   ListPartitionReassignments,
   OffsetDelete,
+  DescribeClientQuotas,
+  AlterClientQuotas,
   DescribeQuorum,
   DescribeCluster,
   UnregisterBroker,
