@@ -217,6 +217,9 @@ export class Normaliser {
         return value > 0 ? this.placeholderOf('session id', String(value)) : value;
       case 'finalizedFeaturesEpoch': // A log's offset in one broker, a store's revision in the other. Below 0: features are unknown.
         return value >= 0 ? '<epoch>' : value;
+      case 'totalBytes':
+      case 'usableBytes': // Of the volume; below 0: not known.
+        return value >= 0 ? '<bytes>' : value;
       case 'logAppendTimeMs':
       case 'maxTimestamp':
       case 'baseTimestamp':
