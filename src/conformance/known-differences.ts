@@ -41,7 +41,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'IncrementalAlterConfigs: of a topic', step: 'an operation that does not exist', reason: SPEAKING_CODE },
 
   { scenario: 'Fetch: zstd in message sets', path: 'responses.*.records', reason: NULL_RECORDS },
-  { scenario: 'Fetch: a topic of zstd', path: '*.bytes', versions: [4, 9], reason: NULL_RECORDS },
   { scenario: 'Fetch: *', step: 'beyond the end', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: *', step: 'a negative offset', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: *', step: 'before the log start', path: 'responses.*', reason: OUT_OF_RANGE },

@@ -43,8 +43,6 @@ const FIRST_WITH_TIMESTAMPS = 2;
 const FIRST_WITH_BATCHES = 4;
 /** Before it no batch may be larger than the client's limit (KIP-74). */
 const FIRST_WITH_ONE_BATCH = 3;
-/** KIP-110 */
-const FIRST_WITH_ZSTD = 10;
 const NO_REPLICA = -1;
 /** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
 const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
@@ -80,9 +78,8 @@ function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOne
   try {
     const found = source.find(target);
     partition = found;
-    // Apache Kafka goes by the topic's configuration, not by the batches; message sets with zstd are refused when they are converted.
-    if (context.version < FIRST_WITH_ZSTD && found.codecId === CODEC_ZSTD)
-      throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE');
+    // Apache Kafka 3.9 goes by the topic's configuration first; 4.4 lets versions 4 to 9 have what they do not know (KIP-110).
+    if (context.version < FIRST_WITH_BATCHES && found.codecId === CODEC_ZSTD) throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE');
     const divergingEpoch = source.divergence(found, target);
     if (divergingEpoch) return { data: { ...dataOf(found, target, reading, null), divergingEpoch }, bytes: 0 };
     const available = found.availableBytes(target.fetchOffset, reader);

@@ -1,6 +1,6 @@
-import { LOG_APPEND_TIME_BIT, type BatchView } from './batch.ts';
-import { CODEC_LZ4, CODEC_NONE, MAX_DECOMPRESSED_BYTES } from './compression.ts';
+import { type BatchView, LOG_APPEND_TIME_BIT } from './batch.ts';
 import { tooLarge } from './compression/codec.ts';
+import { CODEC_LZ4, CODEC_NONE, MAX_DECOMPRESSED_BYTES } from './compression.ts';
 import { toMagic0Lz4 } from './legacy-lz4.ts';
 import { entryBytes, MessageWriter } from './legacy-message.ts';
 import { RecordCursor } from './record-cursor.ts';
