@@ -3,6 +3,7 @@ import { ERROR_CODES } from '../core/error-codes.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
+import { DownConverter } from './fetch-legacy.ts';
 import { type FetchQuota, fetchQuota } from './fetch-quota.ts';
 import { type PartitionData, type Read, type Reading, readAll } from './fetch-reading.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
@@ -24,9 +25,10 @@ const TELL_WITHIN_MS = 5;
  * Fetch (1): reads record batches from many partitions, waiting for new ones if there are too few. Consumers read what is committed; followers
  * (with a replica id) all that is written, and tell with each fetch how far they are.
  *
- * Versions: v4 isolation level, magic 2 · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
+ * Versions: v0-1 messages of magic 0, v2-3 of magic 1 (KIP-32), converted from record batches · v3 max bytes (KIP-74) · v4 isolation level, record
+ * batches (KIP-98) · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
  * v11 rack (KIP-392) · v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) ·
- * v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). v0-3 (message sets) are not served yet.
+ * v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). Apache Kafka 4 has dropped v0-3; here they do what they did in 3.9.
  * Behaviour:
  * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions.
  * - Partitions are read in the order of the request within `maxBytes`; the first that has records gives at least one whole batch.
@@ -41,10 +43,11 @@ const TELL_WITHIN_MS = 5;
  */
 export const fetch = handler(
   Fetch,
-  [4, 18],
+  [0, 18],
   (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId' | 'quotas'>) => {
     const { replicas, fetchSessions, config, clock, metadata, endpoints } = needs;
     const preferred = preferredReplicas(needs);
+    const converter = new DownConverter(clock);
 
     const withHints = (response: Response, { arrival }: RequestContext): Response => {
       if (!response.responses.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0))) return response;
@@ -70,13 +73,16 @@ export const fetch = handler(
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
         const quota = replica ? null : fetchQuota(needs.quotas, context);
-        const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'), quota?.maxBytes ?? Number.POSITIVE_INFINITY);
+        const fetchMaxBytes = config().int('fetch.max.bytes');
+        const maxBytes = Math.min(request.maxBytes, fetchMaxBytes, quota?.maxBytes ?? Number.POSITIVE_INFINITY);
         const reading: Reading = {
           session,
           source,
           readCommitted: request.isolationLevel === READ_COMMITTED,
           context,
           clock,
+          converter,
+          maxConvertedBytes: fetchMaxBytes,
           preferredReplica,
         };
         const due = () => whenDue(reading, Math.min(request.minBytes, maxBytes));
