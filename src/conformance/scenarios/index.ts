@@ -6,6 +6,9 @@ import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { fetchScenarios } from './fetch.ts';
+import { fetchEpochsScenarios } from './fetch-epochs.ts';
+import { fetchLimitsScenarios } from './fetch-limits.ts';
+import { fetchSessionsScenarios } from './fetch-sessions.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -35,6 +38,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...produceIdempotenceScenarios,
   ...compressionScenarios,
   ...fetchScenarios,
+  ...fetchLimitsScenarios,
+  ...fetchEpochsScenarios,
+  ...fetchSessionsScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
   ...offsetCommitScenarios,
