@@ -87,6 +87,15 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason: 'Beside an error the list says nothing: empty and null mean the same to clients.',
   },
   { scenario: 'ListOffsets: by time', path: 'topics.*.oldStyleOffsets*', versions: [0, 0], reason: V0_TIME },
+  {
+    scenario: 'ListOffsets: who asks, and for what',
+    step: 'replica id *',
+    path: 'topics.*.oldStyleOffsets*',
+    versions: [0, 0],
+    reason: V0_TIME,
+  },
+  { scenario: 'ListOffsets: who asks, and for what', step: 'isolation level *', path: '*errorCode', reason: SPEAKING_CODE },
+  { scenario: 'ListOffsets: who asks, and for what', step: 'at most -1', path: '*errorCode', reason: SPEAKING_CODE },
 
   { scenario: 'OffsetCommit: without members', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
