@@ -11,7 +11,10 @@ import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-record
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
+import { fetchEpochsScenarios } from './fetch-epochs.ts';
 import { legacyFetchScenarios } from './fetch-legacy.ts';
+import { fetchLimitsScenarios } from './fetch-limits.ts';
+import { fetchSessionsScenarios } from './fetch-sessions.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -43,6 +46,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...compressionScenarios,
   ...fetchScenarios,
   ...legacyFetchScenarios,
+  ...fetchLimitsScenarios,
+  ...fetchEpochsScenarios,
+  ...fetchSessionsScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
   ...offsetCommitScenarios,
