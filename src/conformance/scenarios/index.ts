@@ -4,16 +4,24 @@ import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
+import { deleteGroupsScenarios } from './delete-groups.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
+import { describeGroupsScenarios } from './describe-groups.ts';
 import { fetchScenarios } from './fetch.ts';
-import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
-import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { findCoordinatorScenarios } from './find-coordinator.ts';
+import { heartbeatScenarios } from './heartbeat.ts';
+import { joinGroupScenarios } from './join-group.ts';
+import { joinGroupMembersScenarios } from './join-group-members.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
+import { leaveGroupScenarios } from './leave-group.ts';
+import { listGroupsScenarios } from './list-groups.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
 import { describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
-import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
+import { offsetCommitScenarios } from './offset-commit.ts';
+import { offsetDeleteScenarios } from './offset-delete.ts';
+import { offsetFetchScenarios } from './offset-fetch.ts';
 import {
   alterPartitionReassignmentsScenarios,
   describeQuorumScenarios,
@@ -21,6 +29,8 @@ import {
   unregisterBrokerScenarios,
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
+import { staticMembersScenarios } from './static-members.ts';
+import { syncGroupScenarios } from './sync-group.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
@@ -35,6 +45,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...offsetFetchScenarios,
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
+  ...joinGroupMembersScenarios,
+  ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
   ...syncGroupScenarios,
