@@ -9,6 +9,7 @@ const NO_ZOOKEEPER = 'In version 0 offsets were kept in ZooKeeper, and 3.9.1 wit
 const OLD_DUPLICATES =
   'Version 1 is only answered by 3.9.1, which drops what is named twice; here it is as in 4.4.0, where everything named is answered.';
 const NOTHING = 'A valid assignment of nothing in place of empty bytes, which some clients cannot decode.';
+const NO_TRACE = 'Who was refused, or has given its id back, leaves no group behind; Apache Kafka keeps an empty one until its next sweep.';
 const LAST_OFFSET = 'A group that only kept offsets is gone with the last of them; in Apache Kafka it stands until the next sweep.';
 const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
 const UNANSWERED = 'Apache Kafka fails inside and never answers.';
@@ -81,6 +82,19 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'OffsetCommit: *', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'OffsetCommit: topics that do not exist, or are named twice', step: 'a * twice', versions: [1, 1], reason: OLD_DUPLICATES },
   { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
+  { scenario: 'JoinGroup: what a refused join leaves', step: '*group*', path: 'groups.*', reason: NO_TRACE },
+  {
+    scenario: 'JoinGroup: a static member joins the others',
+    step: 'as * with an id that was given out',
+    path: 'errorCode',
+    reason: SPEAKING_CODE,
+  },
+  {
+    scenario: 'JoinGroup: a static member joins the others',
+    step: 'as * with an id that was given out',
+    path: 'memberId',
+    reason: SPEAKING_CODE,
+  },
   { scenario: 'SyncGroup: one member', step: 'the leader assigns nothing', path: 'assignment', reason: NOTHING },
   { scenario: 'SyncGroup: members that wait for their share', step: 'one that the leader left out*', path: 'assignment', reason: NOTHING },
   { scenario: 'OffsetDelete: without members', step: 'when there is nothing left of the group', reason: LAST_OFFSET },

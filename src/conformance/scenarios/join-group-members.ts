@@ -140,6 +140,23 @@ const changes = scenario(JoinGroup, 'a member that comes with other metadata', a
   await stage.step('the leader again, at once', joinRequest(groupId, { ...changed, memberId: leader.memberId }));
 });
 
+const inCommon = scenario(JoinGroup, 'a member that comes with other protocols', async (stage) => {
+  const both = { protocols: protocolsOf('x', 'y') };
+  const [a, b] = await company(stage, 'a', { a: both, b: both });
+  const { groupId } = a;
+  const comes = (name: string, ...protocols: string[]) =>
+    stage.step(name, joinRequest(groupId, { memberId: b.memberId, protocols: protocolsOf(...protocols) }));
+  await comes('none in common', 'z');
+  await comes('none at all');
+  await stage.stepOf(Heartbeat, HEARTBEAT, 'the leader is not disturbed', a);
+  const said = joinRequest(groupId, { memberId: b.memberId, protocols: protocolsOf('y', 'z') });
+  const waiting = await stage.begin(JoinGroup, stage.version, 'one that was not chosen', said, b.on);
+  await rebalancing(stage, a);
+  await comes('one that the other has, but not this one any more', 'x');
+  await stage.step('the leader with both', joinRequest(groupId, { ...both, memberId: a.memberId }));
+  await waiting.finish();
+});
+
 const leaving = scenario(JoinGroup, 'members that leave while others join', async (stage) => {
   const [a, b, c] = await company(stage, 'a', { a: {}, b: {}, c: {} });
   const { groupId } = a!;
@@ -169,7 +186,7 @@ const leaving = scenario(JoinGroup, 'members that leave while others join', asyn
 });
 
 /** The rebalance timeout of the members here, which Kafka waits for. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 1500;
 
 const silent = scenario(
   JoinGroup,
@@ -197,8 +214,14 @@ const neverSynced = scenario(
     await stage.stepOf(Heartbeat, HEARTBEAT, 'it is none any more', { groupId, ...member });
     await stage.step('it joins again', joinRequest(groupId, { memberId: member.memberId }));
     await stage.step('as somebody new', joinRequest(groupId));
+
+    const [leader, follower] = await company(stage, 'b', { leader: brief, follower: brief }, 'joined');
+    await stage.ask(SyncGroup, SYNC, syncRequest(leader));
+    await rebalancing(stage, leader);
+    await stage.stepOf(Heartbeat, HEARTBEAT, 'a follower that did not', follower);
+    await stage.step('the leader is alone', joinRequest(leader.groupId, { memberId: leader.memberId }));
   },
   [9, 9],
 );
 
-export const joinGroupMembersScenarios = [two, three, votes, changes, leaving, silent, neverSynced];
+export const joinGroupMembersScenarios = [two, three, votes, changes, inCommon, leaving, silent, neverSynced];

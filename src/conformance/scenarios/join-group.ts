@@ -47,10 +47,12 @@ const unusual = scenario(JoinGroup, 'unusual but allowed', async (stage) => {
   };
   await joins('the shortest session', await stage.group('a'), { sessionTimeoutMs: 6000 });
   await joins('the longest session', await stage.group('b'), { sessionTimeoutMs: 1_800_000 });
+  await joins('the longest rebalance timeout', await stage.group('c'), { rebalanceTimeoutMs: 2 ** 31 - 1 });
   await joins('metadata of no bytes', await stage.group('d'), { protocols: [{ name: 'range', metadata: Buffer.alloc(0) }] });
   await joins('a protocol without a name', await stage.group('e'), { protocols: protocolsOf('') });
   await joins('no consumers', await stage.group('f'), { protocolType: 'connect', protocols: protocolsOf('sessioned', 'eager') });
   await joins('a group name that is no topic name', await stage.group('/ ü\n"'), {});
+  if (stage.version >= 5) await joins('an empty instance id', await stage.group('i'), { groupInstanceId: '' });
   const { name } = await stage.topic('t');
   await joins('a group that only kept offsets', await committed(stage, 'g', name, [0]), { protocolType: 'connect' });
   const left = await soleMember(stage, 'h');
@@ -74,6 +76,21 @@ const refused = scenario(JoinGroup, 'what is refused', async (stage) => {
   await stage.step('no protocols', joinRequest(group, { protocols: [] }));
   await stage.step('no protocol type', joinRequest(group, { protocolType: '' }));
   await stage.step('neither', joinRequest(group, { protocolType: '', protocols: [] }));
+});
+
+const leftBehind = scenario(JoinGroup, 'what a refused join leaves', async (stage) => {
+  const group = await stage.group('a');
+  await stage.step('no protocols', joinRequest(group, { protocols: [] }));
+  await stage.stepOf(DescribeGroups, DESCRIBE, 'an empty group', describe(group));
+  const other = await stage.group('b');
+  await stage.step('a session timeout too short', joinRequest(other, { sessionTimeoutMs: 1 }));
+  await stage.step('an unknown member', joinRequest(other, { memberId: 'nobody' }));
+  await stage.stepOf(DescribeGroups, DESCRIBE, 'no group', describe(other));
+  if (stage.version < 4) return;
+  const third = await stage.group('c');
+  const { memberId } = await stage.ask(JoinGroup, stage.version, joinRequest(third));
+  await stage.stepOf(LeaveGroup, LEAVE, 'an id is given back', leaveRequest({ groupId: third, memberId, generationId: -1 }));
+  await stage.stepOf(DescribeGroups, DESCRIBE, 'a group of nobody', describe(third));
 });
 
 const refusedByMembers = scenario(JoinGroup, 'what a group with members refuses', async (stage) => {
@@ -155,4 +172,4 @@ const pendingIds = scenario(
   [4, 9],
 );
 
-export const joinGroupScenarios = [oneMember, unusual, refused, refusedByMembers, givenAnId, pendingIds];
+export const joinGroupScenarios = [oneMember, unusual, refused, leftBehind, refusedByMembers, givenAnId, pendingIds];

@@ -47,8 +47,11 @@ const several = scenario(
     await stage.step('neither member nor instance', leave({ memberId: '' }));
     await stage.step('the member by an unknown instance', leave({ memberId, groupInstanceId: 'nobody' }));
     await stage.step('nobody', leave());
-    await stage.step('an unknown member and the member', leave({ memberId: 'nobody' }, { memberId, reason: 'enough' }));
+    await stage.step('an unknown member twice', leave({ memberId: 'nobody' }, { memberId: 'nobody' }));
+    await stage.step('an unknown member and the member', leave({ memberId: 'nobody' }, { memberId, reason: 'enough '.repeat(100) }));
     await stage.step('again', leave({ memberId }));
+    const { memberId: twice } = await soleMember(stage, 'a');
+    await stage.step('the member twice', leave({ memberId: twice }, { memberId: twice }));
     const given = await stage.ask(JoinGroup, JOIN, joinRequest(groupId));
     await stage.step('who was only given an id', leave({ memberId: given.memberId }));
     const other = await stage.ask(JoinGroup, JOIN, joinRequest(groupId));

@@ -1,6 +1,16 @@
 import { DescribeGroups, Heartbeat, JoinGroup, LeaveGroup, OffsetCommit, SyncGroup } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { ASSIGNMENT, company, joinRequest, leaveRequest, memberOf, protocolsOf, rebalancing, syncRequest } from './group-support.ts';
+import {
+  ASSIGNMENT,
+  company,
+  joinRequest,
+  leaveRequest,
+  memberOf,
+  protocolsOf,
+  rebalancing,
+  soleMember,
+  syncRequest,
+} from './group-support.ts';
 
 const SYNC = 3;
 const HEARTBEAT = 3;
@@ -42,6 +52,27 @@ const alone = scenario(
     await stage.step('an unknown instance with an unknown member id', joinRequest(group, { groupInstanceId: 'other', memberId: 'nobody' }));
     await stage.step('with no protocol in common', joinRequest(group, { groupInstanceId, protocols: protocolsOf('other') }));
     await stage.stepOf(DescribeGroups, DESCRIBE, 'one member', describe(group), ({ groups }) => groups[0]!.members.length);
+  },
+  STATIC,
+);
+
+const another = scenario(
+  JoinGroup,
+  'a static member joins the others',
+  async (stage) => {
+    const first = await soleMember(stage, 'a', 'stable', 'one');
+    stage.learn(first.memberId, 'one');
+    const { groupId, memberId } = first;
+    const second = await stage.begin(JoinGroup, stage.version, 'the second', joinRequest(groupId, { groupInstanceId: 'two' }), 'two');
+    await rebalancing(stage, first);
+    await stage.step('as the second, with the id of the first', joinRequest(groupId, { groupInstanceId: 'two', memberId }));
+    await stage.step('as somebody else, with the id of the first', joinRequest(groupId, { groupInstanceId: 'three', memberId }));
+    await stage.step('the first', joinRequest(groupId, { groupInstanceId: 'one', memberId }));
+    await second.finish();
+    const given = await stage.ask(JoinGroup, stage.version, joinRequest(groupId));
+    const mixed = (groupInstanceId: string) => joinRequest(groupId, { groupInstanceId, memberId: given.memberId });
+    await stage.step('as the first, with an id that was given out', mixed('one'));
+    await stage.step('as somebody else, with an id that was given out', mixed('four'));
   },
   STATIC,
 );
@@ -135,7 +166,7 @@ const away = scenario(
   JoinGroup,
   'a static member that is away keeps its place',
   async (stage) => {
-    const brief = { rebalanceTimeoutMs: 1000 };
+    const brief = { rebalanceTimeoutMs: 1500 };
     const [a, b, c] = await company(stage, 'a', {
       a: { ...brief, groupInstanceId: 'one' },
       b: { ...brief, groupInstanceId: 'two' },
@@ -167,4 +198,4 @@ const removed = scenario(
   STATIC,
 );
 
-export const staticMembersScenarios = [alone, leader, follower, midway, away, removed];
+export const staticMembersScenarios = [alone, another, leader, follower, midway, away, removed];
