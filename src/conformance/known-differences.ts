@@ -10,6 +10,7 @@ const OLD_DUPLICATES =
   'Version 1 is only answered by 3.9.1, which drops what is named twice; here it is as in 4.4.0, where everything named is answered.';
 const NOTHING = 'A valid assignment of nothing in place of empty bytes, which some clients cannot decode.';
 const NO_TRACE = 'Who was refused, or has given its id back, leaves no group behind; Apache Kafka keeps an empty one until its next sweep.';
+const GONE = 'Who went away while it waited has not joined: a share given to it would be read by nobody until its session ends.';
 const LAST_OFFSET = 'A group that only kept offsets is gone with the last of them; in Apache Kafka it stands until the next sweep.';
 const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
 const UNANSWERED = 'Apache Kafka fails inside and never answers.';
@@ -95,6 +96,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     path: 'memberId',
     reason: SPEAKING_CODE,
   },
+  { scenario: 'JoinGroup: a member whose client goes away while it waits', reason: GONE },
   { scenario: 'SyncGroup: one member', step: 'the leader assigns nothing', path: 'assignment', reason: NOTHING },
   { scenario: 'SyncGroup: members that wait for their share', step: 'one that the leader left out*', path: 'assignment', reason: NOTHING },
   { scenario: 'OffsetDelete: without members', step: 'when there is nothing left of the group', reason: LAST_OFFSET },

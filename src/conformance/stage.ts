@@ -237,6 +237,11 @@ export class Stage<Req = unknown, Res = unknown> {
     this.normaliser.learn(UUID.exec(id)?.[0] ?? id, as);
   }
 
+  /** Closes a connection, as a client does that is gone: what waits on it gets no answer. */
+  async hangUp(on: string): Promise<void> {
+    await this.connections.get(on)?.close();
+  }
+
   /** A producer id. Apache Kafka answers COORDINATOR_LOAD_IN_PROGRESS until it has its first block of them. */
   async producerId(): Promise<number> {
     const request = { transactionalId: null, transactionTimeoutMs: 60_000 };

@@ -21,6 +21,9 @@ const HEARTBEAT = 3;
 const LEAVE = 4;
 const DESCRIBE = 5;
 
+/** A rebalance timeout that is waited for. */
+const PATIENCE_MS = 1500;
+
 /** Begins the join of somebody new at the version in question, which waits, and names its member id. */
 async function begins<Q, R>(stage: Stage<Q, R>, name: string, groupId: string, more: object, on: string) {
   let memberId = '';
@@ -84,21 +87,56 @@ const three = scenario(JoinGroup, 'three members', async (stage) => {
 });
 
 const votes = scenario(JoinGroup, 'which protocol is chosen', async (stage) => {
-  /** Three members, of which the last is the one whose answer tells. */
-  const chosen = async (own: string, ...liked: readonly (readonly string[])[]) => {
-    const said = liked.map((names, i) => [`m${i}`, { protocols: protocolsOf(...names) }] as const);
-    const members = await company(stage, own, Object.fromEntries(said), 'stable');
-    const last = members.at(-1)!;
-    await stage.step(own, joinRequest(last.groupId, { ...last.said, memberId: last.memberId }));
+  const likings: Readonly<Record<string, readonly (readonly string[])[]>> = {
+    'all like the same': [
+      ['x', 'y'],
+      ['x', 'y'],
+      ['x', 'y'],
+    ],
+    'two against one': [
+      ['x', 'y'],
+      ['y', 'x'],
+      ['y', 'x'],
+    ],
+    'the only one in common': [
+      ['x', 'y'],
+      ['x', 'z'],
+      ['z', 'x'],
+    ],
+    'votes count only among those in common': [
+      ['p', 'x', 'y'],
+      ['p', 'y', 'x'],
+      ['y', 'x'],
+    ],
+    'one each': [
+      ['x', 'y', 'z'],
+      ['y', 'z', 'x'],
+      ['z', 'x', 'y'],
+    ],
+    'one each, the last first': [
+      ['z', 'x', 'y'],
+      ['y', 'z', 'x'],
+      ['x', 'y', 'z'],
+    ],
+    'one each, of words': [
+      ['roundrobin', 'range'],
+      ['range', 'roundrobin'],
+    ],
+    'one each, of other words': [
+      ['range', 'cooperative-sticky'],
+      ['cooperative-sticky', 'range'],
+    ],
   };
-  await chosen('all like the same', ['x', 'y'], ['x', 'y'], ['x', 'y']);
-  await chosen('two against one', ['x', 'y'], ['y', 'x'], ['y', 'x']);
-  await chosen('the only one in common', ['x', 'y'], ['x', 'z'], ['z', 'x']);
-  await chosen('votes count only among those in common', ['p', 'x', 'y'], ['p', 'y', 'x'], ['y', 'x']);
-  await chosen('one each', ['x', 'y', 'z'], ['y', 'z', 'x'], ['z', 'x', 'y']);
-  await chosen('one each, the last first', ['z', 'x', 'y'], ['y', 'z', 'x'], ['x', 'y', 'z']);
-  await chosen('one each, of words', ['roundrobin', 'range'], ['range', 'roundrobin']);
-  await chosen('one each, of other words', ['range', 'cooperative-sticky'], ['cooperative-sticky', 'range']);
+  const groups = await Promise.all(
+    Object.entries(likings).map(async ([own, liked]) => {
+      const said = liked.map((names, i) => [`m${i}`, { protocols: protocolsOf(...names) }] as const);
+      return [own, await company(stage, own, Object.fromEntries(said))] as const;
+    }),
+  );
+  for (const [own, members] of groups) {
+    const { groupId, memberId, said } = members.at(-1)!;
+    await stage.step(own, joinRequest(groupId, { ...said, memberId }));
+  }
 });
 
 const changes = scenario(JoinGroup, 'a member that comes with other metadata', async (stage) => {
@@ -157,6 +195,46 @@ const inCommon = scenario(JoinGroup, 'a member that comes with other protocols',
   await waiting.finish();
 });
 
+const repeated = scenario(JoinGroup, 'what is asked again while it waits', async (stage) => {
+  const [a, b] = await company(stage, 'a', { a: {}, b: {} }, 'joined');
+  const { groupId } = a;
+  const nothing = syncRequest(b, { assignments: [] });
+  const waiting = await stage.begin(SyncGroup, SYNC, 'a share that was waited for', nothing, b.on);
+  await stage.pause(30);
+  await stage.step('a join while the share is waited for', joinRequest(groupId, { memberId: b.memberId }));
+  const assignments = [a, b].map(({ memberId }) => ({ memberId, assignment: Buffer.from('share') }));
+  await stage.stepOf(SyncGroup, SYNC, 'the leader', syncRequest(a, { assignments }));
+  await waiting.finish();
+  const said = (text: string) =>
+    joinRequest(groupId, { memberId: b.memberId, protocols: [{ name: 'range', metadata: Buffer.from(text) }] });
+  stage.ask(JoinGroup, stage.version, said('first'), b.on).catch(() => {}); // Apache Kafka never answers it
+  await rebalancing(stage, a);
+  const last = await stage.begin(JoinGroup, stage.version, 'what was said last counts', said('last'), 'again');
+  await stage.pause(300);
+  await stage.step('the leader hears of it', joinRequest(groupId, { memberId: a.memberId }));
+  await last.finish();
+});
+
+const hungUp = scenario(
+  JoinGroup,
+  'a member whose client goes away while it waits',
+  async (stage) => {
+    const brief = { rebalanceTimeoutMs: PATIENCE_MS };
+    const a = await soleMember(stage, 'a', 'stable', null, brief);
+    const { groupId } = a;
+    const b = (await stage.ask(JoinGroup, stage.version, joinRequest(groupId, brief))).memberId;
+    stage.learn(a.memberId, 'a');
+    stage.learn(b, 'b');
+    stage.ask(JoinGroup, stage.version, joinRequest(groupId, { ...brief, memberId: b }), 'gone').catch(() => {});
+    await rebalancing(stage, a);
+    await stage.hangUp('gone');
+    await stage.pause(100);
+    await stage.step('the other joins', joinRequest(groupId, { ...brief, memberId: a.memberId }));
+    await stage.stepOf(Heartbeat, HEARTBEAT, 'who went away', { groupId, memberId: b, generationId: 2 });
+  },
+  [9, 9],
+);
+
 const leaving = scenario(JoinGroup, 'members that leave while others join', async (stage) => {
   const [a, b, c] = await company(stage, 'a', { a: {}, b: {}, c: {} });
   const { groupId } = a!;
@@ -184,9 +262,6 @@ const leaving = scenario(JoinGroup, 'members that leave while others join', asyn
   await stage.stepOf(LeaveGroup, LEAVE, 'the last one leaves', leaveRequest(c!));
   await first.finish();
 });
-
-/** The rebalance timeout of the members here, which Kafka waits for. */
-const PATIENCE_MS = 1500;
 
 const silent = scenario(
   JoinGroup,
@@ -224,4 +299,4 @@ const neverSynced = scenario(
   [9, 9],
 );
 
-export const joinGroupMembersScenarios = [two, three, votes, changes, inCommon, leaving, silent, neverSynced];
+export const joinGroupMembersScenarios = [two, three, votes, changes, inCommon, repeated, hungUp, leaving, silent, neverSynced];
