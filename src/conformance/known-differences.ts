@@ -6,6 +6,12 @@ const FEATURES = 'A feature is advertised when it is built.';
 const NULL_RECORDS = 'librdkafka takes null for a parse error.';
 const KRAFT = 'There is no KRaft controller, and no listener of its own for one.';
 const NO_ZOOKEEPER = 'In version 0 offsets were kept in ZooKeeper, and 3.9.1 without one refuses it. Here they go where all the others go.';
+const OLD_DUPLICATES =
+  'Version 1 is only answered by 3.9.1, which drops what is named twice; here it is as in 4.4.0, where everything named is answered.';
+const NOTHING = 'A valid assignment of nothing in place of empty bytes, which some clients cannot decode.';
+const NO_TRACE = 'Who was refused, or has given its id back, leaves no group behind; Apache Kafka keeps an empty one until its next sweep.';
+const GONE = 'Who went away while it waited has not joined: a share given to it would be read by nobody until its session ends.';
+const LAST_OFFSET = 'A group that only kept offsets is gone with the last of them; in Apache Kafka it stands until the next sweep.';
 const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
 const NEGATIVE_LIMIT = 'A negative limit is one of 0; Apache Kafka fails inside.';
 const UNANSWERED = 'Apache Kafka fails inside and never answers.';
@@ -104,15 +110,28 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'ListOffsets: who asks, and for what', step: 'isolation level *', path: '*errorCode', reason: SPEAKING_CODE },
   { scenario: 'ListOffsets: who asks, and for what', step: 'at most -1', path: '*errorCode', reason: SPEAKING_CODE },
 
-  { scenario: 'OffsetCommit: without members', versions: [0, 0], reason: NO_ZOOKEEPER },
+  { scenario: 'OffsetCommit: *', versions: [0, 0], reason: NO_ZOOKEEPER },
+  { scenario: 'OffsetCommit: topics that do not exist, or are named twice', step: 'a * twice', versions: [1, 1], reason: OLD_DUPLICATES },
   { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'Malformed: OffsetFetch', versions: [0, 0], reason: NO_ZOOKEEPER },
+  { scenario: 'JoinGroup: what a refused join leaves', step: '*group*', path: 'groups.*', reason: NO_TRACE },
   {
-    scenario: 'SyncGroup: one member',
-    step: 'the leader assigns nothing',
-    path: 'assignment',
-    reason: 'A valid assignment of nothing in place of empty bytes, which some clients cannot decode.',
+    scenario: 'JoinGroup: a static member joins the others',
+    step: 'as * with an id that was given out',
+    path: 'errorCode',
+    reason: SPEAKING_CODE,
   },
+  {
+    scenario: 'JoinGroup: a static member joins the others',
+    step: 'as * with an id that was given out',
+    path: 'memberId',
+    reason: SPEAKING_CODE,
+  },
+  { scenario: 'JoinGroup: a member whose client goes away while it waits', reason: GONE },
+  { scenario: 'SyncGroup: one member', step: 'the leader assigns nothing', path: 'assignment', reason: NOTHING },
+  { scenario: 'SyncGroup: members that wait for their share', step: 'one that the leader left out*', path: 'assignment', reason: NOTHING },
+  { scenario: 'OffsetDelete: without members', step: 'when there is nothing left of the group', reason: LAST_OFFSET },
+  { scenario: 'FindCoordinator: of a share group', reason: 'There are no share groups yet.' },
 
   { scenario: 'CreateTopics: *', path: 'topics.*.configs.min.insync.replicas.configSource', reason: ELR },
   { scenario: 'DescribeConfigs: *', path: 'results.*.configs.min.insync.replicas*', reason: ELR },

@@ -7,22 +7,30 @@ import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
 import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
+import { deleteGroupsScenarios } from './delete-groups.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
+import { describeGroupsScenarios } from './describe-groups.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { fetchEpochsScenarios } from './fetch-epochs.ts';
 import { legacyFetchScenarios } from './fetch-legacy.ts';
 import { fetchLimitsScenarios } from './fetch-limits.ts';
 import { fetchSessionsScenarios } from './fetch-sessions.ts';
-import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
-import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { findCoordinatorScenarios } from './find-coordinator.ts';
+import { heartbeatScenarios } from './heartbeat.ts';
+import { joinGroupScenarios } from './join-group.ts';
+import { joinGroupMembersScenarios } from './join-group-members.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
+import { leaveGroupScenarios } from './leave-group.ts';
+import { listGroupsScenarios } from './list-groups.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
 import { describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
-import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
+import { offsetCommitScenarios } from './offset-commit.ts';
+import { offsetDeleteScenarios } from './offset-delete.ts';
+import { offsetFetchScenarios } from './offset-fetch.ts';
 import {
   alterPartitionReassignmentsScenarios,
   describeQuorumScenarios,
@@ -34,6 +42,8 @@ import { produceIdempotenceScenarios } from './produce-idempotence.ts';
 import { legacyProduceScenarios } from './produce-legacy.ts';
 import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
+import { staticMembersScenarios } from './static-members.ts';
+import { syncGroupScenarios } from './sync-group.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 
 /** Every scenario, in the order of the api keys. */
@@ -55,6 +65,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...offsetFetchScenarios,
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
+  ...joinGroupMembersScenarios,
+  ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
   ...syncGroupScenarios,
