@@ -1,17 +1,19 @@
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
+import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
-import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
 import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
+import { describeConfigsDetailScenarios, describeConfigsScenarios } from './describe-configs.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
@@ -56,7 +58,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...createAclsScenarios,
   ...deleteAclsScenarios,
   ...describeConfigsScenarios,
+  ...describeConfigsDetailScenarios,
   ...alterConfigsScenarios,
+  ...alterConfigsDetailScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
   ...createPartitionsRefusedScenarios,
@@ -68,7 +72,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...offsetDeleteScenarios,
   ...describeQuorumScenarios,
   ...updateFeaturesScenarios,
-  ...exploreScenarios,
   ...describeClusterScenarios,
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
