@@ -86,6 +86,21 @@ test.each<[string, string, boolean]>([
   expect([next.get(name), error?.[0]]).toEqual(taken ? [value, undefined] : [undefined, 'INVALID_REQUEST']);
 });
 
+test.each([
+  ['', 'INVALID_CONFIG'], // Java splits it into one empty element
+  [',delete', 'INVALID_CONFIG'],
+  ['delete,', undefined],
+  [',,', undefined],
+])('appending "%s" to a list that has elements ends in %s', (value, error) => {
+  const [, got] = alter(
+    new Map([['cleanup.policy', 'compact']]),
+    [{ op: 'APPEND', name: 'cleanup.policy', value }],
+    'topic',
+    brokerConfig(new Map()),
+  );
+  expect(got?.[0]).toBe(error);
+});
+
 test('of what is set for all listeners of a name, three keys may be set for all brokers', () => {
   const given = ['max.connections', 'num.network.threads', 'max.connection.creation.rate', 'ssl.keystore.location', 'no.such'];
   const taken = given.filter(

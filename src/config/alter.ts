@@ -178,9 +178,16 @@ function elementsOf(text: string): string[] {
   return text.split(',').filter((each) => each !== '');
 }
 
+/** Java's split: empty elements at the end are none, but an empty text has one. */
+function javaSplit(text: string): string[] {
+  const elements = text.split(',');
+  while (text !== '' && elements.at(-1) === '') elements.pop();
+  return elements;
+}
+
 function append(text: string | undefined, key: ConfigKey, added: string): string {
   const elements = elementsOf(text ?? key.default ?? '');
-  for (const each of elementsOf(added)) if (!elements.includes(each)) elements.push(each);
+  for (const each of javaSplit(added)) if (!elements.includes(each)) elements.push(each);
   return elements.join(',');
 }
 

@@ -13,7 +13,7 @@ import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
-import { incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
+import { incrementalAlterConfigsDetailScenarios, incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
@@ -67,6 +67,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...deleteGroupsScenarios,
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
+  ...incrementalAlterConfigsDetailScenarios,
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
