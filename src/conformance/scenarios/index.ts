@@ -1,15 +1,16 @@
 import { malformedRequestScenarios } from '../malformed/requests.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
+import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
-import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
 import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
 import { deleteGroupsScenarios } from './delete-groups.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
+import { describeConfigsDetailScenarios, describeConfigsScenarios } from './describe-configs.ts';
 import { describeGroupsScenarios } from './describe-groups.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
@@ -19,6 +20,7 @@ import { fetchLimitsScenarios } from './fetch-limits.ts';
 import { fetchSessionsScenarios } from './fetch-sessions.ts';
 import { findCoordinatorScenarios } from './find-coordinator.ts';
 import { heartbeatScenarios } from './heartbeat.ts';
+import { incrementalAlterConfigsDetailScenarios, incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
 import { joinGroupScenarios } from './join-group.ts';
 import { joinGroupMembersScenarios } from './join-group-members.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -85,13 +87,16 @@ export const SCENARIOS: readonly Scenario[] = [
   ...createAclsScenarios,
   ...deleteAclsScenarios,
   ...describeConfigsScenarios,
+  ...describeConfigsDetailScenarios,
   ...alterConfigsScenarios,
+  ...alterConfigsDetailScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
   ...createPartitionsRefusedScenarios,
   ...deleteGroupsScenarios,
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
+  ...incrementalAlterConfigsDetailScenarios,
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
