@@ -18,6 +18,13 @@ const VOLUME = 'How large the volume of the data directory is, is not known here
 const LOGGERS = 'Loggers have no configs here, so none are listed.';
 const TAG_TWICE =
   'An unknown tag that stands twice is passed over, as it is once. Apache Kafka passes it over too, but fails where it writes the request anew.';
+const TOGETHER =
+  'Produces of a connection are taken in together. Where one with acks 0 fails, the connection closes behind those that came with it.';
+const MEANS_NOTHING = 'A number that means nothing stands for none. Apache Kafka fails inside on it, and answers UNKNOWN_SERVER_ERROR.';
+const IN_NO_TIME =
+  'What is asked for is done and answered, whatever time was given for it; Apache Kafka gives up at once when that is negative.';
+const NO_SUCH_FOLLOWER =
+  'Who fetches as a follower must be a broker of the cluster; before version 15 Apache Kafka takes everybody for one.';
 const OWN_TIMES =
   'Records whose producer set the LogAppendTime bit keep their own times; Apache Kafka gives them that of the batch if it compresses them anew.';
 const ELR =
@@ -38,6 +45,12 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'Produce: batches that are refused', step: 'null', path: 'outcome', reason: UNANSWERED },
   { scenario: 'Produce: compression.type and base timestamps', path: '0.baseTimestamp', reason: OWN_TIMES },
   { scenario: 'Produce: compression.type and base timestamps', path: '0.records.*.timestamp', reason: OWN_TIMES },
+  { scenario: 'Malformed: nothing behind a bad request is done', step: 'acks 0 into nothing, *', path: 'records', reason: TOGETHER },
+  { scenario: 'Malformed: *', step: 'numbers at their ends', path: 'timeoutMs *', reason: IN_NO_TIME },
+  { scenario: 'Malformed: Fetch', path: 'replicaId most', reason: NO_SUCH_FOLLOWER },
+  { scenario: 'Malformed: Fetch', path: 'sessionId *', reason: MEANS_NOTHING },
+  { scenario: 'Malformed: ListOffsets', path: 'isolationLevel *', reason: MEANS_NOTHING },
+  { scenario: 'Malformed: IncrementalAlterConfigs', path: '*.configOperation *', reason: SPEAKING_CODE },
   { scenario: 'Malformed: *AlterConfigs', step: 'headers', path: 'an unknown tag twice', reason: TAG_TWICE },
   { scenario: 'AlterConfigs: of a topic', step: 'a topic twice', path: 'outcome', reason: UNANSWERED },
   { scenario: 'Produce: batches that are refused', step: 'a codec that does not exist', reason: SPEAKING_CODE },

@@ -6,7 +6,18 @@ import type { Json } from '../transcript.ts';
 import { harmlessChoice } from './harmless.ts';
 import { type Layout, layOut } from './layout.ts';
 import { errorsOf, header, Reactions } from './reactions.ts';
-import { bytesBehind, cutShort, varint, type Wrong, wrongBytes, wrongCounts, wrongFlags, wrongStrings, wrongTags } from './wrong.ts';
+import {
+  bytesBehind,
+  cutShort,
+  numbersAtTheirEnds,
+  varint,
+  type Wrong,
+  wrongBytes,
+  wrongCounts,
+  wrongFlags,
+  wrongStrings,
+  wrongTags,
+} from './wrong.ts';
 
 /** Declared, but served by no minikafka: the command line asks Kafka. */
 const ASKED_ONLY: ReadonlySet<string> = new Set(['ConsumerGroupDescribe']);
@@ -67,6 +78,7 @@ export function stepsOf(api: Api, version: number, layout: Layout): Readonly<Rec
     'lengths of strings': inHeader(wrongStrings(layout)),
     'lengths of bytes': inHeader(wrongBytes(layout)),
     'flags that are neither 0 nor 1': inHeader(wrongFlags(layout)),
+    'numbers at their ends': inHeader(numbersAtTheirEnds(layout)),
     tags: inHeader(wrongTags(layout)),
     headers: wrongHeaders(api, version, layout),
   };

@@ -1,4 +1,4 @@
-import { malformedRequestScenarios } from '../malformed/requests.ts';
+import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
@@ -66,5 +66,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
-  ...malformedRequestScenarios,
+  ...malformedScenarios,
 ];
