@@ -5,6 +5,7 @@ import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
+import { requireTime } from './time-left.ts';
 
 type Result = ResponseTo<typeof CreatePartitions>['results'][number];
 
@@ -16,22 +17,20 @@ type Result = ResponseTo<typeof CreatePartitions>['results'][number];
  * Deviations from Apache Kafka: none known.
  */
 export const createPartitions = handler(CreatePartitions, [0, 3], ({ topicAdmin, clock }: Needs<'topicAdmin' | 'clock'>) => ({
-  async handle({ topics, validateOnly }) {
+  async handle({ topics, validateOnly, timeoutMs }) {
     const results: Result[] = [];
-    await inSlices(
-      clock,
-      eachOnce(topics, ({ name }) => name),
-      async ({ item, duplicated }) => {
-        const { name, count, assignments } = item;
-        try {
-          if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
-          await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly);
-          results.push({ name, errorCode: 0, errorMessage: null });
-        } catch (error) {
-          results.push(refused(name, error));
-        }
-      },
-    );
+    const named = eachOnce(topics, ({ name }) => name);
+    if (named.some(({ duplicated }) => !duplicated)) requireTime(timeoutMs);
+    await inSlices(clock, named, async ({ item, duplicated }) => {
+      const { name, count, assignments } = item;
+      try {
+        if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+        await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly);
+        results.push({ name, errorCode: 0, errorMessage: null });
+      } catch (error) {
+        results.push(refused(name, error));
+      }
+    });
     return { results };
   },
   refuse: (request, error) => ({ results: request.topics.map(({ name }) => refused(name, error)) }),

@@ -7,9 +7,13 @@ import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
+import { requireTime } from './time-left.ts';
 
 type Topic = RequestOf<typeof CreateTopics>['topics'][number];
 type Result = ResponseTo<typeof CreateTopics>['topics'][number];
+
+/** The name of Kafka's metadata log, which is no topic that can be created. */
+const CLUSTER_METADATA = '__cluster_metadata';
 
 /**
  * CreateTopics (19).
@@ -40,21 +44,22 @@ export const createTopics = handler(
       };
     };
     return {
-      async handle({ topics, validateOnly }) {
+      async handle({ topics, validateOnly, timeoutMs }) {
         const results: Result[] = [];
-        checkTotalPartitions(topics.map(countsOf), config().int('num.partitions'));
-        await inSlices(
-          clock,
-          eachOnce(topics, ({ name }) => name),
-          async ({ item: topic, duplicated }) => {
-            try {
-              if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
-              results.push(await create(topic, validateOnly));
-            } catch (error) {
-              results.push(refused(topic.name, error));
-            }
-          },
-        );
+        const named = eachOnce(topics, ({ name }) => name);
+        const wanted = named.filter(({ item, duplicated }) => !duplicated && item.name !== CLUSTER_METADATA).map(({ item }) => item);
+        if (wanted.length > 0) requireTime(timeoutMs);
+        checkTotalPartitions(wanted.map(countsOf), config().int('num.partitions'));
+        await inSlices(clock, named, async ({ item: topic, duplicated }) => {
+          try {
+            if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+            if (topic.name === CLUSTER_METADATA)
+              throw new KafkaError('INVALID_REQUEST', `Creation of internal topic ${topic.name} is prohibited.`);
+            results.push(await create(topic, validateOnly));
+          } catch (error) {
+            results.push(refused(topic.name, error));
+          }
+        });
         return { topics: results };
       },
       refuse: (request, error) => ({ topics: request.topics.map(({ name }) => refused(name, error)) }),

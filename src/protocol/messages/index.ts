@@ -36,6 +36,7 @@ import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
 import { SyncGroup } from './sync-group.ts';
 import { UnregisterBroker } from './unregister-broker.ts';
+import { UpdateFeatures } from './update-features.ts';
 
 export {
   AlterConfigs,
@@ -76,6 +77,7 @@ export {
   Produce,
   SyncGroup,
   UnregisterBroker,
+  UpdateFeatures,
 };
 
 /** Every API whose wire form is declared, in key order. */
@@ -113,6 +115,7 @@ export const APIS = [
   ListPartitionReassignments,
   OffsetDelete,
   DescribeQuorum,
+  UpdateFeatures,
   DescribeCluster,
   UnregisterBroker,
   ConsumerGroupDescribe,
