@@ -79,7 +79,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...offsetDeleteScenarios,
   ...describeQuorumScenarios,
   ...updateFeaturesScenarios,
-  ...exploreScenarios,
   ...describeClusterScenarios,
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,

@@ -1,5 +1,5 @@
 import { Fetch, Produce } from '../../protocol/messages/index.ts';
-import { batchBytes, messageSet } from '../batch-bytes.ts';
+import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { hello, one, PRODUCE_MODERN, part, whole } from './produce-support.ts';
 

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newestKafkaPython, pythonWith, pythonWithAllCodecs, RECORD_CLIENTS } from '../python.ts';
+import type { MatrixClient } from './program.ts';
+
+const folder = join(import.meta.dirname, '..');
+const PYTHON = { PYTHONPATH: join(folder, 'python') };
+const AIOKAFKA = ['aiokafka==0.14.0', 'cramjam==2.14.0'];
+
+/** THE table. A client is a program in a folder of its own and an entry here. */
+export function matrixClients(): readonly MatrixClient[] {
+  const allCodecs = pythonWithAllCodecs();
+  return [
+    { name: 'kafkajs', version: npmVersion('kafkajs'), language: 'JavaScript', command: node('kafkajs') },
+    { name: '@platformatic/kafka', version: npmVersion('@platformatic/kafka'), language: 'JavaScript', command: node('platformatic') },
+    { name: 'kafka-python', version: newestKafkaPython(), language: 'Python', command: python(allCodecs, 'kafka-python'), env: PYTHON },
+    {
+      name: 'confluent-kafka',
+      version: pinned(RECORD_CLIENTS),
+      language: 'Python',
+      command: python(allCodecs, 'confluent-kafka'),
+      env: PYTHON,
+    },
+    { name: 'aiokafka', version: pinned(AIOKAFKA), language: 'Python', command: python(pythonWith(AIOKAFKA), 'aiokafka'), env: PYTHON },
+  ];
+}
+
+const node = (client: string) => [process.execPath, join(folder, client, 'matrix.mjs')];
+const python = (interpreter: string | null, client: string) => (interpreter === null ? null : [interpreter, join(folder, client, 'matrix.py')]);
+
+/** `confluent-kafka==2.16.1` stands first in its list. */
+const pinned = ([first]: readonly string[]) => first!.split('==')[1]!;
+
+function npmVersion(name: string): string {
+  return (JSON.parse(readFileSync(join(folder, '../../node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
+}
