@@ -49,13 +49,18 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'Produce: batches that are refused', step: 'null', path: 'outcome', reason: UNANSWERED },
   { scenario: 'Produce: compression.type and base timestamps', path: '0.baseTimestamp', reason: OWN_TIMES },
   { scenario: 'Produce: compression.type and base timestamps', path: '0.records.*.timestamp', reason: OWN_TIMES },
-  { scenario: 'Malformed: nothing behind a bad request is done', step: 'acks 0 into nothing, *', path: 'records', reason: TOGETHER },
-  { scenario: 'Malformed: *', step: 'numbers at their ends', path: 'timeoutMs *', reason: IN_NO_TIME },
-  { scenario: 'Malformed: Fetch', path: 'replicaId most', reason: NO_SUCH_FOLLOWER },
-  { scenario: 'Malformed: Fetch', path: 'sessionId *', reason: MEANS_NOTHING },
-  { scenario: 'Malformed: ListOffsets', path: 'isolationLevel *', reason: MEANS_NOTHING },
-  { scenario: 'Malformed: IncrementalAlterConfigs', path: '*.configOperation *', reason: SPEAKING_CODE },
-  { scenario: 'Malformed: *AlterConfigs', step: 'headers', path: 'an unknown tag twice', reason: TAG_TWICE },
+  {
+    scenario: 'ApiVersions: pipelined requests behind a bad one are not done',
+    step: 'acks 0 into nothing, *',
+    path: 'records',
+    reason: TOGETHER,
+  },
+  { scenario: '*: malformed requests', step: 'numbers at their ends', path: 'timeoutMs *', reason: IN_NO_TIME },
+  { scenario: 'Fetch: malformed requests', path: 'replicaId most', reason: NO_SUCH_FOLLOWER },
+  { scenario: 'Fetch: malformed requests', path: 'sessionId *', reason: MEANS_NOTHING },
+  { scenario: 'ListOffsets: malformed requests', path: 'isolationLevel *', reason: MEANS_NOTHING },
+  { scenario: 'IncrementalAlterConfigs: malformed requests', path: '*.configOperation *', reason: SPEAKING_CODE },
+  { scenario: '*AlterConfigs: malformed requests', step: 'headers', path: 'an unknown tag twice', reason: TAG_TWICE },
   { scenario: 'AlterConfigs: of a topic', step: 'a topic twice', path: 'outcome', reason: UNANSWERED },
   { scenario: 'Produce: *', step: 'a codec that does not exist', reason: SPEAKING_CODE },
   { scenario: 'Produce: headers of batches', step: 'codec *', reason: SPEAKING_CODE },
@@ -85,7 +90,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
 
   { scenario: 'Metadata: by id', step: 'the zero id and no name', versions: [12, 13], reason: SPEAKING_CODE },
-  { scenario: 'Malformed: Metadata', path: 'topics.name *', versions: [12, 13], reason: SPEAKING_CODE },
+  { scenario: 'Metadata: malformed requests', path: 'topics.name *', versions: [12, 13], reason: SPEAKING_CODE },
 
   { scenario: 'Produce: *', path: 'responses.*.errorMessage', reason: WHY },
   { scenario: 'CreatePartitions: *', path: 'results.*.errorMessage', reason: WHY },
@@ -104,7 +109,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
 
   { scenario: 'OffsetCommit: without members', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
-  { scenario: 'Malformed: OffsetFetch', versions: [0, 0], reason: NO_ZOOKEEPER },
   {
     scenario: 'SyncGroup: one member',
     step: 'the leader assigns nothing',

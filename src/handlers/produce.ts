@@ -56,87 +56,83 @@ const FIRST_WITH_HINTS = 10;
  * Deviations from Apache Kafka: a request with a transactional batch is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED also when it names a
  * transactional id.
  */
-export const produce = handler(
-  Produce,
-  [0, 13],
-  ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
-    /** Appends to one partition. The reply is filled in when `settled` is called. */
-    const append = (partition: Partition, records: Uint8Array, request: Request, reply: PartitionReply, settled: () => void) => {
-      partition.produce(records, request.acks, request.timeoutMs, (error, appended) => {
-        if (!appended) {
-          fail(reply, error);
-          // As Kafka: a batch that was looked at and refused is answered with where the log begins.
-          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = logStartOf(partition);
-          settled();
-          return;
-        }
-        reply.baseOffset = appended.baseOffset;
-        reply.logAppendTimeMs = appended.logAppendTime;
+export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
+  /** Appends to one partition. The reply is filled in when `settled` is called. */
+  const append = (partition: Partition, records: Uint8Array, request: Request, reply: PartitionReply, settled: () => void) => {
+    partition.produce(records, request.acks, request.timeoutMs, (error, appended) => {
+      if (!appended) {
+        fail(reply, error);
+        // As Kafka: a batch that was looked at and refused is answered with where the log begins.
+        if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = logStartOf(partition);
+        settled();
+        return;
+      }
+      reply.baseOffset = appended.baseOffset;
+      reply.logAppendTimeMs = appended.logAppendTime;
+      reply.logStartOffset = logStartOf(partition);
+      settled();
+    });
+  };
+
+  const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
+    const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
+    let partition: Partition | undefined;
+    try {
+      const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
+      replicas.requireExists(named, data.index);
+      const records = producedRecords(data.records, context.version);
+      if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
+      if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
+      partition = replicas.leader(named, data.index);
+      append(partition, records, request, reply, settled);
+    } catch (error) {
+      fail(reply, error);
+      if (partition && error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS')
         reply.logStartOffset = logStartOf(partition);
+      settled();
+    }
+    return reply;
+  };
+
+  const withHints = (responses: readonly TopicReply[], { arrival }: RequestContext) => {
+    const failed = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== 0));
+    if (!failed) return { responses };
+    const hints = new LeaderHints(metadata.current, endpoints, arrival);
+    for (const { name, topicId, partitionResponses } of responses) {
+      const topic = name === '' ? metadata.current.topicById(topicId)?.name : name;
+      for (const reply of partitionResponses) {
+        const currentLeader = topic === undefined ? undefined : hints.of(reply.errorCode, topic, reply.index);
+        if (currentLeader) reply.currentLeader = currentLeader;
+      }
+    }
+    return { responses, nodeEndpoints: hints.nodeEndpoints() };
+  };
+
+  return {
+    handle(request, context) {
+      if (hasTransactionalBatch(request))
+        throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
+      return new Promise((resolve) => {
+        let open = 1;
+        const settled = () => {
+          if (--open > 0) return;
+          const responses = [...replies.values()];
+          if (request.acks === 0) resolve(answerToNobody(responses));
+          else resolve(context.version >= FIRST_WITH_HINTS ? withHints(responses, context) : { responses });
+        };
+        const replies = new Map<string, TopicReply>();
+        for (const topic of request.topicData) {
+          for (const data of topic.partitionData) {
+            open++;
+            replyOf(replies, topic).partitionResponses.push(produceTo(topic, data, request, context, settled));
+          }
+        }
         settled();
       });
-    };
-
-    const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
-      const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
-      let partition: Partition | undefined;
-      try {
-        const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
-        replicas.requireExists(named, data.index);
-        const records = producedRecords(data.records, context.version);
-        if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
-        if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
-        partition = replicas.leader(named, data.index);
-        append(partition, records, request, reply, settled);
-      } catch (error) {
-        fail(reply, error);
-        if (partition && error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS')
-          reply.logStartOffset = logStartOf(partition);
-        settled();
-      }
-      return reply;
-    };
-
-    const withHints = (responses: readonly TopicReply[], { arrival }: RequestContext) => {
-      const failed = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== 0));
-      if (!failed) return { responses };
-      const hints = new LeaderHints(metadata.current, endpoints, arrival);
-      for (const { name, topicId, partitionResponses } of responses) {
-        const topic = name === '' ? metadata.current.topicById(topicId)?.name : name;
-        for (const reply of partitionResponses) {
-          const currentLeader = topic === undefined ? undefined : hints.of(reply.errorCode, topic, reply.index);
-          if (currentLeader) reply.currentLeader = currentLeader;
-        }
-      }
-      return { responses, nodeEndpoints: hints.nodeEndpoints() };
-    };
-
-    return {
-      handle(request, context) {
-        if (hasTransactionalBatch(request))
-          throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
-        return new Promise((resolve) => {
-          let open = 1;
-          const settled = () => {
-            if (--open > 0) return;
-            const responses = [...replies.values()];
-            if (request.acks === 0) resolve(answerToNobody(responses));
-            else resolve(context.version >= FIRST_WITH_HINTS ? withHints(responses, context) : { responses });
-          };
-          const replies = new Map<string, TopicReply>();
-          for (const topic of request.topicData) {
-            for (const data of topic.partitionData) {
-              open++;
-              replyOf(replies, topic).partitionResponses.push(produceTo(topic, data, request, context, settled));
-            }
-          }
-          settled();
-        });
-      },
-      refuse: (request, error) => (request.acks === 0 ? HANG_UP : { responses: refused(request, error) }),
-    };
-  },
-);
+    },
+    refuse: (request, error) => (request.acks === 0 ? HANG_UP : { responses: refused(request, error) }),
+  };
+});
 
 /** A topic is answered once, however often it is named, and not at all when nothing of it is. */
 function replyOf(replies: Map<string, TopicReply>, { name, topicId }: TopicData): TopicReply {

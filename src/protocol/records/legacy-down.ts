@@ -1,4 +1,4 @@
-import { LOG_APPEND_TIME_BIT, type BatchView } from './batch.ts';
+import { type BatchView, LOG_APPEND_TIME_BIT } from './batch.ts';
 import { CODEC_LZ4, CODEC_NONE } from './compression.ts';
 import { toMagic0Lz4 } from './legacy-lz4.ts';
 import { entryBytes, MessageWriter } from './legacy-message.ts';
