@@ -3,6 +3,7 @@ import { ERROR_CODES } from '../core/error-codes.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
+import { type FetchQuota, fetchQuota } from './fetch-quota.ts';
 import { type PartitionData, type Read, type Reading, readAll } from './fetch-reading.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
 import { FetchSource, fetchingReplica } from './fetch-source.ts';
@@ -33,14 +34,15 @@ const TELL_WITHIN_MS = 5;
  * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
  *   leader sends a consumer that names its rack to an in-sync replica there, and gives it no records (KIP-392).
  * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
+ * - A consumer beyond its consumer_byte_rate is answered with nothing, and how long it must wait (KIP-219); followers are not held to quotas.
  * - A follower that waits is answered when its next fetch comes, and soon when it has not been told of the high watermark or the log start.
- * Deviations from Apache Kafka: followers must name their broker epoch (v15); a follower beyond the end of the leader's log is told so by a
+ * Deviations from Apache Kafka: a consumer beyond its request_percentage gets its records all the same, and waits afterwards; followers must name their broker epoch (v15); a follower beyond the end of the leader's log is told so by a
  * diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's recovery reads them.
  */
 export const fetch = handler(
   Fetch,
   [4, 18],
-  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId'>) => {
+  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId' | 'quotas'>) => {
     const { replicas, fetchSessions, config, clock, metadata, endpoints } = needs;
     const preferred = preferredReplicas(needs);
 
@@ -67,7 +69,8 @@ export const fetch = handler(
         // Those that are awake without being named, too: when one was named this broker may not have led it yet, or not have known the follower.
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
-        const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
+        const quota = replica ? null : fetchQuota(needs.quotas, context);
+        const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'), quota?.maxBytes ?? Number.POSITIVE_INFINITY);
         const reading: Reading = {
           session,
           source,
@@ -81,7 +84,7 @@ export const fetch = handler(
           await untilDue(needs, keysOf(session, source), request, due, replica !== null, context);
           if (context.signal.aborted) return NO_REPLY;
         }
-        const response = answer(session, await readAll(reading, maxBytes));
+        const response = answer(session, await readAll(reading, maxBytes), quota);
         return context.version >= FIRST_WITH_HINTS ? withHints(response, context) : response;
       },
       refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
@@ -156,7 +159,7 @@ function whenDue({ session, source, preferredReplica }: Reading, minBytes: numbe
   return hasNews && source.replica ? 'soon' : 'not yet';
 }
 
-function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): Response {
+function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, quota: FetchQuota | null): Response {
   const told = new Map<FetchTarget, FetchedState>();
   const responses: { topic: string; topicId: string; partitions: PartitionData[] }[] = [];
   for (const [target, { data, bytes }] of reads) {
@@ -175,5 +178,7 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): R
     if (last && last.topic === target.topic && last.topicId === target.topicId) last.partitions.push(data);
     else responses.push({ topic: target.topic, topicId: target.topicId, partitions: [data] });
   }
+  const throttleTimeMs = quota?.throttleMs({ errorCode: 0, sessionId: 0, responses }) ?? 0;
+  if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: session.withhold(reads.keys()), responses: [] };
   return { errorCode: 0, sessionId: session.finish(told), responses };
 }
