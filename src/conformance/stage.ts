@@ -73,6 +73,7 @@ export class Stage<Req = unknown, Res = unknown> {
   private readonly api: Api;
   private readonly normaliser: Normaliser;
   private readonly connections = new Map<string, Connection>();
+  private readonly rawConnections = new Set<RawConnection>();
   private readonly steps = new Map<string, number>();
   private readonly abort = (): void => void this.close();
 
@@ -214,10 +215,14 @@ export class Stage<Req = unknown, Res = unknown> {
     });
   }
 
-  /** A connection for bytes that are no requests. Whoever opens it closes it. */
+  /** A connection for bytes that are no requests. */
   async rawConnection(): Promise<RawConnection> {
-    const { transport, clock, address } = this.venue;
-    return new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+    const { transport, clock, address, signal } = this.venue;
+    signal?.throwIfAborted();
+    for (const raw of this.rawConnections) if (raw.closed) this.rawConnections.delete(raw);
+    const fresh = new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+    this.rawConnections.add(fresh);
+    return fresh;
   }
 
   /** Records what a scenario found out by other means than one request and its response. */
@@ -329,6 +334,7 @@ export class Stage<Req = unknown, Res = unknown> {
 
   async close(): Promise<void> {
     this.venue.signal?.removeEventListener('abort', this.abort);
+    for (const raw of this.rawConnections) raw.close();
     await Promise.all([...this.connections.values()].map((connection) => connection.close()));
   }
 

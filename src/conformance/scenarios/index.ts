@@ -1,4 +1,4 @@
-import { malformedRequestScenarios } from '../malformed/requests.ts';
+import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
@@ -106,5 +106,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
-  ...malformedRequestScenarios,
+  ...malformedScenarios,
 ];
