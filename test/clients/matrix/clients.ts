@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { javaWithClient } from '../java.ts';
 import { newestKafkaPython, pythonWith, pythonWithAllCodecs, RECORD_CLIENTS } from '../python.ts';
 import type { MatrixClient } from './program.ts';
 
 const folder = join(import.meta.dirname, '..');
 const PYTHON = { PYTHONPATH: join(folder, 'python') };
 const AIOKAFKA = ['aiokafka==0.14.0', 'cramjam==2.14.0'];
+/** Of the last before 4.0, whose protocol minikafka speaks too, and the newest. */
+const JAVA_VERSIONS = ['3.9.1', '4.4.0'];
 
 /** THE table. A client is a program in a folder of its own and an entry here. */
 export function matrixClients(): readonly MatrixClient[] {
@@ -22,11 +25,13 @@ export function matrixClients(): readonly MatrixClient[] {
       env: PYTHON,
     },
     { name: 'aiokafka', version: pinned(AIOKAFKA), language: 'Python', command: python(pythonWith(AIOKAFKA), 'aiokafka'), env: PYTHON },
+    ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
   ];
 }
 
 const node = (client: string) => [process.execPath, join(folder, client, 'matrix.mjs')];
-const python = (interpreter: string | null, client: string) => (interpreter === null ? null : [interpreter, join(folder, client, 'matrix.py')]);
+const python = (interpreter: string | null, client: string) =>
+  interpreter === null ? null : [interpreter, join(folder, client, 'matrix.py')];
 
 /** `confluent-kafka==2.16.1` stands first in its list. */
 const pinned = ([first]: readonly string[]) => first!.split('==')[1]!;
