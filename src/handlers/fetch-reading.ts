@@ -46,6 +46,7 @@ const FIRST_WITH_ONE_BATCH = 3;
 const NO_REPLICA = -1;
 /** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
 const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+// librdkafka takes null for a parse error.
 const NOTHING = Buffer.alloc(0);
 
 /** Reads the partitions of a request, in its order, until `maxBytes` are there. */
@@ -136,7 +137,6 @@ function dataOf(partition: Partition, target: FetchTarget, { readCommitted }: Re
     lastStableOffset: partition.lastStableOffset,
     logStartOffset: partition.logStartOffset,
     abortedTransactions: readCommitted ? [] : null,
-    // librdkafka takes null for a parse error.
     records: chunk?.bytes ?? NOTHING,
   };
 }
@@ -146,14 +146,17 @@ function failed(target: FetchTarget, error: unknown, partition: Partition | unde
   // KIP-112: older clients take it for an error that no retry can help.
   const shown = errorName === 'KAFKA_STORAGE_ERROR' && version < FIRST_WITH_STORAGE_ERROR ? 'NOT_LEADER_OR_FOLLOWER' : errorName;
   const data = {
-    partitionIndex: target.index,
+    ...nothingOf(target.index),
     errorCode: ERROR_CODES[shown].code,
-    highWatermark: -1,
     abortedTransactions: UNKNOWN_TOPIC.has(errorName) ? [] : null,
-    records: NOTHING,
   };
   if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
   return { data: { ...data, ...offsetsOf(partition) }, bytes: 0 };
+}
+
+/** A partition of which there is nothing to say, apart from an error. */
+export function nothingOf(partitionIndex: number) {
+  return { partitionIndex, highWatermark: -1, records: NOTHING };
 }
 
 /** Nothing when they are not to be had any more: whoever asks may be in a callback, where nothing may be thrown. */

@@ -53,8 +53,8 @@ const FIRST_WITH_HINTS = 10;
  * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
  * - A batch that an idempotent producer repeats is answered with the offset it has, when its first write is finished and, with acks=-1,
  *   committed (KIP-98).
- * Deviations from Apache Kafka: all transactional batches are refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, not only those in a
- * request without a transactional id.
+ * Deviations from Apache Kafka: a request with a transactional batch is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED also when it names a
+ * transactional id.
  */
 export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
   /** Appends to one partition. The reply is filled in when `settled` is called. */
@@ -110,30 +110,39 @@ export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoint
 
   return {
     handle(request, context) {
-      if (request.transactionalId !== null || hasTransactionalBatch(request))
+      if (hasTransactionalBatch(request))
         throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
       return new Promise((resolve) => {
         let open = 1;
         const settled = () => {
           if (--open > 0) return;
+          const responses = [...replies.values()];
           if (request.acks === 0) resolve(answerToNobody(responses));
           else resolve(context.version >= FIRST_WITH_HINTS ? withHints(responses, context) : { responses });
         };
-        const asked = request.topicData.filter(({ partitionData }) => partitionData.length > 0); // Kafka leaves out a topic without partitions
-        const responses = asked.map((topic) => ({
-          name: topic.name,
-          topicId: topic.topicId,
-          partitionResponses: topic.partitionData.map((data) => {
+        const replies = new Map<string, TopicReply>();
+        for (const topic of request.topicData) {
+          for (const data of topic.partitionData) {
             open++;
-            return produceTo(topic, data, request, context, settled);
-          }),
-        }));
+            replyOf(replies, topic).partitionResponses.push(produceTo(topic, data, request, context, settled));
+          }
+        }
         settled();
       });
     },
     refuse: (request, error) => (request.acks === 0 ? HANG_UP : { responses: refused(request, error) }),
   };
 });
+
+/** A topic is answered once, however often it is named, and not at all when nothing of it is. */
+function replyOf(replies: Map<string, TopicReply>, { name, topicId }: TopicData): TopicReply {
+  const key = name || topicId;
+  const known = replies.get(key);
+  if (known) return known;
+  const fresh: TopicReply = { name, topicId, partitionResponses: [] };
+  replies.set(key, fresh);
+  return fresh;
+}
 
 /** -1 when the log has gone offline since: whoever asks is in a callback, where nothing may be thrown. */
 function logStartOf(partition: Partition): number {

@@ -7,6 +7,7 @@ import { HANG_UP, NO_REPLY } from '../handlers/handler.ts';
 import type { Registry } from '../handlers/registry.ts';
 import { FrameReader } from '../protocol/frame.ts';
 import { Fetch, Produce } from '../protocol/messages/index.ts';
+import type { ClientQuotas } from '../security/client-quotas.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 import { type ConnectionContext, dispatch, type Outcome } from './dispatch.ts';
 import { explainFrame, explainUnreadable, type TurnedAway } from './turned-away.ts';
@@ -17,6 +18,8 @@ export interface ConnectionOptions {
   readonly logger: Logger;
   /** Of the whole broker, since a client that is turned away comes again in a new connection. */
   readonly warnings: ClientWarnings;
+  /** What clients may use of the broker. */
+  readonly quotas: ClientQuotas;
   readonly pool: BufferPool;
   readonly listenerName: string;
   /** socket.request.max.bytes */
@@ -84,6 +87,9 @@ export class Connection {
   private lastActiveMs: number;
   private idleTimer: Timer | undefined;
   private endTimer: Timer | undefined;
+  /** While it is set the client has used up a quota, and nothing of it is read. */
+  private muteTimer: Timer | null = null;
+  private mutedUntilMs = 0;
 
   constructor(wire: Wire, options: ConnectionOptions) {
     this.wire = wire;
@@ -153,7 +159,7 @@ export class Connection {
   }
 
   private mustWait(next?: Buffer): boolean {
-    if (this.slots.length >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES) return true;
+    if (this.muteTimer || this.slots.length >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES) return true;
     // A Fetch may read fetch.max.bytes: were several read at once, their replies could fill the memory before one of them is too many.
     if (this.fetches > 0 && next && apiKeyOf(next) === Fetch.key) return true;
     return this.replyBytes + this.wire.unsentBytes() > MAX_UNSENT_BYTES;
@@ -167,7 +173,8 @@ export class Connection {
     this.slots.push(slot);
     this.inFlightBytes += requestBytes;
     if (apiKey === Fetch.key) this.fetches++;
-    const done = (outcome: Outcome) => {
+    const done = (outcome: Outcome, throttleMs: number) => {
+      if (throttleMs > 0) this.mute(throttleMs);
       // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
       if (apiKey === Produce.key) release();
       if (apiKey === Fetch.key) this.fetchOver();
@@ -179,12 +186,24 @@ export class Connection {
       else slot.releases.push(sent);
     };
     try {
-      dispatch(this.options.registry, bytes, this.context, onSent, this.options.logger, done);
+      dispatch(this.options, bytes, this.context, onSent, done);
     } catch (error) {
       this.inFlightBytes -= requestBytes;
       if (apiKey === Fetch.key) this.fetchOver();
       this.refuse(slot, error, explainFrame(error, bytes, this.options.registry));
     }
+  }
+
+  /** KIP-219: what the client was answered leaves at once; what it sends is not looked at for so long. Of several times the last to end holds. */
+  private mute(ms: number): void {
+    const untilMs = this.options.clock.monotonicMs() + ms;
+    if (untilMs <= this.mutedUntilMs) return;
+    this.mutedUntilMs = untilMs;
+    this.muteTimer?.cancel();
+    this.muteTimer = this.options.clock.after(ms, () => {
+      this.muteTimer = null;
+      this.proceed();
+    });
   }
 
   private fetchOver(): void {
@@ -282,6 +301,7 @@ export class Connection {
     this.hungUp = true;
     this.idleTimer?.cancel();
     this.endTimer?.cancel();
+    this.muteTimer?.cancel();
     if (error) this.options.logger.debug({ err: error, client: this.context.clientHost }, 'a connection broke');
     this.dropAll();
     this.options.closed();
