@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -49,9 +49,13 @@ function librariesOf(interpreter: string): string {
 }
 
 async function kafkaPython(step: string, ...args: string[]): Promise<void> {
-  const program = startProgram(old!.interpreter, [join(import.meta.dirname, 'kafka-python-old', 'records.py'), step, broker.bootstrap, ...args], {
-    env: { PYTHONPATH: join(import.meta.dirname, 'python'), CODECS: librariesOf(withCodecs!) },
-  });
+  const program = startProgram(
+    old!.interpreter,
+    [join(import.meta.dirname, 'kafka-python-old', 'records.py'), step, broker.bootstrap, ...args],
+    {
+      env: { PYTHONPATH: join(import.meta.dirname, 'python'), CODECS: librariesOf(withCodecs!) },
+    },
+  );
   const { code } = await program.ended(DEADLINE_MS);
   if (code !== 0) throw new Error(`kafka-python ${step} ended with ${code}:\n${program.output().slice(-4000)}`);
 }
@@ -93,5 +97,24 @@ describe.skipIf(!old || !withCodecs).each(VERSIONS)('kafka-python 2.0.2 as for K
       records,
     );
     expect(wrongIn(asMessages(hasTimestamps), await readOld(speaks, topics))).toEqual([]);
+  });
+});
+
+const hasKcat = spawnSync('kcat', ['-V'], { stdio: 'ignore' }).status === 0;
+if (!hasKcat && process.env.CI) throw new Error('kcat is not installed');
+
+describe.skipIf(!hasKcat).each(['0.8.2', '0.9.0', '0.10.0'])('kcat as for Kafka %s', (speaks) => {
+  const kcat = (...args: string[]) => execFileSync('kcat', ['-b', broker.bootstrap, ...args], { encoding: 'utf8', timeout: 30_000 });
+  const old = ['-X', `broker.version.fallback=${speaks}`, '-X', 'api.version.request=false'];
+
+  test.each(CODECS)('sends and reads with %s what it reads as of today', async (codec) => {
+    const topic = await topicOf(codec);
+    const file = join(folder, 'lines');
+    const lines = Array.from({ length: 1000 }, (_, n) => `${n} ${'añ€ '.repeat(n % 30)}\n`).join('');
+    writeFileSync(file, lines);
+    kcat(...old, '-P', '-t', topic, '-p', '0', '-z', codec, '-l', file);
+    const read = ['-C', '-t', topic, '-p', '0', '-e', '-q'];
+    expect(kcat(...old, ...read)).toBe(lines);
+    expect(kcat(...read)).toBe(lines);
   });
 });
