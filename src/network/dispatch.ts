@@ -117,7 +117,7 @@ function frameOf(flexible: boolean, correlationId: number, body: (writer: Writer
 
 /** The v0 form of a refusal names ApiVersions alone: from its range the client chooses the version to retry with. */
 function refuseApiVersions(served: ServedApi, correlationId: number): Outcome {
-  const [minVersion, maxVersion] = served.advertised;
+  const [minVersion, maxVersion] = served.versions;
   const answer = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION.code, apiKeys: [{ apiKey: ApiVersions.key, minVersion, maxVersion }] };
   return frameOf(false, correlationId, (writer) => compile(ApiVersions.response, 0).encode(writer, answer));
 }
