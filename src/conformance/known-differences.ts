@@ -80,6 +80,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'CreatePartitions: more partitions', step: 'a topic that does not exist', path: 'results.*.errorMessage', reason: WHY },
   { scenario: 'Produce: requests that are refused', step: 'the same partition twice', path: 'responses.*', reason: TWICE },
   { scenario: 'Fetch: what does not exist', step: 'the same topic twice', path: 'responses.*', reason: TWICE },
+  { scenario: 'Fetch: what does not exist', step: 'the same partition twice', path: 'responses.*', reason: TWICE },
   {
     scenario: 'Fetch: waiting until there is something',
     step: 'answered when the topic is deleted',

@@ -1,16 +1,18 @@
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
-import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
+import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { fetchScenarios } from './fetch.ts';
+import { codecsScenarios } from './fetch-codecs.ts';
 import { fetchEpochsScenarios } from './fetch-epochs.ts';
 import { fetchLimitsScenarios } from './fetch-limits.ts';
 import { fetchSessionsScenarios } from './fetch-sessions.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { initProducerIdScenarios } from './init-producer-id.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
@@ -37,6 +39,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...produceLimitsScenarios,
   ...produceIdempotenceScenarios,
   ...compressionScenarios,
+  ...codecsScenarios,
   ...fetchScenarios,
   ...fetchLimitsScenarios,
   ...fetchEpochsScenarios,
