@@ -115,6 +115,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'CreateTopics: very many partitions', step: '2147483647 beside another topic', versions: [0, 1], reason: OVERFLOW },
   { scenario: 'Produce: requests that are refused', step: 'the same partition twice', path: 'responses.*', reason: TWICE },
   { scenario: 'Fetch: what does not exist', step: 'the same topic twice', path: 'responses.*', reason: TWICE },
+  { scenario: 'Fetch: what does not exist', step: 'the same partition twice', path: 'responses.*', reason: TWICE },
   {
     scenario: 'Fetch: waiting until there is something',
     step: 'answered when the topic is deleted',

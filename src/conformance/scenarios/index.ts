@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
-import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
+import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
 import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
@@ -14,6 +14,7 @@ import { describeConfigsDetailScenarios, describeConfigsScenarios } from './desc
 import { describeGroupsScenarios } from './describe-groups.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
+import { codecsScenarios } from './fetch-codecs.ts';
 import { fetchEpochsScenarios } from './fetch-epochs.ts';
 import { legacyFetchScenarios } from './fetch-legacy.ts';
 import { fetchLimitsScenarios } from './fetch-limits.ts';
@@ -21,6 +22,7 @@ import { fetchSessionsScenarios } from './fetch-sessions.ts';
 import { findCoordinatorScenarios } from './find-coordinator.ts';
 import { heartbeatScenarios } from './heartbeat.ts';
 import { incrementalAlterConfigsDetailScenarios, incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
+import { initProducerIdScenarios } from './init-producer-id.ts';
 import { joinGroupScenarios } from './join-group.ts';
 import { joinGroupMembersScenarios } from './join-group-members.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -56,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...produceIdempotenceScenarios,
   ...legacyProduceScenarios,
   ...compressionScenarios,
+  ...codecsScenarios,
   ...fetchScenarios,
   ...legacyFetchScenarios,
   ...fetchLimitsScenarios,
