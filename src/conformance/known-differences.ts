@@ -3,12 +3,14 @@ import type { KnownDifference } from './known.ts';
 const TRANSACTIONS = 'There are no transactions yet: they are refused, so that clients give up at once.';
 const WIDER = 'The minimum stays 0, as in Apache Kafka 3.9: old and odd clients go by it.';
 const FEATURES = 'A feature is advertised when it is built.';
-const LEGACY = 'Message sets, the formats before record batches, are not converted yet.';
+const NULL_RECORDS = 'librdkafka takes null for a parse error.';
 const KRAFT = 'There is no KRaft controller, and no listener of its own for one.';
 const NO_ZOOKEEPER = 'In version 0 offsets were kept in ZooKeeper, and 3.9.1 without one refuses it. Here they go where all the others go.';
 const OUT_OF_RANGE = 'Clients recover from OFFSET_OUT_OF_RANGE by the offsets beside it, and loop on -1.';
+const NEGATIVE_LIMIT = 'A negative limit is one of 0; Apache Kafka fails inside.';
 const UNANSWERED = 'Apache Kafka fails inside and never answers.';
 const SPEAKING_CODE = 'Apache Kafka fails inside and answers UNKNOWN_SERVER_ERROR; there is a code for it.';
+const UNREADABLE = 'Records that not every client can read are refused; Apache Kafka keeps them.';
 const OLD_CONFIGS = 'Only 3.9.1 answers version 0, with keys and defaults of its own, and isDefault never set.';
 const WHY = 'The message says what is wrong; Apache Kafka leaves it out here.';
 const TWICE = 'A partition that stands in a request twice is served twice; Apache Kafka silently drops one of the two.';
@@ -16,10 +18,15 @@ const V0_TIME = 'A segment counts from the time of its last record; Apache Kafka
 const ACLS = 'Without an authorizer nobody looks at what is asked; Apache Kafka closes the connection on codes that it does not know.';
 const VOLUME = 'How large the volume of the data directory is, is not known here: -1 says so.';
 const LOGGERS = 'Loggers have no configs here, so none are listed.';
+const TAG_TWICE =
+  'An unknown tag that stands twice is passed over, as it is once. Apache Kafka passes it over too, but fails where it writes the request anew.';
 const OWN_TIMES =
   'Records whose producer set the LogAppendTime bit keep their own times; Apache Kafka gives them that of the batch if it compresses them anew.';
 const ELR =
   'With eligible leader replicas (KIP-966) Apache Kafka sets min.insync.replicas for the whole cluster when it begins; here it stands where it was set.';
+const COLLIDING = 'Two names that metrics cannot tell apart do not come into being by one request either.';
+const OVERFLOW = 'Apache Kafka 3.9.1 adds the counts up as 32 bits, and fails inside.';
+const ALWAYS_ELR = 'Elections rely on eligible leader replicas (KIP-966), which cannot be switched off here.';
 
 /** Where minikafka differs from Apache Kafka, and why. A difference that is not here fails the comparison; so does an entry that no longer occurs. */
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
@@ -27,26 +34,41 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'ApiVersions: what is served', path: 'apiKeys.*.minVersion', reason: WIDER },
   { scenario: 'ApiVersions: what is served', path: 'supportedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
   { scenario: 'ApiVersions: what is served', path: 'finalizedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
+  { scenario: 'ApiVersions: what is served', path: 'supportedFeatures.eligible.leader.replicas.version*', reason: ALWAYS_ELR },
+  { scenario: 'UpdateFeatures: validated only', step: 'switched off', reason: ALWAYS_ELR },
 
   { scenario: 'InitProducerId: with a transactional id', reason: TRANSACTIONS },
   { scenario: 'FindCoordinator: of a transactional id', reason: TRANSACTIONS },
 
-  { scenario: 'Produce: message sets', path: 'outcome', reason: LEGACY },
-  { scenario: 'Fetch: message sets', path: 'outcome', reason: LEGACY },
+  { scenario: 'Produce: message sets that are damaged', path: '*.errorCode', reason: SPEAKING_CODE },
   { scenario: 'Produce: batches that are refused', step: 'null', path: 'outcome', reason: UNANSWERED },
   { scenario: 'Produce: compression.type and base timestamps', path: '0.baseTimestamp', reason: OWN_TIMES },
   { scenario: 'Produce: compression.type and base timestamps', path: '0.records.*.timestamp', reason: OWN_TIMES },
+  { scenario: 'Malformed: *AlterConfigs', step: 'headers', path: 'an unknown tag twice', reason: TAG_TWICE },
   { scenario: 'AlterConfigs: of a topic', step: 'a topic twice', path: 'outcome', reason: UNANSWERED },
-  { scenario: 'Produce: batches that are refused', step: 'a codec that does not exist', reason: SPEAKING_CODE },
-  { scenario: 'Produce: batches that are refused', step: 'gzip that is none', reason: SPEAKING_CODE },
+  { scenario: 'Produce: *', step: 'a codec that does not exist', reason: SPEAKING_CODE },
+  { scenario: 'Produce: headers of batches', step: 'codec *', reason: SPEAKING_CODE },
+  { scenario: 'Produce: *', step: '* that is none', path: '*.errorCode', reason: SPEAKING_CODE },
+  { scenario: 'Produce: batches whose length is not theirs', step: 'the longest', path: '*.errorCode', reason: SPEAKING_CODE },
+  {
+    scenario: 'Produce: records that cannot be read',
+    step: 'none: a length that is no varint',
+    path: '*.errorCode',
+    reason: SPEAKING_CODE,
+  },
+  { scenario: 'Produce: records that not every client can read', path: 'responses.*', reason: UNREADABLE },
   { scenario: 'IncrementalAlterConfigs: of a topic', step: 'an operation that does not exist', reason: SPEAKING_CODE },
 
+  { scenario: 'Fetch: zstd in message sets', path: 'responses.*.records', reason: NULL_RECORDS },
+  { scenario: 'Fetch: *', step: '*out of range*', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: *', step: 'beyond the end', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: *', step: 'a negative offset', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: *', step: 'before the log start', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: leader epochs', step: 'the last fetched epoch is unknown here', path: 'responses.*', reason: OUT_OF_RANGE },
-  { scenario: 'Fetch: a session', step: 'out of range inside a session', path: 'responses.*', reason: OUT_OF_RANGE },
   { scenario: 'Fetch: a session', step: 'the error again, for nothing has changed', path: 'responses.*', reason: OUT_OF_RANGE },
+  { scenario: 'Fetch: limits that are odd', step: 'a negative * limit', path: 'responses.*', reason: NEGATIVE_LIMIT },
+  { scenario: 'Fetch: limits that are odd', step: 'a negative limit *', path: 'responses.*', reason: NEGATIVE_LIMIT },
+  { scenario: 'Fetch: the fields of a request', step: 'isolation level *', path: '*errorCode', reason: SPEAKING_CODE },
 
   {
     scenario: 'Metadata: a topic that is created by asking for it',
@@ -56,14 +78,13 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
 
   { scenario: 'Metadata: by id', step: 'the zero id and no name', versions: [12, 13], reason: SPEAKING_CODE },
-  {
-    scenario: 'ApiVersions: requests that nobody can answer',
-    step: 'Metadata with a topic count below -1',
-    reason: 'A count that no client means is refused like other bytes that cannot be decoded; Apache Kafka takes it for null.',
-  },
+  { scenario: 'Malformed: Metadata', path: 'topics.name *', versions: [12, 13], reason: SPEAKING_CODE },
 
   { scenario: 'Produce: *', path: 'responses.*.errorMessage', reason: WHY },
-  { scenario: 'CreatePartitions: more partitions', step: 'a topic that does not exist', path: 'results.*.errorMessage', reason: WHY },
+  { scenario: 'CreatePartitions: *', path: 'results.*.errorMessage', reason: WHY },
+  { scenario: '*: no time', path: '*errorMessage', reason: WHY },
+  { scenario: 'CreateTopics: names that collide', step: 'two of one request', reason: COLLIDING },
+  { scenario: 'CreateTopics: very many partitions', step: '2147483647 beside another topic', versions: [0, 1], reason: OVERFLOW },
   { scenario: 'Produce: requests that are refused', step: 'the same partition twice', path: 'responses.*', reason: TWICE },
   { scenario: 'Fetch: what does not exist', step: 'the same topic twice', path: 'responses.*', reason: TWICE },
   {
@@ -73,9 +94,19 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason: 'Beside an error the list says nothing: empty and null mean the same to clients.',
   },
   { scenario: 'ListOffsets: by time', path: 'topics.*.oldStyleOffsets*', versions: [0, 0], reason: V0_TIME },
+  {
+    scenario: 'ListOffsets: who asks, and for what',
+    step: 'replica id *',
+    path: 'topics.*.oldStyleOffsets*',
+    versions: [0, 0],
+    reason: V0_TIME,
+  },
+  { scenario: 'ListOffsets: who asks, and for what', step: 'isolation level *', path: '*errorCode', reason: SPEAKING_CODE },
+  { scenario: 'ListOffsets: who asks, and for what', step: 'at most -1', path: '*errorCode', reason: SPEAKING_CODE },
 
   { scenario: 'OffsetCommit: without members', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
+  { scenario: 'Malformed: OffsetFetch', versions: [0, 0], reason: NO_ZOOKEEPER },
   {
     scenario: 'SyncGroup: one member',
     step: 'the leader assigns nothing',

@@ -6,6 +6,7 @@ import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import { mutationQuota } from './mutation-quota.ts';
 import type { Needs } from './services.ts';
+import { requireTime } from './time-left.ts';
 
 const FIRST_STRICT = 3;
 
@@ -22,24 +23,22 @@ export const createPartitions = handler(
   CreatePartitions,
   [0, 3],
   ({ topicAdmin, clock, quotas }: Needs<'topicAdmin' | 'clock' | 'quotas'>) => ({
-    async handle({ topics, validateOnly }, context) {
+    async handle({ topics, validateOnly, timeoutMs }, context) {
       const results: Result[] = [];
       const quota = mutationQuota(quotas, context, FIRST_STRICT);
       const charge = (partitions: number) => quota?.charge(partitions);
-      await inSlices(
-        clock,
-        eachOnce(topics, ({ name }) => name),
-        async ({ item, duplicated }) => {
-          const { name, count, assignments } = item;
-          try {
-            if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
-            await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly, charge);
-            results.push({ name, errorCode: 0, errorMessage: null });
-          } catch (error) {
-            results.push(refused(name, error));
-          }
-        },
-      );
+      const named = eachOnce(topics, ({ name }) => name);
+      if (named.some(({ duplicated }) => !duplicated)) requireTime(timeoutMs);
+      await inSlices(clock, named, async ({ item, duplicated }) => {
+        const { name, count, assignments } = item;
+        try {
+          if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+          await topicAdmin.grow(name, count, assignments?.map(({ brokerIds }) => brokerIds) ?? null, validateOnly, charge);
+          results.push({ name, errorCode: 0, errorMessage: null });
+        } catch (error) {
+          results.push(refused(name, error));
+        }
+      });
       return { throttleTimeMs: quota?.throttleMs() ?? 0, results };
     },
     refuse: (request, error) => ({ results: request.topics.map(({ name }) => refused(name, error)) }),

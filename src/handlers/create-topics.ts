@@ -8,12 +8,16 @@ import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import { mutationQuota } from './mutation-quota.ts';
 import type { Needs } from './services.ts';
+import { requireTime } from './time-left.ts';
 import type { Charge } from './topic-admin.ts';
 
 const FIRST_STRICT = 6;
 
 type Topic = RequestOf<typeof CreateTopics>['topics'][number];
 type Result = ResponseTo<typeof CreateTopics>['topics'][number];
+
+/** The name of Kafka's metadata log, which is no topic that can be created. */
+const CLUSTER_METADATA = '__cluster_metadata';
 
 /**
  * CreateTopics (19).
@@ -44,23 +48,24 @@ export const createTopics = handler(
       };
     };
     return {
-      async handle({ topics, validateOnly }, context) {
+      async handle({ topics, validateOnly, timeoutMs }, context) {
         const results: Result[] = [];
         const quota = mutationQuota(quotas, context, FIRST_STRICT);
         const charge: Charge = (partitions) => quota?.charge(partitions);
-        checkTotalPartitions(topics.map(countsOf), config().int('num.partitions'));
-        await inSlices(
-          clock,
-          eachOnce(topics, ({ name }) => name),
-          async ({ item: topic, duplicated }) => {
-            try {
-              if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
-              results.push(await create(topic, validateOnly, charge));
-            } catch (error) {
-              results.push(refused(topic.name, error));
-            }
-          },
-        );
+        const named = eachOnce(topics, ({ name }) => name);
+        const wanted = named.filter(({ item, duplicated }) => !duplicated && item.name !== CLUSTER_METADATA).map(({ item }) => item);
+        if (wanted.length > 0) requireTime(timeoutMs);
+        checkTotalPartitions(wanted.map(countsOf), config().int('num.partitions'));
+        await inSlices(clock, named, async ({ item: topic, duplicated }) => {
+          try {
+            if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
+            if (topic.name === CLUSTER_METADATA)
+              throw new KafkaError('INVALID_REQUEST', `Creation of internal topic ${topic.name} is prohibited.`);
+            results.push(await create(topic, validateOnly, charge));
+          } catch (error) {
+            results.push(refused(topic.name, error));
+          }
+        });
         return { throttleTimeMs: quota?.throttleMs() ?? 0, topics: results };
       },
       refuse: (request, error) => ({ topics: request.topics.map(({ name }) => refused(name, error)) }),

@@ -41,6 +41,7 @@ import type { AnyHandler } from './registry.ts';
 import type { Services } from './services.ts';
 import { syncGroup } from './sync-group.ts';
 import { unregisterBroker } from './unregister-broker.ts';
+import { updateFeatures } from './update-features.ts';
 
 /** THE registry: every API that this broker serves, in key order. Dispatch, ApiVersions and the docs derive from it. */
 export const HANDLERS: readonly AnyHandler<Services>[] = [
@@ -79,6 +80,7 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   describeClientQuotas, // 48
   alterClientQuotas, // 49
   describeQuorum, // 55
+  updateFeatures, // 57
   describeCluster, // 60
   unregisterBroker, // 64
   listConfigResources, // 74

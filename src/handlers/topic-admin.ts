@@ -6,7 +6,7 @@ import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { type ConfigResource, topicKey } from '../metadata/keys.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import { checkTotalPartitions, type TopicCounts } from '../metadata/topic-rules.ts';
-import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
+import { addPartitions, checkNewName, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
 import type { RandomBytes } from '../metadata/uuid.ts';
 import { caughtUp } from './caught-up.ts';
 
@@ -60,8 +60,10 @@ export class TopicAdmin {
     const defaults = { partitions: config().int('num.partitions'), replicationFactor: config().int('default.replication.factor') };
     const { configs: entries, ...counts } = topic;
     checkTotalPartitions([counts], defaults.partitions);
-    const plan = planTopic(metadata.current, counts, defaults, randomBytes);
+    // Kafka's order: of a topic with several faults the first in it is the one that is told.
+    checkNewName(metadata.current, topic.name);
     const configs = createConfigs(entries, config());
+    const plan = planTopic(metadata.current, counts, defaults, randomBytes);
     charge(plan.length);
     if (!validateOnly) {
       const { revision } = await createTopic(store, metadata.current, { name: topic.name, configs }, plan, randomBytes);

@@ -1,11 +1,20 @@
+import { malformedRequestScenarios } from '../malformed/requests.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
+import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
+import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
+import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
+import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
+import { fetchEpochsScenarios } from './fetch-epochs.ts';
+import { legacyFetchScenarios } from './fetch-legacy.ts';
+import { fetchLimitsScenarios } from './fetch-limits.ts';
+import { fetchSessionsScenarios } from './fetch-sessions.ts';
 import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
 import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
@@ -21,14 +30,25 @@ import {
   unregisterBrokerScenarios,
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
+import { produceIdempotenceScenarios } from './produce-idempotence.ts';
+import { legacyProduceScenarios } from './produce-legacy.ts';
+import { produceLimitsScenarios } from './produce-limits.ts';
+import { produceRefusedScenarios } from './produce-refused.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
-import { createPartitionsScenarios, createTopicsScenarios, deleteTopicsScenarios } from './topics.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
   ...produceScenarios,
+  ...produceRefusedScenarios,
+  ...produceLimitsScenarios,
+  ...produceIdempotenceScenarios,
+  ...legacyProduceScenarios,
   ...compressionScenarios,
   ...fetchScenarios,
+  ...legacyFetchScenarios,
+  ...fetchLimitsScenarios,
+  ...fetchEpochsScenarios,
+  ...fetchSessionsScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
   ...offsetCommitScenarios,
@@ -42,7 +62,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...listGroupsScenarios,
   ...apiVersionsScenarios,
   ...createTopicsScenarios,
+  ...createTopicsNamesScenarios,
   ...deleteTopicsScenarios,
+  ...deleteTopicsRefusedScenarios,
   ...deleteRecordsScenarios,
   ...deletedRecordsScenarios,
   ...initProducerIdScenarios,
@@ -54,6 +76,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterConfigsScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
+  ...createPartitionsRefusedScenarios,
   ...deleteGroupsScenarios,
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
@@ -61,8 +84,10 @@ export const SCENARIOS: readonly Scenario[] = [
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
   ...describeQuorumScenarios,
+  ...updateFeaturesScenarios,
   ...describeClusterScenarios,
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
+  ...malformedRequestScenarios,
 ];

@@ -38,6 +38,7 @@ import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
 import { SyncGroup } from './sync-group.ts';
 import { UnregisterBroker } from './unregister-broker.ts';
+import { UpdateFeatures } from './update-features.ts';
 
 export {
   AlterClientQuotas,
@@ -80,6 +81,7 @@ export {
   Produce,
   SyncGroup,
   UnregisterBroker,
+  UpdateFeatures,
 };
 
 /** Every API whose wire form is declared, in key order. */
@@ -119,6 +121,7 @@ export const APIS = [
   DescribeClientQuotas,
   AlterClientQuotas,
   DescribeQuorum,
+  UpdateFeatures,
   DescribeCluster,
   UnregisterBroker,
   ConsumerGroupDescribe,
