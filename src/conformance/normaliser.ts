@@ -33,6 +33,8 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'CreateTopics.topics': ['name'],
   'CreateTopics.topics.configs': ['name'],
   'DeleteTopics.responses': ['name', 'topicId'],
+  'DeleteRecords.topics': ['name'],
+  'DeleteRecords.topics.partitions': ['partitionIndex'],
   'ElectLeaders.replicaElectionResults': ['topic'],
   'ElectLeaders.replicaElectionResults.partitionResult': ['partitionId'],
   'ListPartitionReassignments.topics': ['name'],
@@ -217,6 +219,9 @@ export class Normaliser {
         return value > 0 ? this.placeholderOf('session id', String(value)) : value;
       case 'finalizedFeaturesEpoch': // A log's offset in one broker, a store's revision in the other. Below 0: features are unknown.
         return value >= 0 ? '<epoch>' : value;
+      case 'totalBytes':
+      case 'usableBytes': // Of the volume; below 0: not known.
+        return value >= 0 ? '<bytes>' : value;
       case 'logAppendTimeMs':
       case 'maxTimestamp':
       case 'baseTimestamp':

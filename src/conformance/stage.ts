@@ -57,6 +57,7 @@ const ASK_AGAIN_MS = 10;
 /** A request that no broker answers within this time gets no response. */
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
 const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8, initProducerId: 4 } as const;
@@ -297,6 +298,16 @@ export class Stage<Req = unknown, Res = unknown> {
     const request = { groups: [{ groupId: group, topics: [] }] };
     await this.until(OffsetFetch, AROUND.offsetFetch, request, ({ groups }) => groups[0]?.errorCode === 0);
     return group;
+  }
+
+  /** Gives an id that brokers make up a speaking placeholder, also in arrays, whose order it then decides. Of a member id its uuid counts. */
+  learn(id: string, as: string): void {
+    this.normaliser.learn(UUID.exec(id)?.[0] ?? id, as);
+  }
+
+  /** Closes a connection, as a client does that is gone: what waits on it gets no answer. */
+  async hangUp(on: string): Promise<void> {
+    await this.connections.get(on)?.close();
   }
 
   /** A producer id. Apache Kafka answers COORDINATOR_LOAD_IN_PROGRESS until it has its first block of them. */

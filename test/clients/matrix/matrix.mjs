@@ -89,7 +89,7 @@ class Matrix {
         ['empty', Buffer.alloc(0)],
         ['bytes', bytes],
       ];
-            await this.roundTrip(this.topic('headers'), [{ ...record('k', 'v'), headers }, record('k', 'v')]);
+      await this.roundTrip(this.topic('headers'), [{ ...record('k', 'v'), headers }, record('k', 'v')]);
     },
     timestamps: () => {
       const times = [FIRST_TIMESTAMP + 5, FIRST_TIMESTAMP, 1, FIRST_TIMESTAMP + 86_400_000];

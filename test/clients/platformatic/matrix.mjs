@@ -9,7 +9,12 @@ const NO_ZSTD = 'the client has zstd from Node 22.15 on';
 const asRead = ({ partition, offset, key, value, headers, timestamp }) => ({
   partition,
   offset: Number(offset),
-  record: { key: key ?? null, value: value ?? null, headers: [...headers].map(([name, of]) => [`${name}`, of]), timestamp: Number(timestamp) },
+  record: {
+    key: key ?? null,
+    value: value ?? null,
+    headers: [...headers].map(([name, of]) => [`${name}`, of]),
+    timestamp: Number(timestamp),
+  },
 });
 
 class Platformatic {
