@@ -487,4 +487,18 @@ describe('the pool', () => {
     await clock.settle();
     expect(pool.idleBytes()).toBe(128 * 1024);
   });
+
+  test('that of a frame that cannot be decoded, or that never becomes whole, comes back, too', async () => {
+    const { receive, pool, wire } = connectionOf();
+    const body = requestFrame('Produce', 9, 1, produceBody('orders', Buffer.alloc(100_000, 1)));
+    const cut = framed(body.subarray(0, 90_000));
+    receive(cut.subarray(0, 50_000));
+    receive(cut.subarray(50_000));
+    expect(pool.idleBytes()).toBe(128 * 1024);
+    const { receive: receiveHalf, pool: other, wire: broken } = connectionOf();
+    receiveHalf(framed(body).subarray(0, 50_000));
+    broken.break(new Error('ECONNRESET'));
+    expect(other.idleBytes()).toBe(128 * 1024);
+    expect(wire.writes).toEqual([]);
+  });
 });

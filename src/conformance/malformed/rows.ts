@@ -1,5 +1,17 @@
 import { decodeBody } from '../../protocol/codec.ts';
-import { ApiVersions, Fetch, Heartbeat, ListOffsets, Metadata, OffsetCommit, OffsetFetch, Produce } from '../../protocol/messages/index.ts';
+import {
+  ApiVersions,
+  Fetch,
+  Heartbeat,
+  JoinGroup,
+  LeaveGroup,
+  ListOffsets,
+  Metadata,
+  OffsetCommit,
+  OffsetFetch,
+  Produce,
+  SyncGroup,
+} from '../../protocol/messages/index.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import { type Scenario, scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
@@ -9,9 +21,21 @@ import { NO_SUCH_THING } from './layout.ts';
 import { framed, header } from './reactions.ts';
 
 /** Versions that Apache Kafka 3.9 and 4.4 and all minikafkas speak. */
-const AT = { produce: 8, fetch: 11, listOffsets: 5, metadata: 8, offsetCommit: 7, offsetFetch: 5, heartbeat: 3 } as const;
+const AT = {
+  produce: 8,
+  fetch: 11,
+  listOffsets: 5,
+  metadata: 8,
+  offsetCommit: 7,
+  offsetFetch: 5,
+  heartbeat: 3,
+  joinGroup: 2,
+  syncGroup: 1,
+  leaveGroup: 1,
+} as const;
 const PARKED_MS = 300;
 
+const NO_MEMBER = 'a member that does not exist';
 const good = (correlationId: number): Buffer => requestOf(ApiVersions, 0, correlationId, {});
 /** Closes the connection. */
 const BAD: Readonly<Record<string, Buffer>> = {
@@ -23,11 +47,18 @@ const BAD: Readonly<Record<string, Buffer>> = {
 /** Is answered with an error, and the connection stays. */
 const refused = (correlationId: number): Readonly<Record<string, Buffer>> => ({
   'a topic that does not exist': requestOf(Metadata, AT.metadata, correlationId, { topics: [{ name: NO_SUCH_THING }] }),
-  'a member that does not exist': requestOf(Heartbeat, AT.heartbeat, correlationId, { groupId: 'none', generationId: 1, memberId: 'none' }),
+  [NO_MEMBER]: requestOf(Heartbeat, AT.heartbeat, correlationId, { groupId: 'none', generationId: 1, memberId: 'none' }),
   'ApiVersions of an unknown version': framed(
     Buffer.concat([header({ apiKey: ApiVersions.key, apiVersion: 99, correlationId }), Buffer.alloc(1)]),
   ),
 });
+
+const MEMBER = {
+  sessionTimeoutMs: 6000,
+  rebalanceTimeoutMs: 6000,
+  protocolType: 'consumer',
+  protocols: [{ name: 'range', metadata: Buffer.of(0) }],
+};
 
 export const rowScenarios: readonly Scenario[] = [
   scenario(
@@ -64,7 +95,7 @@ export const rowScenarios: readonly Scenario[] = [
         'several that wait': await replies(stage, [Buffer.concat([parked(1), good(2), parked(3), good(4)])], 4),
         'one that waits before one that is answered with an error': await replies(
           stage,
-          [Buffer.concat([parked(1), refused(2)['a member that does not exist']!, good(3)])],
+          [Buffer.concat([parked(1), refused(2)[NO_MEMBER]!, good(3)])],
           3,
         ),
       };
@@ -72,6 +103,34 @@ export const rowScenarios: readonly Scenario[] = [
         found[`one that waits before ${name}`] = await replies(stage, [Buffer.concat([parked(1), bad, good(3)])], UNTIL_CLOSED);
       }
       stage.note('found', found);
+    },
+    [0, 0],
+  ),
+
+  scenario(
+    ApiVersions,
+    'pipelined requests wait for a join',
+    async (stage) => {
+      const groupId = await stage.group('group');
+      const first = await stage.ask(JoinGroup, AT.joinGroup, { groupId, memberId: '', ...MEMBER });
+      const { memberId, generationId } = first;
+      await stage.ask(SyncGroup, AT.syncGroup, { groupId, generationId, memberId, assignments: [{ memberId, assignment: Buffer.of(0) }] });
+      // The second member's join is answered when the first has joined again.
+      const connection = await stage.rawConnection();
+      connection.send(
+        requestOf(JoinGroup, AT.joinGroup, 1, { groupId, memberId: '', ...MEMBER }),
+        good(2),
+        refused(3)[NO_MEMBER]!,
+        good(4),
+      );
+      await connection.settled(1, PARKED_MS);
+      const before = connection.frames.length;
+      await stage.ask(JoinGroup, AT.joinGroup, { groupId, memberId, ...MEMBER });
+      await connection.settled(4, DUE_WITHIN_MS);
+      const after = connection.frames.map((frame) => frame.readInt32BE(0)).join(', ');
+      stage.note('found', { 'answers before the first member joins again': before, after });
+      const second = connection.frames[0] && decodeBody(JoinGroup.response, AT.joinGroup, connection.frames[0].subarray(4));
+      for (const leaving of [memberId, second?.memberId ?? '']) await stage.ask(LeaveGroup, AT.leaveGroup, { groupId, memberId: leaving });
     },
     [0, 0],
   ),
