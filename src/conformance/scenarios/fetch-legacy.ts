@@ -5,7 +5,7 @@ import type { RequestTo, ResponseOf } from '../../protocol/schema.ts';
 import { T0 } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
-import { GZIP, messages, wrapper, withMessages } from './legacy-bytes.ts';
+import { GZIP, messages, withMessages, wrapper } from './legacy-bytes.ts';
 
 type Request = RequestTo<typeof Fetch>;
 type FetchStage = Stage<Request, ResponseOf<typeof Fetch>>;
@@ -64,7 +64,8 @@ export const legacyFetchScenarios = [
       await step('from the start', request([of(topic, at(0, 0))]));
       await step('from inside a plain batch', request([of(topic, at(0, 2))]));
       await step('the last of a plain batch', request([of(topic, at(0, 4))]));
-      for (const codecId of [1, 2, 3]) await step(`from inside ${codecOf(codecId).name}`, request([of(topic, at(0, codecId * RECORDS.length + 2))]));
+      for (const codecId of [1, 2, 3])
+        await step(`from inside ${codecOf(codecId).name}`, request([of(topic, at(0, codecId * RECORDS.length + 2))]));
       await step('the last', request([of(topic, at(0, end - 1))]));
       await step('from the end', request([of(topic, at(0, end))]));
       await step('from the end, waiting', request([of(topic, at(0, end))], { maxWaitMs: 20 }));

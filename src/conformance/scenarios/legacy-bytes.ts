@@ -59,7 +59,8 @@ function xxh32(bytes: Uint8Array): number {
   let at = 0;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const turned = (value: number, by: number) => (value << by) | (value >>> (32 - by));
-  for (; at + 4 <= bytes.byteLength; at += 4) hash = Math.imul(turned((hash + Math.imul(view.getInt32(at, true), 3_266_489_917)) | 0, 17), 668_265_263);
+  for (; at + 4 <= bytes.byteLength; at += 4)
+    hash = Math.imul(turned((hash + Math.imul(view.getInt32(at, true), 3_266_489_917)) | 0, 17), 668_265_263);
   for (; at < bytes.byteLength; at++) hash = Math.imul(turned((hash + Math.imul(bytes[at]!, 374_761_393)) | 0, 11), 2_654_435_761);
   hash = Math.imul(hash ^ (hash >>> 15), 2_246_822_519);
   hash = Math.imul(hash ^ (hash >>> 13), 3_266_489_917);
@@ -114,7 +115,8 @@ function plainOf(value: Buffer, codecId: number, magic: number): Record<string, 
 }
 
 /** Long values are told by their length. */
-const text = (bytes: Buffer | null) => (bytes === null ? null : bytes.byteLength > 100 ? `${bytes.byteLength} bytes` : bytes.toString('latin1'));
+const text = (bytes: Buffer | null) =>
+  bytes === null ? null : bytes.byteLength > 100 ? `${bytes.byteLength} bytes` : bytes.toString('latin1');
 
 /** A Fetch response with its records as `messageViews`. */
 export function withMessages<P extends { readonly records: Buffer | null }, T extends { readonly partitions: readonly P[] }>(response: {

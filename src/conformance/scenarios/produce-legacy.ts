@@ -25,7 +25,8 @@ const whole = (topic: Topic) => ({
   forgottenTopicsData: [],
 });
 
-const text = (bytes: Buffer | null) => (bytes && bytes.byteLength > 100 ? `${bytes.byteLength} bytes` : (bytes?.toString('latin1') ?? null));
+const text = (bytes: Buffer | null) =>
+  bytes && bytes.byteLength > 100 ? `${bytes.byteLength} bytes` : (bytes?.toString('latin1') ?? null);
 
 /** Record batches by their headers and records: two libraries compress to different bytes. */
 function shown({ responses }: Decoded<typeof Fetch.response.fields>): unknown {
@@ -124,7 +125,10 @@ export const legacyProduceScenarios = [
       await stage.step('a key on the outside', one(topic, wrapper(1, GZIP, messages(1, ABC), { key: 'outside' })));
       await stage.step('a part of a message behind', one(topic, wrapper(1, GZIP, messages(1, ABC).subarray(0, -1))));
       await stage.step('some bytes behind', one(topic, wrapper(1, GZIP, Buffer.concat([messages(1, ABC), Buffer.alloc(7)]))));
-      await stage.step('a compressed one, then a part of one', one(topic, Buffer.concat([wrapper(1, GZIP, messages(1, ABC)), plain.subarray(0, 15)])));
+      await stage.step(
+        'a compressed one, then a part of one',
+        one(topic, Buffer.concat([wrapper(1, GZIP, messages(1, ABC)), plain.subarray(0, 15)])),
+      );
       await holds(stage, topic);
     },
     OLD,
@@ -237,17 +241,32 @@ export const legacyProduceScenarios = [
       for (const magic of MAGICS) {
         await stage.step(`LogAppendTime, magic ${magic}`, one(appendTime, messages(magic, ABC)));
         await stage.step(`LogAppendTime, magic ${magic}, gzip`, one(appendTime, wrapper(magic, GZIP, messages(magic, ABC))));
-        await stage.step(`LogAppendTime, magic ${magic}, the bit set by the client`, one(appendTime, messages(magic, ABC, { attributes: 8 })));
+        await stage.step(
+          `LogAppendTime, magic ${magic}, the bit set by the client`,
+          one(appendTime, messages(magic, ABC, { attributes: 8 })),
+        );
       }
-      await stage.step('LogAppendTime, gzip, the bit on the outside', one(appendTime, wrapper(1, GZIP, messages(1, ABC), { attributes: 8 })));
-      await stage.step('LogAppendTime, gzip, the bit on the inside', one(appendTime, wrapper(1, GZIP, messages(1, ABC, { attributes: 8 }))));
+      await stage.step(
+        'LogAppendTime, gzip, the bit on the outside',
+        one(appendTime, wrapper(1, GZIP, messages(1, ABC), { attributes: 8 })),
+      );
+      await stage.step(
+        'LogAppendTime, gzip, the bit on the inside',
+        one(appendTime, wrapper(1, GZIP, messages(1, ABC, { attributes: 8 }))),
+      );
       await stage.step('LogAppendTime, no timestamp', one(appendTime, messages(1, ABC, { timestamp: -1 })));
       await holds(stage, appendTime, 'what the LogAppendTime log holds');
       const createTime = await stage.topic('create-time');
       await stage.step('the bit', one(createTime, messages(1, ABC, { attributes: 8 })));
       await stage.step('the bit and no timestamp', one(createTime, messages(1, ABC, { attributes: 8, timestamp: -1 })));
-      await stage.step('the bit on the outside', one(createTime, wrapper(1, GZIP, messages(1, ABC), { attributes: 8, timestamp: T0 + 500 })));
-      await stage.step('the bit on the outside without a time', one(createTime, wrapper(1, GZIP, messages(1, ABC), { attributes: 8, timestamp: -1 })));
+      await stage.step(
+        'the bit on the outside',
+        one(createTime, wrapper(1, GZIP, messages(1, ABC), { attributes: 8, timestamp: T0 + 500 })),
+      );
+      await stage.step(
+        'the bit on the outside without a time',
+        one(createTime, wrapper(1, GZIP, messages(1, ABC), { attributes: 8, timestamp: -1 })),
+      );
       await stage.step('the bit on the inside', one(createTime, wrapper(1, GZIP, messages(1, ABC, { attributes: 8 }))));
       await stage.step('the bit, magic 0', one(createTime, messages(0, ABC, { attributes: 8 })));
       await stage.step('the bit on the outside, magic 0', one(createTime, wrapper(0, GZIP, messages(0, ABC), { attributes: 8 })));
@@ -298,7 +317,10 @@ export const legacyProduceScenarios = [
             await stage.step(name, one(topic, wrapper(magic, codecId, messages(magic, ABC, { key: 'k' }))));
           }
         }
-        await stage.step(`plain, then compressed, to ${target}`, one(topic, Buffer.concat([messages(1, ABC), wrapper(1, GZIP, messages(1, ABC))])));
+        await stage.step(
+          `plain, then compressed, to ${target}`,
+          one(topic, Buffer.concat([messages(1, ABC), wrapper(1, GZIP, messages(1, ABC))])),
+        );
         await holds(stage, topic, `what the log of ${target} holds`);
       }
       const small = await stage.topic('small', { configs: { 'compression.type': 'uncompressed', 'max.message.bytes': '2000' } });
