@@ -33,6 +33,8 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'CreateTopics.topics': ['name'],
   'CreateTopics.topics.configs': ['name'],
   'DeleteTopics.responses': ['name', 'topicId'],
+  'DeleteRecords.topics': ['name'],
+  'DeleteRecords.topics.partitions': ['partitionIndex'],
   'ElectLeaders.replicaElectionResults': ['topic'],
   'ElectLeaders.replicaElectionResults.partitionResult': ['partitionId'],
   'ListPartitionReassignments.topics': ['name'],

@@ -8,7 +8,14 @@ import { MAX_SYNC_COMPRESS_BYTES, MAX_SYNC_PLAIN_BYTES, type Requirements } from
 import type { AppendInfo } from './log-types.ts';
 
 /** What is told of a message set that holds no whole message: Kafka appends nothing, and calls it a success. */
-export const NOTHING_APPENDED: AppendInfo = { baseOffset: -1, lastOffset: -1, logAppendTime: -1, maxTimestamp: -1, count: 0, batchBytes: 0 };
+export const NOTHING_APPENDED: AppendInfo = {
+  baseOffset: -1,
+  lastOffset: -1,
+  logAppendTime: -1,
+  maxTimestamp: -1,
+  count: 0,
+  batchBytes: 0,
+};
 
 /** Messages that are gone through before others get their turn: a millisecond or so. */
 const MESSAGES_PER_TURN = 10_000;

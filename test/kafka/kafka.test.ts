@@ -36,7 +36,8 @@ import { storeTranscripts } from './store-transcripts.ts';
  *   MINIKAFKA_RECORD=1              write the stored transcripts anew, and compare nothing
  *   MINIKAFKA_AGAINST=stored        compare with the stored transcripts: no Apache Kafka is needed
  * For development:
- *   MINIKAFKA_ONLY=Fetch            only scenarios whose name begins so (several: separated by commas); the stored transcripts are not looked at
+ *   MINIKAFKA_ONLY=Fetch            only scenarios whose name begins so, with its API or without it: `malformed` (several: separated by commas);
+ *                                   the stored transcripts are not looked at
  *   MINIKAFKA_PEER=4.4.0            play Apache Kafka's part and minikafka's by two Apache Kafkas: no difference may be left (a test of the
  *                                   normaliser); 3.9.1: what changed between the two
  *   MINIKAFKA_BOOTSTRAP=host:port   a broker that runs already, in place of a minikafka of this test's own
@@ -45,7 +46,8 @@ import { storeTranscripts } from './store-transcripts.ts';
  */
 const { MINIKAFKA_ONLY, MINIKAFKA_RECORD, MINIKAFKA_AGAINST, MINIKAFKA_PEER, MINIKAFKA_BOOTSTRAP, MINIKAFKA_KAFKA_AT, CI } = process.env;
 const only = MINIKAFKA_ONLY?.split(',');
-const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => name.startsWith(start)) ?? true);
+const begins = (name: string, start: string) => name.startsWith(start) || name.slice(name.indexOf(': ') + 2).startsWith(start);
+const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => begins(name, start)) ?? true);
 const isFull = only === undefined || MINIKAFKA_RECORD !== undefined;
 
 /** A run's own names, where others play on the same broker. */

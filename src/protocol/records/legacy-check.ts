@@ -1,10 +1,10 @@
 import { KafkaError } from '../../core/errors.ts';
 import { BatchView, CODEC_MASK, LOG_APPEND_TIME_BIT } from './batch.ts';
-import { CODEC_LZ4, CODEC_NONE, CODEC_ZSTD, codecOf } from './compression.ts';
 import { asBuffer } from './compression/codec.ts';
+import { CODEC_LZ4, CODEC_NONE, CODEC_ZSTD, codecOf } from './compression.ts';
 import { fromMagic0Lz4 } from './legacy-lz4.ts';
 import { corrupt, MAGIC_AT, MessageCursor } from './legacy-message.ts';
-import { requireOneBatch, type RecordRules } from './validate.ts';
+import { type RecordRules, requireOneBatch } from './validate.ts';
 
 /** A compressed message: what it says of the messages in it. */
 export interface Wrapper {
@@ -79,7 +79,8 @@ export class MessageSetCheck {
   compressed(): Buffer {
     const { cursor, codecId, magic } = this;
     cursor.readFields();
-    if (cursor.valueBytes < 0) throw new KafkaError('INVALID_RECORD', `Found invalid compressed record set with null value (magic = ${magic})`);
+    if (cursor.valueBytes < 0)
+      throw new KafkaError('INVALID_RECORD', `Found invalid compressed record set with null value (magic = ${magic})`);
     const value = asBuffer(cursor.bytes.subarray(cursor.valueAt, cursor.valueAt + cursor.valueBytes));
     return magic === 0 && codecId === CODEC_LZ4 ? fromMagic0Lz4(value) : value;
   }

@@ -1,5 +1,6 @@
-import { LOG_APPEND_TIME_BIT, type BatchView } from './batch.ts';
-import { CODEC_LZ4, CODEC_NONE } from './compression.ts';
+import { type BatchView, LOG_APPEND_TIME_BIT } from './batch.ts';
+import { tooLarge } from './compression/codec.ts';
+import { CODEC_LZ4, CODEC_NONE, MAX_DECOMPRESSED_BYTES } from './compression.ts';
 import { toMagic0Lz4 } from './legacy-lz4.ts';
 import { entryBytes, MessageWriter } from './legacy-message.ts';
 import { RecordCursor } from './record-cursor.ts';
@@ -37,12 +38,15 @@ export class DownConversion {
     this.attributes = magic === 1 && batch.isLogAppendTime ? LOG_APPEND_TIME_BIT : 0;
   }
 
-  /** Goes on over so many records at most; false when all is done. @throws KafkaError INVALID_RECORD for a damaged batch */
+  /**
+   * Goes on over so many records at most; false when all is done.
+   * @throws KafkaError INVALID_RECORD for a damaged batch, MESSAGE_TOO_LARGE for one of more messages than a wrapper may hold
+   */
   go(records: number): boolean {
     let left = records;
     while (!this.writer && left > 0) {
       left--;
-      if (!this.sizing.next()) this.writer = new MessageWriter(this.magic, Buffer.allocUnsafe(this.bytes));
+      if (!this.sizing.next()) this.writer = this.newWriter();
       else if (this.sizing.offset >= this.fromOffset) this.measure();
     }
     if (!this.writer) return true;
@@ -66,6 +70,12 @@ export class DownConversion {
     const writer = new MessageWriter(magic, Buffer.allocUnsafe(entryBytes(magic, NO_KEY, byteLength)));
     writer.write(lastOffset, attributes | batch.codecId, logAppendTime ?? maxTimestamp, value, 0, NO_KEY, 0, byteLength);
     return writer.bytes;
+  }
+
+  /** A small record becomes five times as large. */
+  private newWriter(): MessageWriter {
+    if (this.bytes > MAX_DECOMPRESSED_BYTES) throw tooLarge('as messages', MAX_DECOMPRESSED_BYTES);
+    return new MessageWriter(this.magic, Buffer.allocUnsafe(this.bytes));
   }
 
   private measure(): void {

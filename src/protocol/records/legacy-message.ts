@@ -103,7 +103,8 @@ export class MessageCursor {
   private fieldBytes(at: number): number {
     const left = this.end - at - 4;
     const length = left < 0 ? 0 : this.view.getInt32(at);
-    if (length < -1 || length > left) throw new KafkaError('INVALID_RECORD', `A field of ${length} bytes in a message that has ${left} left`);
+    if (length < -1 || length > left)
+      throw new KafkaError('INVALID_RECORD', `A field of ${length} bytes in a message that has ${left} left`);
     return length;
   }
 
@@ -167,4 +168,3 @@ export class MessageWriter {
     this.bytes.writeUInt32BE(value >>> 0, at + 4);
   }
 }
-

@@ -101,7 +101,10 @@ export class UpConversion {
   private checkInner(): void {
     const { cursor, magic, rules } = this;
     if (cursor.magic !== magic)
-      throw new KafkaError('INVALID_RECORD', `A message of magic ${cursor.magic} in one of magic ${magic} in topic partition ${rules.topicPartition}`);
+      throw new KafkaError(
+        'INVALID_RECORD',
+        `A message of magic ${cursor.magic} in one of magic ${magic} in topic partition ${rules.topicPartition}`,
+      );
     if ((cursor.attributes & CODEC_MASK) !== CODEC_NONE) throw new KafkaError('INVALID_RECORD', 'Inner messages must not be compressed');
     if (!cursor.crcMatches()) throw corrupt(`Record is corrupt in topic partition ${rules.topicPartition}.`);
     this.lastInnerOffset = cursor.offset;
@@ -114,7 +117,8 @@ export class UpConversion {
     const isRanged = rules.timestampType === 'CreateTime' && timestamp !== -1;
     const isInRange = timestamp >= nowMs - rules.timestampBeforeMaxMs && timestamp <= nowMs + rules.timestampAfterMaxMs;
     const isOfBroker = wrapper ? wrapper.isLogAppendTime : this.magic === 1 && (cursor.attributes & LOG_APPEND_TIME_BIT) !== 0;
-    if (!isExact || (isRanged && !isInRange)) this.refuse('INVALID_TIMESTAMP', `Timestamp ${timestamp} of message ${this.count} is out of range.`);
+    if (!isExact || (isRanged && !isInRange))
+      this.refuse('INVALID_TIMESTAMP', `Timestamp ${timestamp} of message ${this.count} is out of range.`);
     else if (!isRanged && isOfBroker)
       this.refuse('INVALID_TIMESTAMP', 'Invalid timestamp type in message. Producer should not set timestamp type to LogAppendTime.');
   }
@@ -132,7 +136,8 @@ export class UpConversion {
     if (this.count === 0) this.baseTimestamp = timestamp;
     const timestampDelta = timestamp - this.baseTimestamp;
     const { count } = this;
-    const bodyBytes = ATTRIBUTES_AND_HEADERS_BYTES + zigzagSize(timestampDelta) + zigzagSize(count) + fieldBytes(keyBytes) + fieldBytes(valueBytes);
+    const bodyBytes =
+      ATTRIBUTES_AND_HEADERS_BYTES + zigzagSize(timestampDelta) + zigzagSize(count) + fieldBytes(keyBytes) + fieldBytes(valueBytes);
     let at = writeZigzag(into, this.at, bodyBytes);
     into[at++] = 0;
     at = writeZigzag(into, at, timestampDelta);
