@@ -56,7 +56,7 @@ const FAULTS: Readonly<Record<string, Case>> = {
   'an error where there is none': {
     api: Heartbeat,
     version: 2,
-    played: 'Heartbeat: all',
+    played: 'Heartbeat: ',
     field: /^errorCode$/,
     change: (response) => {
       if (response.errorCode === 0) response.errorCode = 27;
@@ -129,7 +129,7 @@ const FAULTS: Readonly<Record<string, Case>> = {
   'a throttle that is none': {
     api: Heartbeat,
     version: 4,
-    played: 'Heartbeat: all',
+    played: 'Heartbeat: ',
     field: /^throttleTimeMs$/,
     change: (response) => {
       response.throttleTimeMs = 1;
@@ -138,7 +138,7 @@ const FAULTS: Readonly<Record<string, Case>> = {
   'a wrong coordinator': {
     api: FindCoordinator,
     version: 3,
-    played: 'FindCoordinator: of a group',
+    played: 'FindCoordinator: ',
     field: /^nodeId$/,
     change: (response) => {
       if (response.errorCode === 0) response.nodeId = 2;
@@ -147,7 +147,7 @@ const FAULTS: Readonly<Record<string, Case>> = {
   'a version that is advertised and not served': {
     api: Heartbeat,
     version: 3,
-    played: 'Heartbeat: all',
+    played: 'Heartbeat: ',
     field: /^outcome$/,
     frame: () => null,
   },
@@ -233,7 +233,7 @@ afterAll(() => broker.close());
 
 async function check({ api, version, played }: Pick<Case, 'api' | 'version' | 'played'>, fault: Fault | null) {
   const transport = faultyTransport(tcpTransport, fault);
-  const scenarios = SCENARIOS.filter(({ name }) => name.startsWith(played));
+  const scenarios = SCENARIOS.filter(({ name }) => name.startsWith(played) && !name.endsWith(': malformed requests'));
   const recorded = unfoldTranscripts(loadTranscripts([...new Set([...scenarios.map(({ name }) => apiOf(name)), 'DescribeConfigs'])]));
   const target = await askTarget(tcpTransport, realClock, { host: 'localhost', port: broker.port });
   return checkConformance({ transport, clock: realClock }, target, recorded, {
