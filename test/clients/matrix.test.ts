@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { brokerUnderTest, foreignBroker, unique } from '../support/broker-under-test.ts';
+import { eventually } from '../support/eventually.ts';
 import { KAFKAJS_TYPES, registerCodecs } from './kafkajs/records.ts';
 import { matrixClients } from './matrix/clients.ts';
 import { codecPartition, FEATURES, type MatrixRecord, matrixRecords, READ_BY_KAFKAJS } from './matrix/features.ts';
@@ -42,7 +43,10 @@ async function createTopics(prefixes: readonly string[]): Promise<void> {
       topic(`${prefix}-codecs`, CODEC_NAMES.length),
       ...FEATURES.flatMap(({ id, partitions, configs }) => (partitions ? [topic(`${prefix}-${id}`, partitions, configs)] : [])),
     ]);
-    await admin.createTopics({ topics: [topic(shared, CODEC_NAMES.length), ...topics], waitForLeaders: true });
+    topics.push(topic(shared, CODEC_NAMES.length));
+    await admin.createTopics({ topics, waitForLeaders: false });
+    // Apache Kafka may answer before the broker that is asked for leaders has heard of them.
+    await eventually(() => admin.fetchTopicMetadata({ topics: topics.map((each) => each.topic) }));
   } finally {
     await admin.disconnect();
   }
