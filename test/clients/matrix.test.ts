@@ -98,12 +98,16 @@ async function readByKafkaJs(topic: string, expected: number): Promise<Map<numbe
   return read;
 }
 
+/** Records in their order; headers by name, for some clients give and take them as a map. */
+function textOf(records: readonly MatrixRecord[]): string {
+  return JSON.stringify(records.map((each) => ({ ...each, headers: [...each.headers].sort(([a], [b]) => (a < b ? -1 : 1)) })));
+}
+
 async function readBack(prefix: string, features: ClientResult['features']): Promise<FeatureResult> {
   const sent = CODEC_NAMES.filter((codec) => features.get(`codec-${codec}`)?.ok);
   const read = await readByKafkaJs(`${prefix}-codecs`, sent.length * matrixRecords().length);
   const wrong = sent.filter((codec) => {
-    const inOrder = JSON.stringify(read.get(codecPartition(codec)));
-    return inOrder !== JSON.stringify(matrixRecords());
+    return textOf(read.get(codecPartition(codec)) ?? []) !== textOf(matrixRecords());
   });
   return wrong.length === 0 ? { ok: true } : { ok: false, detail: `differs: ${wrong}` };
 }
@@ -161,12 +165,14 @@ for (const client of clients) {
       expect(version).toBe(client.version);
     });
 
-    test.each(FEATURES.map(({ id, title }) => [named(title), id] as const))('%s', async (_, id) => {
+    test.for(FEATURES.map(({ id, title }) => [named(title), id] as const))('%s', async ([, id], { skip }) => {
       const { features } = await results.get(client)!;
       const result = features.get(id);
       expect(result, `the program says nothing about ${id}`).toBeDefined();
       expect(result!.ok, result!.detail).not.toBe(false);
-      if (result!.ok === null) expect(result!.detail, 'why it is not in this client').toBeTruthy();
+      if (result!.ok !== null) return;
+      expect(result!.detail, 'why it is not in this client').toBeTruthy();
+      skip(result!.detail);
     });
   });
 }

@@ -69,7 +69,7 @@ test('the features that are built are finalized, at an epoch that is not negativ
   const reply = await client.call('ApiVersions', 4, SOFTWARE);
   expect(reply.supportedFeatures).toEqual([
     { name: 'metadata.version', minVersion: 7, maxVersion: 33 },
-    { name: 'eligible.leader.replicas.version', minVersion: 0, maxVersion: 1 },
+    { name: 'eligible.leader.replicas.version', minVersion: 1, maxVersion: 1 },
   ]);
   expect(reply.finalizedFeatures).toEqual([
     { name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 },

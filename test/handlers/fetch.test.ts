@@ -177,11 +177,22 @@ describe('errors of single partitions', () => {
     expect(firstPartition(await consumer.call('Fetch', version, fetchBody([{ topic: 'orders' }])))).toMatchObject({ errorCode: 0 });
   });
 
-  test('a request of a follower is refused, which no client sends', async () => {
-    expect(await consumer.call('Fetch', 12, fetchBody([{ topic: 'orders' }], { replicaId: 2 }))).toMatchObject({
-      errorCode: 42,
-      responses: [],
-    });
+  // As Apache Kafka answers a replica that the partition does not have.
+  test.each([
+    [-1, 6],
+    [0, 75],
+  ])('a replica that names no broker epoch, in leader epoch %i: %i', async (currentLeaderEpoch, errorCode) => {
+    const body = fetchBody([{ topic: 'orders', currentLeaderEpoch }], { replicaId: 2 });
+    const reply = await consumer.call('Fetch', 12, body);
+    expect(reply.errorCode).toBe(0);
+    expect(firstPartition(reply)).toMatchObject({ errorCode, highWatermark: -1 });
+  });
+
+  test('an isolation level that does not exist is refused; before v13 each partition tells', async () => {
+    const body = fetchBody([{ topic: 'orders' }], { isolationLevel: 2 });
+    expect(firstPartition(await consumer.call('Fetch', 4, body))).toMatchObject({ errorCode: 42, highWatermark: -1 });
+    expect(await consumer.call('Fetch', 12, body)).toMatchObject({ errorCode: 42, responses: [{ partitions: [{ errorCode: 42 }] }] });
+    expect(await consumer.call('Fetch', 13, body)).toMatchObject({ errorCode: 42, responses: [] });
   });
 });
 

@@ -6,6 +6,7 @@ import { ClientWarnings } from '../../src/network/client-warnings.ts';
 import { Connection, type ConnectionOptions } from '../../src/network/connection.ts';
 import { ApiVersions, Fetch, Heartbeat, Metadata, Produce } from '../../src/protocol/messages/index.ts';
 import type { Api } from '../../src/protocol/schema.ts';
+import { ClientQuotas } from '../../src/security/client-quotas.ts';
 import type { Struct } from '../support/interpreter.ts';
 import { type Logged, listLogger } from '../support/memory-broker.ts';
 import { framed, requestFrame } from '../support/raw-client.ts';
@@ -39,6 +40,8 @@ export interface ConnectionFixture {
   receive(bytes: Uint8Array): void;
 }
 
+/** Kafka's defaults. */
+export const QUOTA_WINDOW = { samples: 11, sampleMs: 1000 };
 /** A body that each stub API can encode. */
 export const HEARTBEAT_OK = { errorCode: 0 };
 export const HEARTBEAT = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
@@ -81,6 +84,7 @@ export function connectionOf(
     clock,
     logger: listLogger(logged),
     warnings: new ClientWarnings(clock, listLogger(logged)),
+    quotas: new ClientQuotas({ clock, window: QUOTA_WINDOW, controllerWindow: QUOTA_WINDOW }),
     pool,
     listenerName: 'PLAINTEXT',
     maxRequestBytes: 100 * 2 ** 20,

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 import type { Address, Transport, Wire } from '../../src/core/transport.ts';
 import { Connections, type ListenerOptions } from '../../src/network/listener.ts';
+import { ClientQuotas } from '../../src/security/client-quotas.ts';
 import { type Logged, listLogger } from '../support/memory-broker.ts';
+import { QUOTA_WINDOW } from './connection-fixture.ts';
 import { StubWire } from './stub-wire.ts';
 
 /** A transport whose connections the test makes. */
@@ -34,6 +36,7 @@ function setup(limits: { all?: number; perIp?: number } = {}, taken?: (address: 
     clock,
     transport: stub.transport,
     logger: listLogger(logged),
+    quotas: new ClientQuotas({ clock, window: QUOTA_WINDOW, controllerWindow: QUOTA_WINDOW }),
     listenerName: 'PLAINTEXT',
     maxRequestBytes: 1000,
     maxIdleMs: -1,

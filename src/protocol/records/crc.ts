@@ -26,8 +26,10 @@ export function plainCrc32c(): Crc {
   return (bytes, seed) => plain.buf(bytes, seed) >>> 0;
 }
 
+let plainCrc32: Crc | undefined;
+
 /** CRC-32 (IEEE), unsigned: of the message formats before v2. */
 export function crc32(bytes: Uint8Array): number {
-  const plain: { buf: Crc } = createRequire(import.meta.url)('crc-32');
-  return plain.buf(bytes) >>> 0;
+  plainCrc32 ??= (createRequire(import.meta.url)('crc-32') as { buf: Crc }).buf;
+  return plainCrc32(bytes) >>> 0;
 }

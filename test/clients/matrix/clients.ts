@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crateVersion, goProgram, goVersion, rustProgram } from '../compiled.ts';
 import { javaWithClient } from '../java.ts';
 import { newestKafkaPython, pythonWith, pythonWithAllCodecs, RECORD_CLIENTS } from '../python.ts';
 import type { MatrixClient } from './program.ts';
@@ -26,12 +27,16 @@ export function matrixClients(): readonly MatrixClient[] {
     },
     { name: 'aiokafka', version: pinned(AIOKAFKA), language: 'Python', command: python(pythonWith(AIOKAFKA), 'aiokafka'), env: PYTHON },
     ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
+    { name: 'franz-go', version: goVersion('github.com/twmb/franz-go'), language: 'Go', command: alone(goProgram('franz-go')) },
+    { name: 'sarama', version: goVersion('github.com/IBM/sarama'), language: 'Go', command: alone(goProgram('sarama')) },
+    { name: 'rskafka', version: crateVersion('rskafka', 'rskafka'), language: 'Rust', command: alone(rustProgram('rskafka')) },
   ];
 }
 
 const node = (client: string) => [process.execPath, join(folder, client, 'matrix.mjs')];
 const python = (interpreter: string | null, client: string) =>
   interpreter === null ? null : [interpreter, join(folder, client, 'matrix.py')];
+const alone = (program: string | null) => (program === null ? null : [program]);
 
 /** `confluent-kafka==2.16.1` stands first in its list. */
 const pinned = ([first]: readonly string[]) => first!.split('==')[1]!;
