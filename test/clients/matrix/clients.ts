@@ -26,10 +26,10 @@ export function matrixClients(): readonly MatrixClient[] {
       env: PYTHON,
     },
     { name: 'aiokafka', version: pinned(AIOKAFKA), language: 'Python', command: python(pythonWith(AIOKAFKA), 'aiokafka'), env: PYTHON },
+    ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
     { name: 'franz-go', version: goVersion('github.com/twmb/franz-go'), language: 'Go', command: alone(goProgram('franz-go')) },
     { name: 'sarama', version: goVersion('github.com/IBM/sarama'), language: 'Go', command: alone(goProgram('sarama')) },
     { name: 'rskafka', version: crateVersion('rskafka', 'rskafka'), language: 'Rust', command: alone(rustProgram('rskafka')) },
-    ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
   ];
 }
 
