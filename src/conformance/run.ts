@@ -105,7 +105,6 @@ async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: Pla
   options.ended?.({ scenario, version, entries, brokeOff });
 }
 
-export function versionsOf(scenario: Scenario): number[] {
-  const [first, last] = scenario.versions;
+export function versionsOf({ versions: [first, last] }: Pick<Scenario, 'versions'>): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }

@@ -53,6 +53,12 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     scenarios: ['JoinGroup: what is refused'],
     why: 'longer session timeouts are refused',
   },
+  {
+    key: 'socket.request.max.bytes',
+    value: '104857600',
+    scenarios: ['ApiVersions: malformed frames'],
+    why: 'longer frames are refused',
+  },
   { key: 'offset.metadata.max.bytes', value: '4096', scenarios: ['OffsetCommit: *'], why: 'longer metadata is refused' },
   { key: 'offsets.topic.num.partitions', value: '50', scenarios: ['Metadata: *'], why: '__consumer_offsets is looked at' },
   { key: 'group.initial.rebalance.delay.ms', value: '0', scenarios: [], why: 'with a delay the scenarios of groups take longer' },

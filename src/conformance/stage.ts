@@ -57,6 +57,7 @@ const ASK_AGAIN_MS = 10;
 /** A request that no broker answers within this time gets no response. */
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
 const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8, initProducerId: 4 } as const;
@@ -72,6 +73,7 @@ export class Stage<Req = unknown, Res = unknown> {
   private readonly api: Api;
   private readonly normaliser: Normaliser;
   private readonly connections = new Map<string, Connection>();
+  private readonly rawConnections = new Set<RawConnection>();
   private readonly steps = new Map<string, number>();
   private readonly abort = (): void => void this.close();
 
@@ -213,10 +215,14 @@ export class Stage<Req = unknown, Res = unknown> {
     });
   }
 
-  /** A connection for bytes that are no requests. Whoever opens it closes it. */
+  /** A connection for bytes that are no requests. */
   async rawConnection(): Promise<RawConnection> {
-    const { transport, clock, address } = this.venue;
-    return new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+    const { transport, clock, address, signal } = this.venue;
+    signal?.throwIfAborted();
+    for (const raw of this.rawConnections) if (raw.closed) this.rawConnections.delete(raw);
+    const fresh = new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+    this.rawConnections.add(fresh);
+    return fresh;
   }
 
   /** Records what a scenario found out by other means than one request and its response. */
@@ -294,6 +300,16 @@ export class Stage<Req = unknown, Res = unknown> {
     return group;
   }
 
+  /** Gives an id that brokers make up a speaking placeholder, also in arrays, whose order it then decides. Of a member id its uuid counts. */
+  learn(id: string, as: string): void {
+    this.normaliser.learn(UUID.exec(id)?.[0] ?? id, as);
+  }
+
+  /** Closes a connection, as a client does that is gone: what waits on it gets no answer. */
+  async hangUp(on: string): Promise<void> {
+    await this.connections.get(on)?.close();
+  }
+
   /** A producer id. Apache Kafka answers COORDINATOR_LOAD_IN_PROGRESS until it has its first block of them. */
   async producerId(): Promise<number> {
     const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
@@ -318,6 +334,7 @@ export class Stage<Req = unknown, Res = unknown> {
 
   async close(): Promise<void> {
     this.venue.signal?.removeEventListener('abort', this.abort);
+    for (const raw of this.rawConnections) raw.close();
     await Promise.all([...this.connections.values()].map((connection) => connection.close()));
   }
 

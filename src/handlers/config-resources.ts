@@ -27,7 +27,7 @@ export interface AlterationResult {
 
 /** @throws KafkaError INVALID_REQUEST when a broker resource does not name this broker: its configs are its own to tell and to change */
 export function requireThisBroker(resourceName: string, nodeId: number): void {
-  if (!/^-?\d+$/.test(resourceName)) throw new KafkaError('INVALID_REQUEST', `Broker id must be an integer, but it is: ${resourceName}`);
+  if (!/^[+-]?\d+$/.test(resourceName)) throw new KafkaError('INVALID_REQUEST', `Broker id must be an integer, but it is: ${resourceName}`);
   if (Number(resourceName) !== nodeId) {
     throw new KafkaError('INVALID_REQUEST', `Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`);
   }

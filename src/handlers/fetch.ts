@@ -21,6 +21,7 @@ const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const ISOLATION_LEVELS = [READ_UNCOMMITTED, READ_COMMITTED];
 const FIRST_WITH_HINTS = 16;
+const UNKNOWN: ReadonlySet<number> = new Set([ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code, ERROR_CODES.UNKNOWN_TOPIC_ID.code]);
 /** A follower is told of another high watermark or log start within this time. */
 const TELL_WITHIN_MS = 5;
 
@@ -186,7 +187,7 @@ function whenDue({ session, source, preferredReplica }: Reading, minBytes: numbe
 function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, quota: FetchQuota | null): Response {
   const told = new Map<FetchTarget, FetchedState>();
   const responses: { topic: string; topicId: string; partitions: PartitionData[] }[] = [];
-  for (const [target, { data, bytes }] of reads) {
+  for (const [target, { data, bytes }] of unknownLast(reads)) {
     const state: FetchedState = {
       errorCode: data.errorCode,
       hasRecords: bytes > 0,
@@ -197,7 +198,7 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, qu
     };
     if (!session.mustTell(target, state)) continue;
     told.set(target, state);
-    // A client may name a topic several times: neighbours are joined, nothing is reordered.
+    // A client may name a topic several times: neighbours are joined.
     const last = responses.at(-1);
     if (last && last.topic === target.topic && last.topicId === target.topicId) last.partitions.push(data);
     else responses.push({ topic: target.topic, topicId: target.topicId, partitions: [data] });
@@ -205,4 +206,12 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, qu
   const throttleTimeMs = quota?.throttleMs({ errorCode: 0, sessionId: 0, responses }) ?? 0;
   if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: session.withhold(reads.keys()), responses: [] };
   return { errorCode: 0, sessionId: session.finish(told), responses };
+}
+
+/** What does not exist comes last, as Kafka has it; all else in the order of the request. */
+function unknownLast(reads: ReadonlyMap<FetchTarget, Read>): Iterable<[FetchTarget, Read]> {
+  const unknown = new Map<FetchTarget, Read>();
+  for (const [target, read] of reads) if (UNKNOWN.has(read.data.errorCode)) unknown.set(target, read);
+  if (unknown.size === 0) return reads;
+  return [...Array.from(reads).filter(([target]) => !unknown.has(target)), ...unknown];
 }

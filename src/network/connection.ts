@@ -59,7 +59,8 @@ export const LINGER_MS = 10_000;
 
 /**
  * One client connection: bytes to frames to handlers, replies in the order of the requests, gathered and flushed once per turn of the event
- * loop. Requests start in order; several may wait at once. What a client may have under way is bounded, then its socket is paused.
+ * loop. Requests start in order; several may wait at once, but what is no Produce waits for the Produces before it, so that it sees what they
+ * wrote. What a client may have under way is bounded, then its socket is paused.
  */
 export class Connection {
   private readonly wire: Wire;
@@ -75,6 +76,7 @@ export class Connection {
   private inFlightBytes = 0;
   private replyBytes = 0;
   private fetches = 0;
+  private produces = 0;
   /** Told when a Fetch is held behind the one under way. */
   private onNextFetch: (() => void) | null = null;
   private paused = false;
@@ -162,6 +164,7 @@ export class Connection {
     if (this.muteTimer || this.slots.length >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES) return true;
     // A Fetch may read fetch.max.bytes: were several read at once, their replies could fill the memory before one of them is too many.
     if (this.fetches > 0 && next && apiKeyOf(next) === Fetch.key) return true;
+    if (this.produces > 0 && next && apiKeyOf(next) !== Produce.key) return true;
     return this.replyBytes + this.wire.unsentBytes() > MAX_UNSENT_BYTES;
   }
 
@@ -173,10 +176,13 @@ export class Connection {
     this.slots.push(slot);
     this.inFlightBytes += requestBytes;
     if (apiKey === Fetch.key) this.fetches++;
+    if (apiKey === Produce.key) this.produces++;
     const done = (outcome: Outcome, throttleMs: number) => {
       if (throttleMs > 0) this.mute(throttleMs);
-      // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
-      if (apiKey === Produce.key) release();
+      if (apiKey === Produce.key) {
+        this.produces--;
+        release(); // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
+      }
       if (apiKey === Fetch.key) this.fetchOver();
       this.inFlightBytes -= requestBytes;
       this.finished(slot, outcome);
@@ -190,7 +196,9 @@ export class Connection {
     } catch (error) {
       this.inFlightBytes -= requestBytes;
       if (apiKey === Fetch.key) this.fetchOver();
+      if (apiKey === Produce.key) this.produces--;
       this.refuse(slot, error, explainFrame(error, bytes, this.options.registry));
+      release();
     }
   }
 
@@ -214,6 +222,7 @@ export class Connection {
   private finished(slot: Slot, outcome: Outcome): void {
     if (slot.over) return;
     slot.outcome = outcome;
+    if (outcome === HANG_UP) this.ended = true;
     if (typeof outcome !== 'symbol') for (const chunk of outcome) slot.replyBytes += chunk.byteLength;
     this.replyBytes += slot.replyBytes;
     this.flushSoon();
@@ -284,6 +293,7 @@ export class Connection {
     }
     this.replyBytes = 0;
     for (const { release } of this.held.splice(0)) release();
+    this.frames.discard();
     this.abort.abort();
   }
 

@@ -46,7 +46,8 @@ export function dispatch(
   if (!served) throw new DecodeError(`api key ${apiKey} is not served`);
   if (apiVersion < served.versions[0] || apiVersion > served.versions[1]) {
     if (apiKey !== ApiVersions.key) throw new DecodeError(`${served.api.name} v${apiVersion} is not served`);
-    done(refuseApiVersions(served, reader.int32()), 0);
+    const { correlationId } = readRestOfHeader(reader, apiVersion >= served.api.flexibleFrom);
+    done(refuseApiVersions(served, correlationId), 0);
     return;
   }
   const { correlationId, clientId } = readRestOfHeader(reader, apiVersion >= served.api.flexibleFrom);

@@ -36,7 +36,8 @@ import { storeTranscripts } from './store-transcripts.ts';
  *   MINIKAFKA_RECORD=1              write the stored transcripts anew, and compare nothing
  *   MINIKAFKA_AGAINST=stored        compare with the stored transcripts: no Apache Kafka is needed
  * For development:
- *   MINIKAFKA_ONLY=Fetch            only scenarios whose name begins so (several: separated by commas); the stored transcripts are not looked at
+ *   MINIKAFKA_ONLY=Fetch            only scenarios whose name begins so, with its API or without it: `malformed` (several: separated by commas);
+ *                                   the stored transcripts are not looked at
  *   MINIKAFKA_PEER=4.4.0            play Apache Kafka's part and minikafka's by two Apache Kafkas: no difference may be left (a test of the
  *                                   normaliser); 3.9.1: what changed between the two
  *   MINIKAFKA_BOOTSTRAP=host:port   a broker that runs already, in place of a minikafka of this test's own
@@ -45,7 +46,8 @@ import { storeTranscripts } from './store-transcripts.ts';
  */
 const { MINIKAFKA_ONLY, MINIKAFKA_RECORD, MINIKAFKA_AGAINST, MINIKAFKA_PEER, MINIKAFKA_BOOTSTRAP, MINIKAFKA_KAFKA_AT, CI } = process.env;
 const only = MINIKAFKA_ONLY?.split(',');
-const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => name.startsWith(start)) ?? true);
+const begins = (name: string, start: string) => name.startsWith(start) || name.slice(name.indexOf(': ') + 2).startsWith(start);
+const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => begins(name, start)) ?? true);
 const isFull = only === undefined || MINIKAFKA_RECORD !== undefined;
 
 /** A run's own names, where others play on the same broker. */
@@ -92,6 +94,11 @@ function playOnKafka(version: KafkaVersion, wanted: Wanted): Promise<Played> {
 /** What both Apache Kafkas do; in a part of the scenarios 3.9.1 only has what 4.4.0 does not offer. */
 async function record(): Promise<Recorded> {
   if (MINIKAFKA_AGAINST === 'stored') return stored();
+  // Those that run already can play at the same time.
+  if (isFull && MINIKAFKA_KAFKA_AT && !MINIKAFKA_PEER) {
+    const [now, before] = await Promise.all(KAFKA_VERSIONS.map((version) => playOnKafka(version, () => true)));
+    return { '4.4.0': now!.entries, '3.9.1': before!.entries };
+  }
   const modern = await playOnKafka('4.4.0', () => true);
   if (MINIKAFKA_PEER) return { '4.4.0': modern.entries, '3.9.1': [] };
   const old = await playOnKafka('3.9.1', ({ apiKey }, version) => isFull || !offers(modern.offered, apiKey, version));

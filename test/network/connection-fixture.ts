@@ -29,6 +29,8 @@ export interface ConnectionFixture {
   readonly wire: StubWire;
   readonly clock: ReturnType<typeof fakeClock>;
   readonly pool: BufferPool;
+  /** Nothing is enforced until the test sets something. */
+  readonly quotas: ClientQuotas;
   readonly connection: Connection;
   /** In the order in which the handlers were called. */
   readonly asked: Asked[];
@@ -60,6 +62,7 @@ export function connectionOf(
   const { wire = new StubWire(), sync, refuse, ...rest } = options;
   const clock = fakeClock();
   const pool = new BufferPool(2 ** 26);
+  const quotas = new ClientQuotas({ clock: rest.clock ?? clock, window: QUOTA_WINDOW, controllerWindow: QUOTA_WINDOW });
   const asked: Asked[] = [];
   const logged: Logged[] = [];
   let closed = 0;
@@ -84,7 +87,7 @@ export function connectionOf(
     clock,
     logger: listLogger(logged),
     warnings: new ClientWarnings(clock, listLogger(logged)),
-    quotas: new ClientQuotas({ clock, window: QUOTA_WINDOW, controllerWindow: QUOTA_WINDOW }),
+    quotas,
     pool,
     listenerName: 'PLAINTEXT',
     maxRequestBytes: 100 * 2 ** 20,
@@ -97,6 +100,7 @@ export function connectionOf(
     wire,
     clock,
     pool,
+    quotas,
     connection,
     asked,
     logged,

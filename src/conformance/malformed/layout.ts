@@ -5,7 +5,7 @@ import { Writer } from '../../protocol/wire.ts';
 export interface Place {
   /** `topics.partitions`; empty for the tag section of the whole request. */
   readonly path: string;
-  readonly kind: 'array' | 'string' | 'bytes' | 'bool' | 'presence' | 'tags';
+  readonly kind: 'array' | 'string' | 'bytes' | 'bool' | 'number' | 'presence' | 'tags';
   /** Where its length, count or value begins, where that ends and the content begins, and where the content ends. */
   readonly at: number;
   readonly contentAt: number;
@@ -103,7 +103,8 @@ class Layouter {
       const place = { path, kind: isString ? 'string' : 'bytes', nullable, count: bytes?.byteLength ?? -1 } as const;
       this.place(place, prefix, () => bytes && this.writer.splice([bytes]));
     } else if (kind === 'bool') this.place({ path, kind }, () => this.writer.bool(value as boolean));
-    else this.number(field, value);
+    else if (kind === 'uuid') this.number(field, value);
+    else this.place({ path, kind: 'number' }, () => this.number(field, value));
   }
 
   private number(field: AnyField, value: unknown): void {

@@ -7,7 +7,7 @@ import type { RawConnection } from '../raw-connection.ts';
 import type { Stage } from '../stage.ts';
 
 /** Before a broker that neither answers nor closes counts as silent. Kafka pauses for garbage collection, and is laden by other scenarios. */
-const SILENT_AFTER_MS = 5_000;
+const SILENT_AFTER_MS = 30_000;
 /** A coordinator's first use loads it, in Kafka. */
 const LOADED_WITHIN_MS = 10_000;
 const ASK_AGAIN_MS = 20;

@@ -1,17 +1,31 @@
 import { APIS } from '../../protocol/messages/index.ts';
 import type { Api } from '../../protocol/schema.ts';
-import type { Scenario } from '../scenario.ts';
-import { Stage } from '../stage.ts';
+import { type Scenario, scenario } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
 import type { Json } from '../transcript.ts';
 import { harmlessChoice } from './harmless.ts';
 import { type Layout, layOut } from './layout.ts';
 import { errorsOf, header, Reactions } from './reactions.ts';
-import { bytesBehind, cutShort, varint, type Wrong, wrongBytes, wrongCounts, wrongFlags, wrongStrings, wrongTags } from './wrong.ts';
+import {
+  bytesBehind,
+  cutShort,
+  numbersAtTheirEnds,
+  varint,
+  type Wrong,
+  wrongBytes,
+  wrongCounts,
+  wrongFlags,
+  wrongStrings,
+  wrongTags,
+} from './wrong.ts';
 
 /** Declared, but served by no minikafka: the command line asks Kafka. */
 const ASKED_ONLY: ReadonlySet<string> = new Set(['ConsumerGroupDescribe']);
 /** Versions that no broker serves unless it is told to. */
 const UNSTABLE: Readonly<Record<string, number>> = { InitProducerId: 6 };
+
+/** Of a request, for whoever looks at a difference. */
+const SHOWN_BYTES = 200;
 
 interface WrongRequest {
   readonly name: string;
@@ -25,30 +39,20 @@ interface WrongRequest {
  */
 export const malformedRequestScenarios: readonly Scenario[] = APIS.filter(({ name }) => !ASKED_ONLY.has(name)).map((api: Api) => {
   const [first, last] = api.versions;
-  const name = `Malformed: ${api.name}`;
-  return {
-    name,
-    apiKey: api.key,
-    versions: [first, last === UNSTABLE[api.name] ? last - 1 : last],
-    disturbs: false,
-    play: (venue, version) => playAll(api, version, new Stage(venue, name, version, api)),
-  };
+  return scenario(api, 'malformed requests', (stage) => playAll(api, stage), [first, last === UNSTABLE[api.name] ? last - 1 : last]);
 });
 
-async function playAll(api: Api, version: number, stage: Stage): Promise<void> {
+async function playAll(api: Api, stage: Stage): Promise<void> {
+  const { version } = stage;
   const reactions = new Reactions(stage);
-  try {
-    const layout = layOut(api.request, version, await harmlessChoice(api.name, stage));
-    for (const [step, requests] of Object.entries(stepsOf(api, version, layout))) {
-      const found: { [name: string]: Json } = {};
-      for (const { name, frame, everything } of requests) {
-        found[name] = await reactions.to(frame, everything ? () => '' : errorsOf(api, version));
-      }
-      if (requests.length > 0) stage.note(step, found);
+  const layout = layOut(api.request, version, await harmlessChoice(api.name, stage));
+  for (const [step, requests] of Object.entries(stepsOf(api, version, layout))) {
+    const found: { [name: string]: Json } = {};
+    for (const { name, frame, everything } of requests) {
+      found[name] = await reactions.to(frame, everything ? () => '' : errorsOf(api, version));
     }
-  } finally {
-    reactions.close();
-    await stage.close();
+    const sent = requests.map(({ name, frame }) => [name, frame.toString('hex', 0, SHOWN_BYTES)]);
+    if (requests.length > 0) stage.note(step, found, { api: api.name, version, body: Object.fromEntries(sent) });
   }
 }
 
@@ -67,6 +71,7 @@ export function stepsOf(api: Api, version: number, layout: Layout): Readonly<Rec
     'lengths of strings': inHeader(wrongStrings(layout)),
     'lengths of bytes': inHeader(wrongBytes(layout)),
     'flags that are neither 0 nor 1': inHeader(wrongFlags(layout)),
+    'numbers at their ends': inHeader(numbersAtTheirEnds(layout)),
     tags: inHeader(wrongTags(layout)),
     headers: wrongHeaders(api, version, layout),
   };

@@ -80,6 +80,22 @@ export function wrongFlags(layout: Layout): Wrong[] {
   return [...bools, ...presences];
 }
 
+/** Numbers at the ends of what their bytes can say, and -1. */
+export function numbersAtTheirEnds(layout: Layout): Wrong[] {
+  return placesOf(layout, 'number').flatMap((place) => {
+    const width = place.contentAt - place.at;
+    const least = Buffer.alloc(width);
+    least[0] = 0x80;
+    const most = Buffer.alloc(width, 0xff);
+    most[0] = 0x7f;
+    return [
+      { name: `${place.path} least`, body: put(layout, place, least) },
+      { name: `${place.path} -1`, body: put(layout, place, Buffer.alloc(width, 0xff)) },
+      { name: `${place.path} most`, body: put(layout, place, most) },
+    ];
+  });
+}
+
 export function wrongTags(layout: Layout): Wrong[] {
   return placesOf(layout, 'tags').flatMap((place) => {
     const section = (name: string, bytes: Buffer) => ({ name: `${place.path || 'request'} ${name}`, body: put(layout, place, bytes) });

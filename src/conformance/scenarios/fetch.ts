@@ -42,6 +42,12 @@ export const fetchScenarios = [
       await stage.step('a negative partition', request([of(topic, at(-1, 0))]));
       await stage.step('no topics', request([]));
       await stage.step('a topic without partitions', request([of(topic)]));
+      await stage.step('the empty name, the zero id', request([of({ name: '', topicId: 'AAAAAAAAAAAAAAAAAAAAAA' }, at(0, 0))]));
+      await stage.step('an invalid name', request([of({ name: 'a b', topicId: UNKNOWN_ID }, at(0, 0))]));
+      await stage.step('the partitions furthest off', request([of(topic, at(2 ** 31 - 1, 0), at(-(2 ** 31), 0), at(0, 0))]));
+      await stage.step('several topics and partitions', request([of(nowhere, at(0, 0), at(1, 0)), of(topic, at(1, 0), at(0, 0))]));
+      await stage.step('the same partition twice', request([of(topic, at(0, 0), at(0, 0))]));
+      await stage.step('the same topic twice, two partitions', request([of(topic, at(0, 0)), of(topic, at(1, 0))]));
       await stage.step('the same topic twice', request([of(topic, at(0, 0)), of(topic, at(0, 1))]));
     },
     FETCH_MODERN,

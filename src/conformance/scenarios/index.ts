@@ -1,28 +1,40 @@
-import { malformedRequestScenarios } from '../malformed/requests.ts';
+import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
+import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
-import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
+import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
-import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
 import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
+import { deleteGroupsScenarios } from './delete-groups.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
+import { describeConfigsDetailScenarios, describeConfigsScenarios } from './describe-configs.ts';
+import { describeGroupsScenarios } from './describe-groups.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
+import { codecsScenarios } from './fetch-codecs.ts';
 import { fetchEpochsScenarios } from './fetch-epochs.ts';
 import { legacyFetchScenarios } from './fetch-legacy.ts';
 import { fetchLimitsScenarios } from './fetch-limits.ts';
 import { fetchSessionsScenarios } from './fetch-sessions.ts';
-import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
-import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { findCoordinatorScenarios } from './find-coordinator.ts';
+import { heartbeatScenarios } from './heartbeat.ts';
+import { incrementalAlterConfigsDetailScenarios, incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
+import { initProducerIdScenarios } from './init-producer-id.ts';
+import { joinGroupScenarios } from './join-group.ts';
+import { joinGroupMembersScenarios } from './join-group-members.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
+import { leaveGroupScenarios } from './leave-group.ts';
+import { listGroupsScenarios } from './list-groups.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
 import { describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
-import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
+import { offsetCommitScenarios } from './offset-commit.ts';
+import { offsetDeleteScenarios } from './offset-delete.ts';
+import { offsetFetchScenarios } from './offset-fetch.ts';
 import {
   alterPartitionReassignmentsScenarios,
   describeQuorumScenarios,
@@ -34,6 +46,8 @@ import { produceIdempotenceScenarios } from './produce-idempotence.ts';
 import { legacyProduceScenarios } from './produce-legacy.ts';
 import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
+import { staticMembersScenarios } from './static-members.ts';
+import { syncGroupScenarios } from './sync-group.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 
 /** Every scenario, in the order of the api keys. */
@@ -44,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...produceIdempotenceScenarios,
   ...legacyProduceScenarios,
   ...compressionScenarios,
+  ...codecsScenarios,
   ...fetchScenarios,
   ...legacyFetchScenarios,
   ...fetchLimitsScenarios,
@@ -55,6 +70,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...offsetFetchScenarios,
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
+  ...joinGroupMembersScenarios,
+  ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
   ...syncGroupScenarios,
@@ -73,13 +90,16 @@ export const SCENARIOS: readonly Scenario[] = [
   ...createAclsScenarios,
   ...deleteAclsScenarios,
   ...describeConfigsScenarios,
+  ...describeConfigsDetailScenarios,
   ...alterConfigsScenarios,
+  ...alterConfigsDetailScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
   ...createPartitionsRefusedScenarios,
   ...deleteGroupsScenarios,
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
+  ...incrementalAlterConfigsDetailScenarios,
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
@@ -89,5 +109,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
-  ...malformedRequestScenarios,
+  ...malformedScenarios,
 ];

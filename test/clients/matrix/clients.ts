@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crateVersion, goProgram, goVersion, rustProgram } from '../compiled.ts';
+import { javaWithClient } from '../java.ts';
 import { newestKafkaPython, pythonWith, pythonWithAllCodecs, RECORD_CLIENTS } from '../python.ts';
 import type { MatrixClient } from './program.ts';
 
 const folder = join(import.meta.dirname, '..');
 const PYTHON = { PYTHONPATH: join(folder, 'python') };
 const AIOKAFKA = ['aiokafka==0.14.0', 'cramjam==2.14.0'];
+/** Of the last before 4.0, whose protocol minikafka speaks too, and the newest. */
+const JAVA_VERSIONS = ['3.9.1', '4.4.0'];
 
 /** THE table. A client is a program in a folder of its own and an entry here. */
 export function matrixClients(): readonly MatrixClient[] {
@@ -26,6 +29,7 @@ export function matrixClients(): readonly MatrixClient[] {
     { name: 'franz-go', version: goVersion('github.com/twmb/franz-go'), language: 'Go', command: alone(goProgram('franz-go')) },
     { name: 'sarama', version: goVersion('github.com/IBM/sarama'), language: 'Go', command: alone(goProgram('sarama')) },
     { name: 'rskafka', version: crateVersion('rskafka', 'rskafka'), language: 'Rust', command: alone(rustProgram('rskafka')) },
+    ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
   ];
 }
 

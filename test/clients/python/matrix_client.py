@@ -333,6 +333,7 @@ def run(client_class, name, version, **more):
     async def main():
         client = client_class(bootstrap)
         try:
+            await client.start()
             await Matrix(client, prefix, shared).run()
         finally:
             await client.close()
@@ -345,6 +346,9 @@ class Client:
 
     missing = {}
     notes = {}
+
+    async def start(self):
+        pass
 
     async def close(self):
         pass
