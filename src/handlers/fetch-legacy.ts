@@ -6,8 +6,8 @@ import { DownConversion } from '../protocol/records/legacy-down.ts';
 import { decompressUpTo, MAX_SYNC_COMPRESS_BYTES, MAX_SYNC_PLAIN_BYTES } from '../storage/batch-preparation.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 
-/** Records that are converted before others get their turn: a millisecond or so. */
-const RECORDS_PER_TURN = 5000;
+/** What is read or written before others get their turn: a few milliseconds of small records. */
+const BYTES_PER_TURN = 256 * 1024;
 const TURN_MS = 10;
 
 /** Converts what is read from logs for clients that know no record batches. Large batches are converted in parts, few of them at once in a broker. */
@@ -62,7 +62,7 @@ export class DownConverter {
     try {
       const codec = codecOf(batch.codecId);
       const conversion = new DownConversion(batch, await codec.decompressAsync(batch.payload(), MAX_DECOMPRESSED_BYTES), magic, fromOffset);
-      while (conversion.go(RECORDS_PER_TURN)) await this.othersTurn();
+      while (conversion.go(BYTES_PER_TURN)) await this.othersTurn();
       const { messages } = conversion;
       return codec.id !== CODEC_NONE && messages.byteLength > 0 ? conversion.wrapped(await codec.compressAsync(messages)) : messages;
     } finally {

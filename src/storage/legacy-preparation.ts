@@ -17,8 +17,8 @@ export const NOTHING_APPENDED: AppendInfo = {
   batchBytes: 0,
 };
 
-/** Messages that are gone through before others get their turn: a millisecond or so. */
-const MESSAGES_PER_TURN = 10_000;
+/** What is gone through before others get their turn: a few milliseconds of small messages. */
+const BYTES_PER_TURN = 256 * 1024;
 
 /** A message set keeps its codec, at that codec's usual level, unless the topic has one. */
 const targetFor = (check: MessageSetCheck, { compression }: Requirements): TargetCompression =>
@@ -50,12 +50,12 @@ export function convertNow(records: Uint8Array, wanted: Requirements, nowMs: num
 export async function convertLater(records: Uint8Array, wanted: Requirements, clock: Clock): Promise<Recompressed | 'nothing'> {
   const others = () => new Promise<void>((resolve) => clock.soon(resolve));
   const check = new MessageSetCheck(records, wanted.rules);
-  while (check.go(MESSAGES_PER_TURN)) await others();
+  while (check.go(BYTES_PER_TURN)) await others();
   if (check.entries === 0) return 'nothing';
   const target = targetFor(check, wanted);
   const plain = check.wrapper ? await codecOf(check.codecId).decompressAsync(check.compressed(), MAX_DECOMPRESSED_BYTES) : records;
   const conversion = new UpConversion(plain, check.magic, check.wrapper, wanted.rules, clock.now());
-  while (conversion.go(MESSAGES_PER_TURN)) await others();
+  while (conversion.go(BYTES_PER_TURN)) await others();
   const { payload } = conversion;
   return conversion.batch(
     target.codecId,

@@ -1,4 +1,4 @@
-import { Fetch, Produce } from '../../protocol/messages/index.ts';
+import { Fetch, ListOffsets, Produce } from '../../protocol/messages/index.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../../protocol/records/batch.ts';
 import { buildBatch } from '../../protocol/records/build.ts';
 import { codecOf } from '../../protocol/records/compression.ts';
@@ -91,6 +91,11 @@ export const legacyProduceScenarios = [
         ];
         for (const [name, records] of sets) await stage.step(`magic ${magic}, ${name}`, one(topic, records));
       }
+      for (const timestamp of [-3, T0 + 1, T0 + 6, T0 + 1000])
+        await stage.stepOf(ListOffsets, 7, `the offset of the time ${timestamp}`, {
+          replicaId: -1,
+          topics: [{ name: topic.name, partitions: [{ partitionIndex: 0, timestamp }] }],
+        });
       await holds(stage, topic);
     },
     OLD,
@@ -225,6 +230,7 @@ export const legacyProduceScenarios = [
       await stage.step('wrong CRC', one(topic, batchBytes({ values: ['x'], crc: 1 })));
       await stage.step('half of one', one(topic, batchBytes({ values: ['x'] }).subarray(0, 40)));
       await stage.step('the control bit', one(topic, batchBytes({ values: ['x'], attributes: 32 })));
+      await stage.step('the transactional bit', one(topic, batchBytes({ values: ['x'], attributes: 16 })));
       const idempotent = { producerId: 4711, producerEpoch: 0, baseSequence: 0 };
       await stage.step('an idempotent producer', one(topic, batchBytes({ values: ['x'], ...idempotent })));
       await stage.step('the same again', one(topic, batchBytes({ values: ['x'], ...idempotent })));

@@ -56,12 +56,13 @@ export class MessageSetCheck {
   }
 
   /**
-   * Goes on over so many entries at most; false when all is done.
+   * Goes on until so many bytes more are behind it; false when all is done.
    * @throws KafkaError CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD, UNSUPPORTED_COMPRESSION_TYPE
    */
-  go(entries: number): boolean {
+  go(bytes: number): boolean {
     const { cursor } = this;
-    for (let i = 0; i < entries; i++) {
+    const until = cursor.end + bytes;
+    while (cursor.end < until) {
       if (!cursor.next()) {
         this.finish();
         return false;

@@ -39,20 +39,22 @@ export class DownConversion {
   }
 
   /**
-   * Goes on over so many records at most; false when all is done.
+   * Goes on until it has read, or written, so many bytes more; false when all is done.
    * @throws KafkaError INVALID_RECORD for a damaged batch, MESSAGE_TOO_LARGE for one of more messages than a wrapper may hold
    */
-  go(records: number): boolean {
-    let left = records;
-    while (!this.writer && left > 0) {
-      left--;
-      if (!this.sizing.next()) this.writer = this.newWriter();
-      else if (this.sizing.offset >= this.fromOffset) this.measure();
+  go(bytes: number): boolean {
+    const { sizing, reading } = this;
+    const readUntil = sizing.at + bytes;
+    while (!this.writer) {
+      if (sizing.at >= readUntil) return true;
+      if (!sizing.next()) this.writer = this.newWriter();
+      else if (sizing.offset >= this.fromOffset) this.measure();
     }
-    if (!this.writer) return true;
-    for (; left > 0; left--) {
-      if (!this.reading.next()) return false;
-      if (this.reading.offset >= this.fromOffset) this.write(this.writer);
+    const { writer } = this;
+    const writtenUntil = writer.at + bytes;
+    while (writer.at < writtenUntil) {
+      if (!reading.next()) return false;
+      if (reading.offset >= this.fromOffset) this.write(writer);
     }
     return true;
   }

@@ -44,12 +44,13 @@ export class UpConversion {
   }
 
   /**
-   * Goes on over so many messages at most; false when all is done.
+   * Goes on until so many bytes more are behind it; false when all is done.
    * @throws KafkaError INVALID_RECORD, INVALID_TIMESTAMP, CORRUPT_MESSAGE
    */
-  go(messages: number): boolean {
+  go(bytes: number): boolean {
     const { cursor } = this;
-    for (let i = 0; i < messages; i++) {
+    const until = cursor.end + bytes;
+    while (cursor.end < until) {
       if (!cursor.next()) {
         this.finish();
         return false;

@@ -26,6 +26,11 @@ export class RecordCursor {
     this.left = batch.count;
   }
 
+  /** Where the next record begins. */
+  get at(): number {
+    return this.reader.at;
+  }
+
   /** Moves to the next record; false when there is none. @throws KafkaError INVALID_RECORD for one that is damaged */
   next(): boolean {
     const { reader } = this;

@@ -6,6 +6,7 @@ import { KafkaError } from '../../../src/core/errors.ts';
 import { BatchView } from '../../../src/protocol/records/batch.ts';
 import { buildBatch, type RecordInput } from '../../../src/protocol/records/build.ts';
 import { codecOf, MAX_DECOMPRESSED_BYTES } from '../../../src/protocol/records/compression.ts';
+import { crc32 as ourCrc32 } from '../../../src/protocol/records/crc.ts';
 import { MessageSetCheck, producedRecords } from '../../../src/protocol/records/legacy-check.ts';
 import { DownConversion } from '../../../src/protocol/records/legacy-down.ts';
 import { UpConversion } from '../../../src/protocol/records/legacy-up.ts';
@@ -25,7 +26,7 @@ const RULES: RecordRules = {
   timestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
 };
 
-/** As the broker does it: the codec of the set, in steps of so many messages. */
+/** As the broker does it: the codec of the set, in steps of so many bytes. */
 function up(set: Uint8Array, rules = RULES, step = Number.POSITIVE_INFINITY): Recompressed | null {
   const check = new MessageSetCheck(set, rules);
   while (check.go(step));
@@ -148,7 +149,7 @@ describe('any records', () => {
         fc.array(record, { minLength: 1, maxLength: 30 }),
         magics,
         oldCodecs,
-        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 1, max: 300 }),
         (records, magic, codecId, step) => {
           const batch = buildBatch({ records: records as RecordInput[], attributes: codecId });
           const set = down(batch, magic);
@@ -167,6 +168,11 @@ describe('any records', () => {
       expect((views[0]!.inner ?? views).map(({ offset }) => offset)).toEqual(codecId === 0 ? [11, 12] : [10, 11, 12]);
     }
   });
+});
+
+test.each([0, 1, 34, 511, 512, 513, 100_000])('the CRC-32 of %i bytes is that of zlib', (length) => {
+  const bytes = Buffer.from(Array.from({ length }, (_, i) => (i * 7) % 251));
+  expect(ourCrc32(bytes)).toBe(crc32(bytes));
 });
 
 describe('any bytes', () => {
