@@ -37,6 +37,7 @@ const run = (scenario: string, at: number) => ({
   version: at,
   entries: [],
   brokeOff: null,
+  tookMs: 250,
 });
 
 /** What the runner says of a broker at which Fetch differs at version 4, in one of two scenarios. */
