@@ -2,6 +2,7 @@ import { malformedRequestScenarios } from '../malformed/requests.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
+import { alterClientQuotasScenarios, describeClientQuotasScenarios } from './client-quotas.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { alterConfigsScenarios, describeConfigsScenarios, incrementalAlterConfigsScenarios } from './configs.ts';
@@ -34,6 +35,7 @@ import { produceIdempotenceScenarios } from './produce-idempotence.ts';
 import { legacyProduceScenarios } from './produce-legacy.ts';
 import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
+import { throttlingScenarios } from './throttling.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 
 /** Every scenario, in the order of the api keys. */
@@ -83,6 +85,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
+  ...describeClientQuotasScenarios,
+  ...alterClientQuotasScenarios,
+  ...throttlingScenarios,
   ...describeQuorumScenarios,
   ...updateFeaturesScenarios,
   ...describeClusterScenarios,
