@@ -78,7 +78,7 @@ function clientsText(clients) {
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 const thousands = (number) => `${number}`.replace(/\B(?=(\d{3})+$)/g, ',');
 
-function conformanceText({ against }) {
+function conformanceText({ against, apis }) {
   const overview = against.map(({ version, apis, versions, steps, known, wording, unexplained }) => [
     `Apache Kafka ${version}`,
     apis,
@@ -86,27 +86,20 @@ function conformanceText({ against }) {
     thousands(steps),
     thousands(sum(Object.values(known))),
     thousands(wording),
-    unexplained,
+    thousands(unexplained),
   ]);
   const reasons = new Map();
   for (const { known } of against)
     for (const [reason, count] of Object.entries(known)) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
   const byCount = [...reasons].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  const byApi = new Map();
-  for (const { version, byApi: list = [] } of against)
-    for (const each of list) byApi.set(each.api, [...(byApi.get(each.api) ?? []), { ...each, version }]);
-  const apiRows = [...byApi]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([api, parts]) =>
-      parts.map(({ version, versions, steps, known, unexplained }) => [
-        api,
-        versions,
-        version,
-        thousands(steps),
-        thousands(known),
-        unexplained,
-      ]),
-    );
+  const apiRows = apis.map(({ api, kafka, versions, steps, known, unexplained }) => [
+    api,
+    versions,
+    kafka,
+    thousands(steps),
+    thousands(known),
+    thousands(unexplained),
+  ]);
   return [
     '## The protocol, step by step',
     'The scenarios of `minikafka conformance` play every API at every version on minikafka and on Apache Kafka: on 4.4.0, and on 3.9.1 what 4.x dropped. ' +

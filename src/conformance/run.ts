@@ -31,6 +31,7 @@ export interface PlayedRun {
   readonly entries: readonly Entry[];
   /** Why it could not be played to its end; null: it was. */
   readonly brokeOff: string | null;
+  readonly tookMs: number;
 }
 
 /** Plays scenarios against the broker at an address. `wanted` says which of them, at which versions. Those that disturb others play last, one at a time. */
@@ -89,6 +90,7 @@ async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: Pla
   const late =
     timeoutMs === undefined ? null : broker.clock.after(timeoutMs, () => ending.abort(new Error(`not over after ${timeoutMs} ms`)));
   let brokeOff: string | null = null;
+  const started = broker.clock.monotonicMs();
   try {
     const record = (entry: Entry) => {
       if (!ending.signal.aborted) entries.push(entry);
@@ -102,7 +104,7 @@ async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: Pla
     late?.cancel();
     signal?.removeEventListener('abort', end);
   }
-  options.ended?.({ scenario, version, entries, brokeOff });
+  options.ended?.({ scenario, version, entries, brokeOff, tookMs: broker.clock.monotonicMs() - started });
 }
 
 export function versionsOf({ versions: [first, last] }: Pick<Scenario, 'versions'>): number[] {

@@ -1,5 +1,7 @@
 import { compareTranscripts, type Difference } from './compare.ts';
+import { groupBy } from './group-by.ts';
 import { judge, type KnownDifference } from './known.ts';
+import { rangesOf } from './report.ts';
 import { isOfSettings } from './settings.ts';
 import { apiOf, type Expected, type KafkaVersion, versionKey } from './stored-transcripts.ts';
 import { type Asked, BROKE_OFF, type Entry, entryKey, type Json } from './transcript.ts';
@@ -110,6 +112,19 @@ const byKey = (entries: readonly Entry[]): Map<string, Entry> => new Map(entries
 export interface Figures {
   readonly target: string;
   readonly against: readonly FiguresAgainst[];
+  /** By name of the API, then by Apache Kafka. */
+  readonly apis: readonly FiguresOfApi[];
+}
+
+export interface FiguresOfApi {
+  readonly api: string;
+  /** The Apache Kafka that it was held against at these versions: `v0-2,5`. */
+  readonly kafka: KafkaVersion;
+  readonly versions: string;
+  readonly steps: number;
+  /** Differences whose reason is known. */
+  readonly known: number;
+  readonly unexplained: number;
 }
 
 export interface FiguresAgainst {
@@ -145,7 +160,23 @@ export function figuresOf(target: string, verdict: Verdict): Figures {
       unexplained: count('unexplained'),
     };
   });
-  return { target, against };
+  return { target, against, apis: apiFigures(verdict) };
+}
+
+function apiFigures({ versions }: Verdict): FiguresOfApi[] {
+  const nameOf = ({ api, kafka }: VersionVerdict) => `${api} ${kafka}`;
+  const inOrder = [...groupBy(versions, nameOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return inOrder.map(([, own]) => {
+    const count = (kind: Kind) => own.reduce((sum, { found }) => sum + found.filter((each) => each.kind === kind).length, 0);
+    return {
+      api: own[0]!.api,
+      kafka: own[0]!.kafka,
+      versions: rangesOf(own.map(({ version }) => version)),
+      steps: own.reduce((sum, { steps }) => sum + steps, 0),
+      known: count('known'),
+      unexplained: count('unexplained'),
+    };
+  });
 }
 
 /** The figures as one line for each Apache Kafka. */

@@ -46,6 +46,7 @@ const FIRST_WITH_ONE_BATCH = 3;
 const NO_REPLICA = -1;
 /** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
 const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+export const UNKNOWN_CODES: ReadonlySet<number> = new Set([ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code, ERROR_CODES.UNKNOWN_TOPIC_ID.code]);
 // librdkafka takes null for a parse error.
 const NOTHING = Buffer.alloc(0);
 
@@ -152,6 +153,11 @@ function failed(target: FetchTarget, error: unknown, partition: Partition | unde
   };
   if (!partition || errorName !== 'OFFSET_OUT_OF_RANGE') return { data, bytes: 0 };
   return { data: { ...data, ...offsetsOf(partition) }, bytes: 0 };
+}
+
+/** Whether an error says that the topic or partition does not exist. */
+export function isUnknown(error: unknown): boolean {
+  return error instanceof KafkaError && UNKNOWN_TOPIC.has(error.errorName);
 }
 
 /** A partition of which there is nothing to say, apart from an error. */

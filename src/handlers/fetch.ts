@@ -6,7 +6,7 @@ import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
 import { DownConverter } from './fetch-legacy.ts';
 import { type FetchQuota, fetchQuota } from './fetch-quota.ts';
-import { nothingOf, type PartitionData, type Read, type Reading, readAll } from './fetch-reading.ts';
+import { isUnknown, nothingOf, type PartitionData, type Read, type Reading, readAll, UNKNOWN_CODES } from './fetch-reading.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
 import { type FetchingReplica, FetchSource, fetchingReplica } from './fetch-source.ts';
 import { handler, NO_REPLY, type RequestContext } from './handler.ts';
@@ -21,7 +21,6 @@ const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const ISOLATION_LEVELS = [READ_UNCOMMITTED, READ_COMMITTED];
 const FIRST_WITH_HINTS = 16;
-const UNKNOWN: ReadonlySet<number> = new Set([ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code, ERROR_CODES.UNKNOWN_TOPIC_ID.code]);
 /** A follower is told of another high watermark or log start within this time. */
 const TELL_WITHIN_MS = 5;
 
@@ -33,7 +32,8 @@ const TELL_WITHIN_MS = 5;
  * batches (KIP-98) · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd · v11 rack (KIP-392) ·
  * v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) · v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). Apache Kafka 4 has dropped v0-3; here they do what they did in 3.9.
  * Behaviour:
- * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions.
+ * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions. A consumer waits for the others when
+ *   some of its partitions do not exist, so that it does not ask in a loop before it has other metadata.
  * - Partitions are read in the order of the request within `maxBytes`; the first that has records gives at least one whole batch.
  * - Only whole batches are returned; an offset inside a batch returns the batch.
  * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
@@ -95,9 +95,15 @@ export const fetch = handler(
           maxConvertedBytes: fetchMaxBytes,
           preferredReplica,
         };
-        const due = () => whenDue(reading, Math.min(request.minBytes, maxBytes));
+        const absent = new Set<FetchTarget>();
+        let isFirst = true;
+        const due = () => {
+          const when = whenDue(reading, Math.min(request.minBytes, maxBytes), absent, isFirst);
+          isFirst = false;
+          return when;
+        };
         if (request.maxWaitMs > 0 && due() !== 'now') {
-          await untilDue(needs, keysOf(session, source), request, due, isFollower, context);
+          await untilDue(needs, keysOf(session, source, absent), request, due, isFollower, context);
           if (context.signal.aborted) return NO_REPLY;
         }
         const response = answer(session, await readAll(reading, maxBytes), quota);
@@ -120,9 +126,10 @@ function refused({ topic, partitions }: Request['topics'][number], error: KafkaE
   };
 }
 
-function keysOf(session: FetchContext, source: FetchSource): string[] {
+function keysOf(session: FetchContext, source: FetchSource, absent: ReadonlySet<FetchTarget>): string[] {
   if (session.key !== null) return [session.key];
   return session.named.flatMap((target) => {
+    if (absent.has(target)) return [];
     const { key, followerKey } = source.find(target);
     return source.replica ? [key, followerKey] : [key];
   });
@@ -165,11 +172,13 @@ function untilDue(
   });
 }
 
-function whenDue({ session, source, preferredReplica }: Reading, minBytes: number): Due {
-  if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return 'now';
+/** @param absent what did not exist when it was asked first: filled then */
+function whenDue({ session, source, preferredReplica }: Reading, minBytes: number, absent: Set<FetchTarget>, isFirst: boolean): Due {
+  if (minBytes <= 0) return 'now';
   let bytes = 0;
   let hasNews = false;
   for (const target of session.targets()) {
+    if (absent.has(target)) continue;
     try {
       const partition = source.find(target);
       session.watch(target, partition, source.reader);
@@ -179,11 +188,13 @@ function whenDue({ session, source, preferredReplica }: Reading, minBytes: numbe
       if (available === 0 && !isNews && source.mayRest(partition)) session.rest(target);
       hasNews ||= isNews;
       bytes += Math.min(available, target.maxBytes);
-    } catch {
-      return 'now'; // reading will say what is wrong
+    } catch (error) {
+      if (!isFirst || source.replica || !isUnknown(error)) return 'now'; // reading will say what is wrong
+      absent.add(target);
     }
     if (bytes >= minBytes) return 'now';
   }
+  if (absent.size === session.size) return 'now'; // there is nothing to wait for
   return hasNews && source.replica ? 'soon' : 'not yet';
 }
 
@@ -214,7 +225,7 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, qu
 /** What does not exist comes last, as Kafka has it; all else in the order of the request. */
 function unknownLast(reads: ReadonlyMap<FetchTarget, Read>): Iterable<[FetchTarget, Read]> {
   const unknown = new Map<FetchTarget, Read>();
-  for (const [target, read] of reads) if (UNKNOWN.has(read.data.errorCode)) unknown.set(target, read);
+  for (const [target, read] of reads) if (UNKNOWN_CODES.has(read.data.errorCode)) unknown.set(target, read);
   if (unknown.size === 0) return reads;
   return [...Array.from(reads).filter(([target]) => !unknown.has(target)), ...unknown];
 }

@@ -57,6 +57,8 @@ export interface SessionRequest {
 export interface FetchContext {
   /** The partitions that the request itself names: what it says of them is new. */
   readonly named: readonly FetchTarget[];
+  /** Partitions in all. */
+  readonly size: number;
   /**
    * The partitions that there may be something to say about, in the order in which they take from the budget: all, but for those that rest.
    * To be asked anew after a wait.
@@ -140,6 +142,7 @@ export class FetchSessions {
   private fullContext(request: SessionRequest, wantsSession: boolean): FetchContext {
     return {
       named: request.targets,
+      size: request.targets.length,
       targets: () => request.targets,
       key: null,
       watch: () => {},
@@ -193,6 +196,7 @@ export class FetchSessions {
 function incrementalContext(session: FetchSession, named: readonly FetchTarget[]): FetchContext {
   return {
     named,
+    size: session.size,
     targets: () => session.awake,
     key: session.key,
     watch: (target, partition, reader) => session.watch(target, partition, reader),

@@ -6,7 +6,7 @@ import { compareTranscripts } from '../../src/conformance/compare.ts';
 import { KNOWN_DIFFERENCES } from '../../src/conformance/known-differences.ts';
 import { askOffered, type Offered, offers } from '../../src/conformance/offered.ts';
 import { describeDifferences } from '../../src/conformance/report.ts';
-import { play } from '../../src/conformance/run.ts';
+import { type PlayedRun, play } from '../../src/conformance/run.ts';
 import type { Scenario } from '../../src/conformance/scenario.ts';
 import { SCENARIOS } from '../../src/conformance/scenarios/index.ts';
 import {
@@ -66,8 +66,12 @@ async function playAt(name: string, at: string, wanted: Wanted, asOffered: boole
   const offered = await askOffered(tcpTransport, realClock, address);
   const chosen: Wanted = (scenario, version) => wanted(scenario, version) && (!asOffered || offers(offered, scenario.apiKey, version));
   const venue = { transport: tcpTransport, clock: realClock, address, runId };
-  const transcript = await play(venue, scenarios, chosen, { cleansUp: true });
+  const took = new Map<string, number>();
+  const ended = ({ scenario, tookMs }: PlayedRun) => void took.set(scenario.name, (took.get(scenario.name) ?? 0) + tookMs);
+  const transcript = await play(venue, scenarios, chosen, { cleansUp: true, ended });
   say(`${name}: ${transcript.runs} runs, ${transcript.entries.length} steps in ${(transcript.tookMs / 1000).toFixed(1)} s`);
+  const slowest = [...took].sort(([, a], [, b]) => b - a).slice(0, 5);
+  say(`  longest: ${slowest.map(([scenario, ms]) => `${scenario} ${(ms / 1000).toFixed(0)} s`).join(', ')}`);
   return { ...transcript, offered };
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type ConformanceResult, checkConformance } from '../../conformance/conformance.ts';
+import { judge } from '../../conformance/known.ts';
 import { KNOWN_DIFFERENCES } from '../../conformance/known-differences.ts';
 import { SCENARIOS } from '../../conformance/scenarios/index.ts';
 import { whyLeftOut } from '../../conformance/settings.ts';
@@ -118,13 +119,16 @@ async function firstThatAnswers(servers: ReturnType<typeof parseBootstrapServers
 }
 
 /** All that is no table: remarks, so that a pipe gets the table alone. */
-function tell(result: ConformanceResult, { verbose = false, json = false }: ConformanceFlags, { err }: ConformanceSurroundings): void {
+function tell(result: ConformanceResult, { verbose = false, json = false, as }: ConformanceFlags, { err }: ConformanceSurroundings): void {
   const { found, brokenAssumptions, otherSettings, leftovers, target, tookMs, figures, runs, versions } = result;
   const unexplained = found.filter(({ kind }) => kind === 'unexplained');
   if (unexplained.length > 0 && !json) {
     err.line('');
     for (const line of differenceLines(unexplained, verbose)) err.line(line);
     err.line('');
+    if (as !== 'minikafka' && judge(unexplained, KNOWN_DIFFERENCES).unknown.length === 0) {
+      err.line('All of these are differences that minikafka has on purpose: if that is what runs there, say so with --as minikafka.');
+    }
   }
   if (verbose && !json) {
     const explained = found.filter(({ kind }) => kind === 'known' || kind === 'settings');

@@ -12,11 +12,11 @@ export function junitXml({ versions, runs, found, target, tookMs }: ConformanceR
     const cases = own.flatMap(({ version, status, leftOut }) => {
       const played = runs.filter(({ scenario, version: at }) => scenario.name.startsWith(`${api}: `) && at === version);
       const names = (scenario: string) => `v${version} ${scenario.slice(api.length + 2)}`;
-      const results = played.map(({ scenario, brokeOff }) => {
+      const results = played.map(({ scenario, brokeOff, tookMs }) => {
         const differing = found.filter(
           (each) => each.kind === 'unexplained' && each.scenario === scenario.name && each.version === version,
         );
-        return testCase(api, names(scenario.name), failureOf(differing, brokeOff));
+        return testCase(api, names(scenario.name), failureOf(differing, brokeOff), tookMs);
       });
       const skipped = leftOut.map(({ scenario, reason }) => testCase(api, names(scenario), skippedFor(reason)));
       if (results.length + skipped.length > 0) return [...results, ...skipped];
@@ -30,8 +30,8 @@ export function junitXml({ versions, runs, found, target, tookMs }: ConformanceR
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="${name}" time="${(tookMs / 1000).toFixed(3)}">\n${suites.join('\n')}\n</testsuites>\n`;
 }
 
-function testCase(api: string, name: string, inside: string): string {
-  const open = `    <testcase classname="conformance.${xmlText(api)}" name="${xmlText(name)}"`;
+function testCase(api: string, name: string, inside: string, tookMs = 0): string {
+  const open = `    <testcase classname="conformance.${xmlText(api)}" name="${xmlText(name)}" time="${(tookMs / 1000).toFixed(3)}"`;
   return inside === '' ? `${open}/>` : `${open}>${inside}</testcase>`;
 }
 

@@ -65,7 +65,7 @@ export const codecsScenarios = [
 
   scenario(
     Fetch,
-    'segments',
+    'segments', // which do not depend on the version
     async (stage) => {
       const topic = await stage.topic('a', { configs: { 'segment.bytes': String(1024 * 1024) } });
       for (const size of [500_000, 500_000, 500_000]) await appendBytes(stage, topic, batchBytes({ values: ['x'.repeat(size)] }));
@@ -75,6 +75,6 @@ export const codecsScenarios = [
       await stage.step('the last is in another', request([of(topic, at(0, 2, more))]));
       await stage.step('min bytes beyond the segment', request([of(topic, at(0, 0, more))], { minBytes: 1_400_000, maxWaitMs: 30 }));
     },
-    [4, 18],
+    [12, 12],
   ),
 ];

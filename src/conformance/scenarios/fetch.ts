@@ -1,6 +1,6 @@
 import { DeleteTopics, Fetch } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { append, at, FETCH_MODERN, of, request, UNKNOWN_ID } from './fetch-support.ts';
+import { AT_ONCE_MS, append, at, FETCH_MODERN, of, request, UNKNOWN_ID } from './fetch-support.ts';
 
 export const fetchScenarios = [
   scenario(
@@ -36,8 +36,15 @@ export const fetchScenarios = [
       await stage.step('a topic', request([of(nowhere, at(0, 0))]));
       await stage.step(
         'a topic beside one that does',
-        request([of(nowhere, at(0, 0)), of(topic, at(0, 0))], { maxWaitMs: 5000, minBytes: 100_000 }),
+        request([of(nowhere, at(0, 0)), of(topic, at(0, 0))], { maxWaitMs: 10, minBytes: 100_000 }),
       );
+      const nothing = [of(nowhere, at(0, 0)), of(topic, at(7, 0))];
+      await stage.step('nothing that exists does not wait', request(nothing, { maxWaitMs: AT_ONCE_MS, minBytes: 100_000 }));
+      const some = [of(nowhere, at(0, 0)), of(topic, at(7, 0), at(0, 1))];
+      const waiting = await stage.begin(Fetch, stage.version, 'what exists waits', request(some, { maxWaitMs: AT_ONCE_MS }), 'waiting');
+      await stage.pause(30);
+      await append(stage, topic, ['two']);
+      await waiting.finish();
       await stage.step('a partition', request([of(topic, at(5, 0))]));
       await stage.step('a negative partition', request([of(topic, at(-1, 0))]));
       await stage.step('no topics', request([]));
@@ -83,7 +90,7 @@ export const fetchScenarios = [
         Fetch,
         stage.version,
         'answered when the topic is deleted',
-        request([of(topic, at(0, 3))], { maxWaitMs: 2000 }),
+        request([of(topic, at(0, 3))], { maxWaitMs: 9000 }),
         'waiting',
       );
       await stage.pause(50);

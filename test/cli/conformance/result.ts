@@ -37,6 +37,7 @@ const run = (scenario: string, at: number) => ({
   version: at,
   entries: [],
   brokeOff: null,
+  tookMs: 250,
 });
 
 /** What the runner says of a broker at which Fetch differs at version 4, in one of two scenarios. */
@@ -59,7 +60,7 @@ export const result = (more: Partial<ConformanceResult> = {}): ConformanceResult
   ],
   found: [found(), found({ api: 'Heartbeat', scenario: 'Heartbeat: all', version: 0, kind: 'known', reason: 'on purpose', step: 'beat' })],
   runs: [run('Fetch: reading', 4), run('Fetch: other', 4), run('Fetch: reading', 5), run('Fetch: reading', 6), run('Heartbeat: all', 0)],
-  figures: { target: 'kafka.example:9092', against: [] },
+  figures: { target: 'kafka.example:9092', against: [], apis: [] },
   otherSettings: [],
   brokenAssumptions: [],
   stopped: null,

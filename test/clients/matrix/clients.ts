@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crateVersion, goProgram, goVersion, rustProgram } from '../compiled.ts';
 import { javaWithClient } from '../java.ts';
-import { newestKafkaPython, pythonWith, pythonWithAllCodecs, RECORD_CLIENTS } from '../python.ts';
+import {
+  newestKafkaPython,
+  OLD_KAFKA_PYTHON,
+  pythonWith,
+  pythonWithAllCodecs,
+  pythonWithOldKafkaPython,
+  RECORD_CLIENTS,
+} from '../python.ts';
 import type { MatrixClient } from './program.ts';
 
 const folder = join(import.meta.dirname, '..');
@@ -19,6 +26,13 @@ export function matrixClients(): readonly MatrixClient[] {
     { name: '@platformatic/kafka', version: npmVersion('@platformatic/kafka'), language: 'JavaScript', command: node('platformatic') },
     { name: 'kafka-python', version: newestKafkaPython(), language: 'Python', command: python(allCodecs, 'kafka-python'), env: PYTHON },
     {
+      name: 'kafka-python',
+      version: OLD_KAFKA_PYTHON,
+      language: 'Python',
+      command: python(pythonWithOldKafkaPython(), 'kafka-python'),
+      env: PYTHON,
+    },
+    {
       name: 'confluent-kafka',
       version: pinned(RECORD_CLIENTS),
       language: 'Python',
@@ -26,10 +40,10 @@ export function matrixClients(): readonly MatrixClient[] {
       env: PYTHON,
     },
     { name: 'aiokafka', version: pinned(AIOKAFKA), language: 'Python', command: python(pythonWith(AIOKAFKA), 'aiokafka'), env: PYTHON },
+    ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
     { name: 'franz-go', version: goVersion('github.com/twmb/franz-go'), language: 'Go', command: alone(goProgram('franz-go')) },
     { name: 'sarama', version: goVersion('github.com/IBM/sarama'), language: 'Go', command: alone(goProgram('sarama')) },
     { name: 'rskafka', version: crateVersion('rskafka', 'rskafka'), language: 'Rust', command: alone(rustProgram('rskafka')) },
-    ...JAVA_VERSIONS.map((version) => ({ name: 'Java', version, language: 'Java', command: javaWithClient(version, 'Matrix.java') })),
   ];
 }
 

@@ -163,13 +163,11 @@ class Matrix {
       });
       const expected = [0, 1].flatMap((partition) => RECORDS.map((each, n) => [`${partition}/${n}`, each]));
       assert.deepEqual(this.readByMembers(), new Map(expected));
-      // From now on each reads its own alone.
+      // From now on each reads its own; a fetch that was under way may still bring the other's.
       for (const partition of [0, 1]) await this.client.send(topic, RECORDS.slice(0, 1), partition, {});
-      await until('the new records', () => this.readByMembers().size === 42);
-      for (const { read, partitions } of this.members) {
-        const fresh = read.filter(({ offset }) => offset === 20).map(({ partition }) => partition);
-        assert.deepEqual(new Set(fresh), new Set(partitions));
-      }
+      await until('the new records', () =>
+        this.members.every(({ read, partitions }) => read.some((each) => partitions.has(each.partition) && each.offset === 20)),
+      );
     },
     'group-commit': async () => {
       for (const member of this.members) await member.commit();
@@ -210,10 +208,10 @@ class Matrix {
       await this.client.createPartitions(this.topic('created'), 5);
       await this.hasPartitions(5);
     },
-    'describe-configs': async () => assert.equal(await this.client.config(this.topic('created'), 'retention.ms'), '12345'),
+    'describe-configs': () => this.hasRetention('12345'),
     'alter-configs': async () => {
       await this.client.setConfig(this.topic('created'), 'retention.ms', '54321');
-      assert.equal(await this.client.config(this.topic('created'), 'retention.ms'), '54321');
+      await this.hasRetention('54321');
     },
     'delete-topic': async () => {
       await this.client.deleteTopic(this.topic('created'));
@@ -255,13 +253,17 @@ class Matrix {
 
   async hasPartitions(count) {
     await until(`${count} partitions, each with a leader`, async () => {
-      const partitions = await this.client.describeTopic(this.topic('created'));
+      const partitions = await this.client.describeTopic(this.topic('created')).catch(() => []); // not yet
       const numbers = partitions.map(({ partition }) => partition).sort();
       return (
         numbers.join() === Array.from({ length: count }, (_, n) => n).join() &&
         partitions.every(({ leader, replicas, isr }) => `${leader}` === replicas.join() && `${leader}` === isr.join())
       );
     });
+  }
+
+  async hasRetention(value) {
+    await until(`retention.ms is ${value}`, async () => (await this.client.config(this.topic('created'), 'retention.ms')) === value);
   }
 
   attempt(feature) {
@@ -277,6 +279,7 @@ class Matrix {
       else await this.attempt(feature).catch((error) => (result = { ok: false, detail: briefly(error) }));
       console.log(JSON.stringify({ feature, ...result, note: notes[feature] }));
     }
+    await this.stopMembers();
   }
 }
 
@@ -287,4 +290,6 @@ export async function run(name, manifest, connect) {
   const client = await connect(bootstrap);
   await new Matrix(client, prefix, shared).run();
   await client.close();
+  // What a client leaves open keeps no program.
+  setTimeout(() => process.exit(), 1000).unref();
 }

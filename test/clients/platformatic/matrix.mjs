@@ -114,7 +114,8 @@ class Platformatic {
       get: () => new Set(consumer.assignments?.find((each) => each.topic === topic)?.partitions),
     });
     member.commit = () => {
-      const last = new Map(member.read.map(({ partition, offset }) => [partition, offset]));
+      const own = member.read.filter(({ partition }) => member.partitions.has(partition));
+      const last = new Map(own.map(({ partition, offset }) => [partition, offset]));
       return consumer.commit({
         offsets: [...last].map(([partition, offset]) => ({ topic, partition, offset: BigInt(offset + 1), leaderEpoch: -1 })),
       });
