@@ -218,6 +218,11 @@ export const fetchSessionsScenarios = [
       await stage.pause(30);
       await append(stage, topic, ['one'], 1);
       await waiting.finish();
+      await stage.ask(DeleteRecords, 1, {
+        topics: [{ name: topic.name, partitions: [{ partitionIndex: 1, offset: 1 }] }],
+        timeoutMs: 5000,
+      });
+      await stage.step('another log start', next(2, [of(topic, at(1, 1))], { maxWaitMs: 20 }));
       const absent = { name: stage.name('nowhere'), topicId: UNKNOWN_ID };
       const mixed = inSession(
         await stage.step('created with what does not exist', request([of(absent, at(0, 0)), of(topic, at(0, 0))], BEGIN)),
@@ -228,11 +233,6 @@ export const fetchSessionsScenarios = [
       await both.finish();
       const gone = inSession(await stage.step('created with only that', request([of(absent, at(0, 0))], BEGIN)));
       await stage.step('does not wait', gone(1, [], { maxWaitMs: AT_ONCE_MS }));
-      await stage.ask(DeleteRecords, 1, {
-        topics: [{ name: topic.name, partitions: [{ partitionIndex: 1, offset: 1 }] }],
-        timeoutMs: 5000,
-      });
-      await stage.step('another log start', next(2, [of(topic, at(1, 1))], { maxWaitMs: 20 }));
       await stage.step('out of range, which does not wait', next(3, [of(topic, at(0, 99))], { maxWaitMs: AT_ONCE_MS }));
       await stage.ask(CreatePartitions, 1, {
         topics: [{ name: topic.name, count: 3, assignments: null }],
