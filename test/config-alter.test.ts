@@ -52,13 +52,73 @@ test("brokers' configs are changed or refused as in Kafka", () => {
   let perBroker: Configs = new Map();
   let cluster: Configs = new Map();
   for (const { to, ops, error } of answers.brokerAlterations) {
-    const [next, got] = alter(to === '' ? cluster : perBroker, opsOf(ops), to === '' ? 'cluster default' : 'broker', broker);
+    const running = broker.withDynamic(perBroker, cluster);
+    const [next, got] = alter(to === '' ? cluster : perBroker, opsOf(ops), to === '' ? 'cluster default' : 'broker', running);
     expect(got, `${to} ${JSON.stringify(ops)}`).toEqual(error);
     if (to === '') cluster = next;
     else perBroker = next;
   }
   expect(cluster.get('log.cleanup.policy')).toBe('delete,compact');
   expect(perBroker.get('log.cleanup.policy')).toBe('compact');
+});
+
+// Kafka's rules beyond type and range, as Apache Kafka 4.4.0 answered them.
+test.each<[string, string, boolean]>([
+  ['log.roll.ms', '0', false],
+  ['log.roll.ms', '1', true],
+  ['log.roll.jitter.ms', '-1', false],
+  ['num.io.threads', '3', false], // of 8
+  ['num.io.threads', '4', true],
+  ['num.io.threads', '16', true],
+  ['num.io.threads', '17', false],
+  ['num.replica.fetchers', '3', false],
+  ['log.cleaner.threads', '0', false],
+  ['log.cleaner.threads', '2', true],
+  ['log.cleaner.dedupe.buffer.size', '1048576', false],
+  ['log.cleaner.dedupe.buffer.size', '1048577', true],
+  ['max.connections.per.ip.overrides', 'x', false],
+  ['max.connections.per.ip.overrides', '127.0.0.1:5,host:7', true],
+  ['max.connection.creation.rate', '0', false],
+  ['principal.builder.class', 'x', false],
+  ['listener.name.plaintext.num.partitions', '3', true],
+])('%s %s of a broker: taken is %s', (name, value, taken) => {
+  const [next, error] = alter(new Map(), [{ op: 'SET', name, value }], 'broker', brokerConfig(new Map()));
+  expect([next.get(name), error?.[0]]).toEqual(taken ? [value, undefined] : [undefined, 'INVALID_REQUEST']);
+});
+
+test.each([
+  ['', 'INVALID_CONFIG'], // Java splits it into one empty element
+  [',delete', 'INVALID_CONFIG'],
+  ['delete,', undefined],
+  [',,', undefined],
+])('appending "%s" to a list that has elements ends in %s', (value, error) => {
+  const [, got] = alter(
+    new Map([['cleanup.policy', 'compact']]),
+    [{ op: 'APPEND', name: 'cleanup.policy', value }],
+    'topic',
+    brokerConfig(new Map()),
+  );
+  expect(got?.[0]).toBe(error);
+});
+
+test('of what is set for all listeners of a name, three keys may be set for all brokers', () => {
+  const given = ['max.connections', 'num.network.threads', 'max.connection.creation.rate', 'ssl.keystore.location', 'no.such'];
+  const taken = given.filter(
+    (key) =>
+      alter(
+        new Map(),
+        [{ op: 'SET', name: `listener.name.plaintext.${key}`, value: '3' }],
+        'cluster default',
+        brokerConfig(new Map()),
+      )[1] === null,
+  );
+  expect(taken).toEqual(given.slice(0, 3));
+});
+
+test('what is set for all brokers is judged by what is in force: a value of the broker itself stands before it', () => {
+  const running = brokerConfig(new Map()).withDynamic(new Map([['log.roll.ms', '5']]), new Map());
+  const [next] = alter(new Map(), [{ op: 'SET', name: 'log.roll.ms', value: '0' }], 'cluster default', running);
+  expect(next.get('log.roll.ms')).toBe('0');
 });
 
 test('what differs from broker to broker is not set for all of them', () => {

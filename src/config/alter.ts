@@ -1,5 +1,6 @@
 import { KafkaError } from '../core/errors.ts';
 import type { BrokerConfig } from './broker-config.ts';
+import { problemOfBroker } from './broker-rules.ts';
 import type { ConfigKey } from './definition.ts';
 import { brokerKey, CONFIG_TABLE } from './table.ts';
 import { problemOf } from './values.ts';
@@ -113,14 +114,15 @@ function validateTopicConfigs(configs: ReadonlyMap<string, string>, broker: Brok
 }
 
 /** Unknown names are taken, as Kafka takes them: they may be a plug-in's. */
-function validateBrokerConfigs(configs: ReadonlyMap<string, string>, scope: ConfigScope, broker: BrokerConfig): void {
+function validateBrokerConfigs(configs: ReadonlyMap<string, string>, scope: Exclude<ConfigScope, 'topic'>, broker: BrokerConfig): void {
   const names = [...configs.keys()];
   const refuse = (why: string, which: string[]) => {
     if (which.length > 0) throw new KafkaError('INVALID_REQUEST', `${why}: [${which.join(', ')}]`);
   };
   refuse(
     'Cannot update these configs dynamically',
-    names.filter((name) => brokerKey(name)?.dynamic !== true && brokerKey(name) !== undefined),
+    // Keys of one listener are taken, as Kafka takes them: it looks for the bare names only.
+    names.filter((name) => !name.startsWith('listener.name.') && brokerKey(name)?.dynamic !== true && brokerKey(name) !== undefined),
   );
   refuse('These security configs can be dynamically updated only per-listener using the listener prefix', names.filter(isPerListener));
   if (scope === 'cluster default') {
@@ -137,10 +139,8 @@ function validateBrokerConfigs(configs: ReadonlyMap<string, string>, scope: Conf
       );
     }
   }
-  const retention = configs.get('log.retention.ms');
-  if (retention !== undefined && Number(retention) === 0) {
-    throw new KafkaError('INVALID_REQUEST', 'requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1');
-  }
+  const problem = problemOfBroker(configs, scope, broker);
+  if (problem !== null) throw new KafkaError('INVALID_REQUEST', problem);
 }
 
 /** Kafka's DYNAMIC_SECURITY_CONFIGS. */
@@ -148,9 +148,12 @@ function isPerListener(name: string): boolean {
   return /^ssl\.(key\.password|keystore\.|truststore\.)/.test(name);
 }
 
+/** Kafka's CLUSTER_LEVEL_LISTENER_CONFIGS: what a listener may be given for all brokers. */
+const CLUSTER_LEVEL: ReadonlySet<string> = new Set(['max.connections', 'max.connection.creation.rate', 'num.network.threads']);
+
 /** Kafka's PER_BROKER_CONFIGS: what differs from broker to broker by nature. */
 function isPerBroker(name: string): boolean {
-  if (name.startsWith('listener.name.')) return true;
+  if (name.startsWith('listener.name.')) return !CLUSTER_LEVEL.has(name.replace(/^listener\.name\.[^.]*\./, ''));
   const named = ['cordoned.log.dirs', 'listener.security.protocol.map', 'listeners', 'principal.builder.class'].includes(name);
   return named || (/^(ssl|sasl)\./.test(name) && CONFIG_TABLE.broker.get(name)?.dynamic === true);
 }
@@ -160,7 +163,8 @@ function refuseDuplicates(entries: readonly { readonly name: string }[]): void {
   throw new KafkaError('INVALID_REQUEST', 'Error due to duplicate config keys');
 }
 
-function refuseNulls(entries: readonly { readonly name: string; readonly value: string | null }[]): void {
+/** @throws KafkaError INVALID_REQUEST. Kafka asks this before it looks at the resource. */
+export function refuseNulls(entries: readonly { readonly name: string; readonly value: string | null }[]): void {
   const names = entries.filter(({ value }) => value === null).map(({ name }) => name);
   if (names.length > 0) throw new KafkaError('INVALID_REQUEST', `Null value not supported for : ${names.join(',')}`);
 }
@@ -175,9 +179,16 @@ function elementsOf(text: string): string[] {
   return text.split(',').filter((each) => each !== '');
 }
 
+/** Java's split: empty elements at the end are none, but an empty text has one. */
+function javaSplit(text: string): string[] {
+  const elements = text.split(',');
+  while (text !== '' && elements.at(-1) === '') elements.pop();
+  return elements;
+}
+
 function append(text: string | undefined, key: ConfigKey, added: string): string {
   const elements = elementsOf(text ?? key.default ?? '');
-  for (const each of elementsOf(added)) if (!elements.includes(each)) elements.push(each);
+  for (const each of javaSplit(added)) if (!elements.includes(each)) elements.push(each);
   return elements.join(',');
 }
 

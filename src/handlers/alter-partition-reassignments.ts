@@ -5,6 +5,7 @@ import type { ResponseTo } from '../protocol/schema.ts';
 import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import type { Needs } from './services.ts';
+import { requireTime } from './time-left.ts';
 
 type TopicReply = ResponseTo<typeof AlterPartitionReassignments>['responses'][number];
 type PartitionReply = TopicReply['partitions'][number];
@@ -23,7 +24,8 @@ export const alterPartitionReassignments = handler(
   AlterPartitionReassignments,
   [0, 1],
   ({ metadata, partitionAdmin, clock }: Needs<'metadata' | 'partitionAdmin' | 'clock'>) => ({
-    async handle({ topics, allowReplicationFactorChange }) {
+    async handle({ topics, allowReplicationFactorChange, timeoutMs }) {
+      if (topics.length > 0) requireTime(timeoutMs);
       const image = metadata.current;
       const responses: TopicReply[] = [];
       await inSlices(clock, topics, async ({ name: topic, partitions }) => {

@@ -2,12 +2,13 @@
  * What a request names, each once, in the order of the request. Most admin requests carry out nothing that they name twice, and answer it once,
  * with INVALID_REQUEST, as Kafka does.
  */
-export function eachOnce<T>(items: readonly T[], keyOf: (item: T) => string): { item: T; duplicated: boolean }[] {
+export function eachOnce<T>(items: readonly T[], keyOf: (item: T, index: number) => string): { item: T; duplicated: boolean }[] {
   const found = new Map<string, { item: T; duplicated: boolean }>();
-  for (const item of items) {
-    const before = found.get(keyOf(item));
+  for (const [index, item] of items.entries()) {
+    const key = keyOf(item, index);
+    const before = found.get(key);
     if (before) before.duplicated = true;
-    else found.set(keyOf(item), { item, duplicated: false });
+    else found.set(key, { item, duplicated: false });
   }
   return [...found.values()];
 }

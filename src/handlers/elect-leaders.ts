@@ -7,6 +7,7 @@ import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
 import type { ElectionType, PartitionName } from './partition-admin.ts';
 import type { Needs } from './services.ts';
+import { requireTime } from './time-left.ts';
 
 type Request = RequestOf<typeof ElectLeaders>;
 type TopicResult = ResponseTo<typeof ElectLeaders>['replicaElectionResults'][number];
@@ -41,6 +42,7 @@ export const electLeaders = handler(
       if (!type) throw new KafkaError('INVALID_REQUEST', `Unknown election type ${request.electionType}`);
       const image = metadata.current;
       const all = request.topicPartitions === null;
+      if (request.topicPartitions?.length !== 0) requireTime(request.timeoutMs);
       const results: TopicResult[] = [];
       await inSlices(clock, request.topicPartitions ?? everything(image), async ({ topic, partitions }) => {
         const partitionResult: PartitionResult[] = [];

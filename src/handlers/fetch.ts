@@ -4,6 +4,8 @@ import { KafkaError } from '../core/errors.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
+import { DownConverter } from './fetch-legacy.ts';
+import { type FetchQuota, fetchQuota } from './fetch-quota.ts';
 import { isUnknown, nothingOf, type PartitionData, type Read, type Reading, readAll, UNKNOWN_CODES } from './fetch-reading.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
 import { type FetchingReplica, FetchSource, fetchingReplica } from './fetch-source.ts';
@@ -26,9 +28,9 @@ const TELL_WITHIN_MS = 5;
  * Fetch (1): reads record batches from many partitions, waiting for new ones if there are too few. Consumers read what is committed; followers
  * (with a replica id) all that is written, and tell with each fetch how far they are.
  *
- * Versions: v4 isolation level, magic 2 · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
- * v11 rack (KIP-392) · v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) ·
- * v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). v0-3 (message sets) are not served yet.
+ * Versions: v0-1 messages of magic 0, v2-3 of magic 1 (KIP-32), converted from record batches · v3 max bytes (KIP-74) · v4 isolation level, record
+ * batches (KIP-98) · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd · v11 rack (KIP-392) ·
+ * v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) · v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). Apache Kafka 4 has dropped v0-3; here they do what they did in 3.9.
  * Behaviour:
  * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions. A consumer waits for the others when
  *   some of its partitions do not exist, so that it does not ask in a loop before it has other metadata.
@@ -37,16 +39,23 @@ const TELL_WITHIN_MS = 5;
  * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
  *   leader sends a consumer that names its rack to an in-sync replica there, and gives it no records (KIP-392).
  * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
+ * - A consumer beyond its consumer_byte_rate is answered with nothing, and how long it must wait (KIP-219); followers are not held to quotas.
  * - A follower that waits is answered when its next fetch comes, and soon when it has not been told of the high watermark or the log start.
- * Deviations from Apache Kafka: who names a replica id without its broker epoch (v15) is refused as a replica that the partition does not have; a follower beyond the end of the leader's log is told so by a
- * diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's recovery reads them.
+ * - The old formats have no headers, no transaction markers and no zstd (UNSUPPORTED_COMPRESSION_TYPE). Below v3 a batch that is larger than the
+ *   client's limit is not sent. Small records grow as messages: DownConverter and fetch.max.bytes bound what becomes of them.
+ * Deviations from Apache Kafka: a consumer beyond its request_percentage gets its records all the same, and waits afterwards; who names a
+ * replica id without its broker epoch (v15) is refused as a replica that the partition does not have; a follower beyond the end of the leader's
+ * log is told so by a diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's
+ * recovery reads them; where there are only transaction markers, v0-3 are answered without bytes: the part of a message that Apache Kafka 3.9
+ * sends there makes clients fail with a record that is too large.
  */
 export const fetch = handler(
   Fetch,
-  [4, 18],
-  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId'>) => {
+  [0, 18],
+  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId' | 'quotas'>) => {
     const { replicas, fetchSessions, config, clock, metadata, endpoints } = needs;
     const preferred = preferredReplicas(needs);
+    const converter = new DownConverter(clock);
 
     const withHints = (response: Response, { arrival }: RequestContext, replica: FetchingReplica | null): Response => {
       if (!response.responses.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0))) return response;
@@ -73,13 +82,17 @@ export const fetch = handler(
         // Those that are awake without being named, too: when one was named this broker may not have led it yet, or not have known the follower.
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
-        const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
+        const quota = isFollower ? null : fetchQuota(needs.quotas, context);
+        const fetchMaxBytes = config().int('fetch.max.bytes');
+        const maxBytes = Math.min(request.maxBytes, fetchMaxBytes, quota?.maxBytes ?? Number.POSITIVE_INFINITY);
         const reading: Reading = {
           session,
           source,
           readCommitted: request.isolationLevel === READ_COMMITTED,
           context,
           clock,
+          converter,
+          maxConvertedBytes: fetchMaxBytes,
           preferredReplica,
         };
         const absent = new Set<FetchTarget>();
@@ -93,7 +106,7 @@ export const fetch = handler(
           await untilDue(needs, keysOf(session, source, absent), request, due, isFollower, context);
           if (context.signal.aborted) return NO_REPLY;
         }
-        const response = answer(session, await readAll(reading, maxBytes));
+        const response = answer(session, await readAll(reading, maxBytes), quota);
         return context.version >= FIRST_WITH_HINTS ? withHints(response, context, replica) : response;
       },
       // From v13 on the error of the whole says it; before v7 there is none.
@@ -185,7 +198,7 @@ function whenDue({ session, source, preferredReplica }: Reading, minBytes: numbe
   return hasNews && source.replica ? 'soon' : 'not yet';
 }
 
-function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): Response {
+function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, quota: FetchQuota | null): Response {
   const told = new Map<FetchTarget, FetchedState>();
   const responses: { topic: string; topicId: string; partitions: PartitionData[] }[] = [];
   for (const [target, { data, bytes }] of unknownLast(reads)) {
@@ -204,6 +217,8 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): R
     if (last && last.topic === target.topic && last.topicId === target.topicId) last.partitions.push(data);
     else responses.push({ topic: target.topic, topicId: target.topicId, partitions: [data] });
   }
+  const throttleTimeMs = quota?.throttleMs({ errorCode: 0, sessionId: 0, responses }) ?? 0;
+  if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: session.withhold(reads.keys()), responses: [] };
   return { errorCode: 0, sessionId: session.finish(told), responses };
 }
 

@@ -1,3 +1,4 @@
+import { alterClientQuotas } from './alter-client-quotas.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { apiVersions } from './api-versions.ts';
@@ -9,6 +10,7 @@ import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeAcls } from './describe-acls.ts';
+import { describeClientQuotas } from './describe-client-quotas.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
@@ -39,6 +41,7 @@ import type { AnyHandler } from './registry.ts';
 import type { Services } from './services.ts';
 import { syncGroup } from './sync-group.ts';
 import { unregisterBroker } from './unregister-broker.ts';
+import { updateFeatures } from './update-features.ts';
 
 /** THE registry: every API that this broker serves, in key order. Dispatch, ApiVersions and the docs derive from it. */
 export const HANDLERS: readonly AnyHandler<Services>[] = [
@@ -74,7 +77,10 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   heardOf(alterPartitionReassignments, namedBy.alterPartitionReassignments), // 45
   heardOf(listPartitionReassignments, namedBy.listPartitionReassignments), // 46
   heardOf(offsetDelete, namedBy.offsetDelete), // 47
+  describeClientQuotas, // 48
+  alterClientQuotas, // 49
   describeQuorum, // 55
+  updateFeatures, // 57
   describeCluster, // 60
   unregisterBroker, // 64
   listConfigResources, // 74

@@ -152,13 +152,13 @@ export function checkIncrease(name: string, current: number, count: number, assi
     throw new KafkaError('INVALID_PARTITIONS', message);
   }
   const additional = count - current;
+  if (additional > MAX_PARTITIONS_PER_REQUEST) {
+    throw new KafkaError('POLICY_VIOLATION', 'Excessively large number of additional partitions per request.');
+  }
   if (assignments !== undefined && assignments !== additional) {
     throw invalidAssignment(
       `Attempted to add ${additional} additional partition(s), but only ${assignments} assignment(s) were specified.`,
     );
-  }
-  if (additional > MAX_PARTITIONS_PER_REQUEST) {
-    throw new KafkaError('POLICY_VIOLATION', 'Excessively large number of additional partitions per request.');
   }
   return additional;
 }

@@ -41,13 +41,18 @@ export interface CreatedTopic {
   readonly revision: Rev;
 }
 
+/** Whether a topic may have this name. @throws KafkaError TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION */
+export function checkNewName(image: MetadataImage, name: string): void {
+  checkTopicName(name);
+  checkTopicIsNew(image, name);
+}
+
 /**
- * Checks everything about a new topic but its configs, and chooses its replicas; writes nothing, so it is all of validateOnly.
+ * Checks the counts and assignments of a new topic, and chooses its replicas; writes nothing, so that with the checks of its name and configs
+ * it is all of validateOnly.
  * @throws KafkaError with Kafka's code and message
  */
-export function planTopic(image: MetadataImage, spec: TopicSpec, defaults: TopicDefaults, randomBytes: RandomBytes): TopicPlan {
-  checkTopicName(spec.name);
-  checkTopicIsNew(image, spec.name);
+export function planTopic(image: MetadataImage, spec: TopicCounts, defaults: TopicDefaults, randomBytes: RandomBytes): TopicPlan {
   checkCounts(spec);
   if (spec.assignments && spec.assignments.length > 0) return checkTopicAssignments(image, spec.assignments);
   return placeReplicas(placeable(image), {

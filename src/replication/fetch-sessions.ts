@@ -74,6 +74,8 @@ export interface FetchContext {
   mustTell(target: FetchTarget, state: FetchedState): boolean;
   /** Whether these offsets are others than the session was told, or it was told of none yet. */
   isNews(target: FetchTarget, highWatermark: number, logStartOffset: number): boolean;
+  /** The client is answered with nothing, since it has used up a quota: those are to be looked at again. Gives the session's id; 0: none begins. */
+  withhold(targets: Iterable<FetchTarget>): number;
   /** Settles the session with what was answered, and gives its id for the response: 0 for none. */
   finish(answered: ReadonlyMap<FetchTarget, FetchedState>): number;
 }
@@ -147,6 +149,7 @@ export class FetchSessions {
       rest: () => {},
       mustTell: () => true,
       isNews: () => wantsSession,
+      withhold: () => 0,
       finish: (answered) => (wantsSession ? this.create(request, answered) : 0),
     };
   }
@@ -206,6 +209,10 @@ function incrementalContext(session: FetchSession, named: readonly FetchTarget[]
     isNews: (target, highWatermark, logStartOffset) => {
       const told = session.toldOf(target);
       return told?.highWatermark !== highWatermark || told.logStartOffset !== logStartOffset;
+    },
+    withhold: (targets) => {
+      for (const target of targets) session.awaken(target);
+      return session.id;
     },
     finish: (answered) => {
       for (const [target, state] of answered) session.tell(target, state);

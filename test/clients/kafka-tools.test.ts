@@ -47,6 +47,18 @@ describe.skipIf(java === null)("Kafka's tools", () => {
     expect(lines(await tool('TopicCommand', ['--list']))).not.toContain(topic);
   });
 
+  test('FeatureCommand describes the features, and says which cannot be updated', async () => {
+    const described = lines(await tool('FeatureCommand', ['describe'])).map((line) => line.split(/\s{2,}|\t+/).map((part) => part.trim()));
+    expect(described.map(([feature]) => feature)).toContain('Feature: metadata.version');
+    const elr = described.find(([feature]) => feature === 'Feature: eligible.leader.replicas.version');
+    expect(elr?.slice(1, 4)).toEqual(['SupportedMinVersion: 1', 'SupportedMaxVersion: 1', 'FinalizedVersionLevel: 1']);
+    const of = (level: string) => ['--feature', `eligible.leader.replicas.version=${level}`];
+    expect(await tool('FeatureCommand', ['upgrade', ...of('1')])).toBe('eligible.leader.replicas.version was upgraded to 1.\n');
+    const refused = (...args: string[]) => expect(tool('FeatureCommand', args)).rejects.toMatchObject({ code: 1 });
+    await refused('downgrade', ...of('0'));
+    await refused('upgrade', '--feature', 'no.such.feature=1');
+  });
+
   test('ConfigCommand changes and describes the configs of a topic', async () => {
     const topic = await newTopic();
     const of = ['--entity-type', 'topics', '--entity-name', topic];

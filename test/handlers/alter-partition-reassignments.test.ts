@@ -60,3 +60,12 @@ test('each partition is answered for itself; an error that only says its name co
 test('a request for nothing is answered with the empty message of Kafka', async () => {
   expect(await started().send(1, { topics: [] })).toMatchObject({ errorCode: 0, errorMessage: '', responses: [] });
 });
+
+test.each([0, -1])('with %i ms nothing moves: REQUEST_TIMED_OUT, for the request and for each partition', async (timeoutMs) => {
+  const { partitionAdmin, send } = started();
+  const topics = [{ name: 'orders', partitions: [{ partitionIndex: 1, replicas: [2] }] }];
+  const refused = { errorCode: 7, responses: [{ name: 'orders', partitions: [{ partitionIndex: 1, errorCode: 7 }] }] };
+  expect(await send(1, { topics, timeoutMs })).toMatchObject(refused);
+  expect(await send(1, { topics: [], timeoutMs })).toMatchObject({ errorCode: 0, responses: [] });
+  expect(partitionAdmin.asked).toEqual([]);
+});

@@ -28,6 +28,7 @@ test.each<[string, Struct, number]>([
   ['as many as there are', to(2), 37],
   ['fewer than there are', to(1), 37],
   ['an unknown topic', to(3, { name: 'nope' }), 3],
+  ['very many more', to(10_003, { assignments: [{ brokerIds: [1] }] }), 44],
   ['assignments for another number', to(4, { assignments: [{ brokerIds: [1] }] }), 39],
   ['an assignment to an unknown broker', to(3, { assignments: [{ brokerIds: [7] }] }), 39],
 ])('%s', async (_what, wanted, errorCode) => {
@@ -40,4 +41,11 @@ test('an assignment is taken; validate only writes nothing; twice the same topic
   expect(await grow(3, [to(5), to(6)])).toMatchObject([{ name: 'orders', errorCode: 42 }]);
   const { topics } = await client.call('Metadata', 9, { topics: null });
   expect((topics as Struct[])[0]!.partitions).toHaveLength(3);
+});
+
+test.each([0, -1])('with %i ms nothing grows, and the answer is REQUEST_TIMED_OUT', async (timeoutMs) => {
+  const grown = await client.call('CreatePartitions', 3, { topics: [to(3), to(3, { name: 'nope' })], timeoutMs, validateOnly: false });
+  expect(grown.results).toMatchObject([{ errorCode: 7 }, { errorCode: 7 }]);
+  const { topics } = await client.call('Metadata', 9, { topics: null });
+  expect((topics as Struct[])[0]!.partitions).toHaveLength(2);
 });

@@ -46,9 +46,39 @@ test('v5 and above answer counts and all configs, v7 the id (KIP-525, KIP-516)',
   expect(seen).toMatchObject({ name: 'orders', errorCode: 0 });
 });
 
+test('of several faults the first is told: the name, whether it is taken, the configs, the counts', async () => {
+  await create(5, [topic('taken')]);
+  const faulty = { configs: [{ name: 'nope', value: '1' }], numPartitions: 0 };
+  const answered = await create(5, [topic('a b', faulty), topic('taken', faulty), topic('x', faulty), topic('y', { numPartitions: 0 })]);
+  expect(answered.map(({ errorCode }) => errorCode)).toEqual([17, 36, 40, 37]);
+});
+
+test('with no time at all nothing is created, and all are answered with REQUEST_TIMED_OUT', async () => {
+  for (const timeoutMs of [0, -1]) {
+    const answered = await create(5, [topic('a'), topic('b'), topic('b')], { timeoutMs });
+    expect(answered.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+      ['a', 7],
+      ['b', 7],
+      ['b', 7],
+    ]);
+    expect(await create(5, [topic('b'), topic('b')], { timeoutMs })).toMatchObject([{ name: 'b', errorCode: 42 }]);
+    expect(await create(5, [], { timeoutMs })).toEqual([]);
+  }
+  expect(await names()).toEqual([]);
+});
+
+test('a topic that stands in the request twice does not count among its partitions', async () => {
+  const large = topic('large', { numPartitions: 9_000 });
+  expect(await create(5, [large, large, topic('x')], { validateOnly: true })).toMatchObject([
+    { name: 'large', errorCode: 42 },
+    { name: 'x', errorCode: 0 },
+  ]);
+});
+
 describe('what is refused', () => {
   test.each<[string, Struct, number]>([
     ['a name that is not legal', topic('no spaces'), 17],
+    ["Kafka's metadata log", topic('__cluster_metadata'), 42],
     ['no partitions', topic('x', { numPartitions: 0 }), 37],
     ['fewer partitions than none', topic('x', { numPartitions: -2 }), 37],
     ['no replicas', topic('x', { replicationFactor: 0 }), 38],

@@ -56,6 +56,25 @@ test('v6 deletes by name or id, and says what is wrong with either', async () =>
   expect(await names()).toEqual([]);
 });
 
+test('each entry that names nothing is answered, while a name is answered once', async () => {
+  const nothing = { name: null, topicId: ZERO };
+  const topics = [nothing, { name: 'nope', topicId: ZERO }, nothing, { name: 'nope', topicId: ZERO }];
+  expect(answers(await client.call('DeleteTopics', 6, { topics, timeoutMs: 1000 }))).toEqual([
+    [null, 42],
+    ['nope', 42],
+    [null, 42],
+  ]);
+});
+
+test.each([0, -1])('with %i ms nothing is deleted, and all are answered with REQUEST_TIMED_OUT', async (timeoutMs) => {
+  expect(answers(await client.call('DeleteTopics', 5, { topicNames: ['a', 'nope'], timeoutMs }))).toEqual([
+    ['a', 7],
+    ['nope', 7],
+  ]);
+  expect(answers(await client.call('DeleteTopics', 5, { topicNames: ['a', 'a'], timeoutMs }))).toEqual([['a', 42]]);
+  expect(await names()).toEqual(['a', 'b']);
+});
+
 test('a topic that stands in the request twice is answered once and not deleted', async () => {
   const reply = await remove(5, 'a', 'b', 'a');
   expect(answers(reply).sort()).toEqual([

@@ -82,3 +82,15 @@ test('a type that does not exist is refused, for all that is asked for', async (
   expect(await send(2, { electionType: 7, topicPartitions: null })).toMatchObject({ errorCode: 42, replicaElectionResults: [] });
   expect(partitionAdmin.asked).toEqual([]);
 });
+
+test.each([0, -1])('with %i ms nobody is elected: REQUEST_TIMED_OUT, for the request and for each partition', async (timeoutMs) => {
+  const { partitionAdmin, send } = started();
+  const reply = await send(2, { electionType: 0, topicPartitions: [{ topic: 'orders', partitions: [1] }], timeoutMs });
+  expect(reply).toMatchObject({
+    errorCode: 7,
+    replicaElectionResults: [{ topic: 'orders', partitionResult: [{ partitionId: 1, errorCode: 7 }] }],
+  });
+  expect(await send(2, { electionType: 0, topicPartitions: null, timeoutMs })).toMatchObject({ errorCode: 7, replicaElectionResults: [] });
+  expect(await send(2, { electionType: 0, topicPartitions: [], timeoutMs })).toMatchObject({ errorCode: 0 });
+  expect(partitionAdmin.asked).toEqual([]);
+});

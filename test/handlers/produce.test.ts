@@ -164,13 +164,6 @@ describe('what is refused', () => {
     const reply = await client.call('Produce', 9, produceBody('orders', good(), { transactionalId: 'tx' }));
     expect(firstPartition(reply)).toMatchObject({ errorCode: 0, baseOffset: 0 });
   });
-
-  test.each([0, 1, 2])('v%i is advertised, but closes the connection for now', async (version) => {
-    const { apiKeys } = await client.call('ApiVersions', 0);
-    expect((apiKeys as Struct[]).find(({ apiKey }) => apiKey === 0)).toMatchObject({ minVersion: 0, maxVersion: 13 });
-    client.tell('Produce', version, { acks: 1, timeoutMs: 1000, topicData: [] });
-    await client.closed;
-  });
 });
 
 describe('a full disk', () => {

@@ -4,7 +4,7 @@ import { alterConfigs } from '../../src/metadata/config-writes.ts';
 import type { MetadataImage } from '../../src/metadata/image.ts';
 import { OrphanSweep } from '../../src/metadata/orphan-sweep.ts';
 import { InDoubtError, type MetadataStore, UnavailableError } from '../../src/metadata/store.ts';
-import { addPartitions, createTopic, deleteTopic, planPartitions, planTopic } from '../../src/metadata/topics.ts';
+import { addPartitions, checkNewName, createTopic, deleteTopic, planPartitions, planTopic } from '../../src/metadata/topics.ts';
 import { type ClusterFixture, clusterOf } from './cluster-fixture.ts';
 
 const DEFAULTS = { partitions: 2, replicationFactor: 1 };
@@ -52,7 +52,7 @@ test('-1 stands for the defaults, and planning writes nothing', async () => {
   expect(plan(3, -1)).toEqual([1, 1, 1]);
   expect(plan(-1, 2)).toEqual([2, 2]);
   expect(() => plan(1, 3)).toThrow(expect.objectContaining({ errorName: 'INVALID_REPLICATION_FACTOR' }));
-  expect(() => planTopic(feed.current, spec('a b'), DEFAULTS, randomBytes)).toThrow(KafkaError);
+  expect(() => checkNewName(feed.current, 'a b')).toThrow(KafkaError);
   expect((await store.get('/')).rev).toBe(rev);
   await close();
 });

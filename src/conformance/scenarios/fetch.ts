@@ -103,16 +103,4 @@ export const fetchScenarios = [
     },
     FETCH_MODERN,
   ),
-
-  // Messages of the formats before v2; 3.9.1 still converts down to them.
-  scenario(
-    Fetch,
-    'message sets',
-    async (stage) => {
-      const topic = await stage.topic('a');
-      await append(stage, topic, ['one']);
-      await stage.step('from the start', request([of(topic, at(0, 0))]));
-    },
-    [0, 3],
-  ),
 ];

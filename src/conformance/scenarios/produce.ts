@@ -1,5 +1,5 @@
 import { Fetch, Produce } from '../../protocol/messages/index.ts';
-import { batchBytes, messageSet } from '../batch-bytes.ts';
+import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { hello, one, PRODUCE_MODERN, part, whole } from './produce-support.ts';
 
@@ -47,17 +47,5 @@ export const produceScenarios = [
       await stage.step('a topic without partitions', { acks: -1, timeoutMs: 5000, topicData: [{ ...a, partitionData: [] }] });
     },
     PRODUCE_MODERN,
-  ),
-
-  // Apache Kafka 4 advertises these for librdkafka's sake (KAFKA-18659); 3.9.1 still answers them.
-  scenario(
-    Produce,
-    'message sets',
-    async (stage) => {
-      const topic = await stage.topic('a');
-      await stage.step('magic 0', one(topic, messageSet(0, 'hello')));
-      await stage.step('magic 1', one(topic, messageSet(1, 'hello')));
-    },
-    [0, 2],
   ),
 ];

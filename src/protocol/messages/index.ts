@@ -1,3 +1,4 @@
+import { AlterClientQuotas } from './alter-client-quotas.ts';
 import { AlterConfigs } from './alter-configs.ts';
 import { AlterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { ApiVersions } from './api-versions.ts';
@@ -10,6 +11,7 @@ import { DeleteGroups } from './delete-groups.ts';
 import { DeleteRecords } from './delete-records.ts';
 import { DeleteTopics } from './delete-topics.ts';
 import { DescribeAcls } from './describe-acls.ts';
+import { DescribeClientQuotas } from './describe-client-quotas.ts';
 import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
 import { DescribeGroups } from './describe-groups.ts';
@@ -36,8 +38,10 @@ import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
 import { SyncGroup } from './sync-group.ts';
 import { UnregisterBroker } from './unregister-broker.ts';
+import { UpdateFeatures } from './update-features.ts';
 
 export {
+  AlterClientQuotas,
   AlterConfigs,
   AlterPartitionReassignments,
   ApiVersions,
@@ -50,6 +54,7 @@ export {
   DeleteRecords,
   DeleteTopics,
   DescribeAcls,
+  DescribeClientQuotas,
   DescribeCluster,
   DescribeConfigs,
   DescribeGroups,
@@ -76,6 +81,7 @@ export {
   Produce,
   SyncGroup,
   UnregisterBroker,
+  UpdateFeatures,
 };
 
 /** Every API whose wire form is declared, in key order. */
@@ -112,7 +118,10 @@ export const APIS = [
   AlterPartitionReassignments,
   ListPartitionReassignments,
   OffsetDelete,
+  DescribeClientQuotas,
+  AlterClientQuotas,
   DescribeQuorum,
+  UpdateFeatures,
   DescribeCluster,
   UnregisterBroker,
   ConsumerGroupDescribe,
