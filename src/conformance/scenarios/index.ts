@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { absentMembersScenarios } from './absent-members.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
@@ -46,6 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
   ...joinGroupMembersScenarios,
+  ...absentMembersScenarios,
   ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
