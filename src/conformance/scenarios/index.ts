@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
+import { brokerConfigLevelsScenarios } from './broker-config-levels.ts';
 import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
@@ -68,6 +69,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
   ...incrementalAlterConfigsDetailScenarios,
+  ...brokerConfigLevelsScenarios,
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
