@@ -1,7 +1,7 @@
 // Builds dist/ from src/, from scratch: bundles of the command line and the library as ES modules, one of the library as CommonJS for
 // programs that load no ES modules (Jest for one), and the types of both. Nothing is minified: names and lines in a stack trace can be found.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -65,4 +65,6 @@ await bundle(
   // Jest gives CommonJS no import(), so that dynamic ones become require(); all packages that they name can be required.
   { dir: join(dist, 'cjs'), format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name].cjs', dynamicImportInCjs: false },
 );
+// Where the chunk that reads them finds them: src/conformance/transcript-files.ts.
+cpSync(join(root, 'src/conformance/transcripts'), join(dist, 'conformance/transcripts'), { recursive: true });
 write(stamp, `${started.toISOString()}\n`);

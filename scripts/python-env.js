@@ -1,4 +1,4 @@
-// Makes a Python environment with the named packages under .cache/ and prints the path of its interpreter.
+// Makes a Python environment with the named packages under .cache/ (or MINIKAFKA_CACHE) and prints the path of its interpreter.
 //   node scripts/python-env.js kafka-python==3.0.12 lz4==4.4.5
 // Exit code 3: no Python here that can make one. PYTHON names another interpreter than python3.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -14,7 +14,8 @@ if (packages.length === 0 || !packages.every((each) => /^[\w-]+==\d+(\.\d+)+$/.t
 }
 
 const python = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3');
-const folder = join(root, '.cache', `venv-${packages.join('-').replaceAll('==', '-')}`);
+const cache = process.env.MINIKAFKA_CACHE ?? join(root, '.cache');
+const folder = join(cache, `venv-${packages.join('-').replaceAll('==', '-')}`);
 const interpreter = process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
 const ready = join(folder, '.ready');
 
@@ -25,7 +26,7 @@ if (!existsSync(ready)) {
     process.exit(NO_PYTHON);
   }
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(root, '.cache'), { recursive: true });
+  mkdirSync(cache, { recursive: true });
   execFileSync(python, ['-m', 'venv', folder], { stdio: ['ignore', 2, 2] });
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary=:all:', ...packages];
   execFileSync(interpreter, pip, { stdio: ['ignore', 2, 2] });

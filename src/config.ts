@@ -3,7 +3,15 @@
  *
  * The rows stand in config/{broker-keys,other-broker-keys,topic-keys,group-keys}.ts, our own defaults in config/our-defaults.ts.
  */
-export { type ConfigOp, type ConfigScope, createConfigs, incrementalAlter, replaceConfigs, validateConfigs } from './config/alter.ts';
+export {
+  type ConfigOp,
+  type ConfigScope,
+  createConfigs,
+  incrementalAlter,
+  refuseNulls,
+  replaceConfigs,
+  validateConfigs,
+} from './config/alter.ts';
 export { BrokerConfig, brokerConfig } from './config/broker-config.ts';
 export { ConfigError } from './config/config-error.ts';
 export type { ConfigKey, ConfigType } from './config/definition.ts';

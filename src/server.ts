@@ -32,6 +32,7 @@ import { FollowerFetchers } from './replication/follower-fetchers.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
+import { clientQuotas } from './server/client-quotas.ts';
 import { Membership } from './server/membership.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { DiskIdentity } from './storage/disk-identity.ts';
@@ -219,6 +220,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     ),
     groups,
     purgatory,
+    quotas: clientQuotas(config, metadata, clock),
     endpoints: new Endpoints(nodeId, metadata, currentConfig),
     advertised: advertisedApis(HANDLERS),
     producerIds: new ProducerIds(store),
@@ -302,6 +304,7 @@ async function listen(options: BrokerOptions, connections: Connections, services
         maxIdleMs: config.long('connections.max.idle.ms'),
         maxConnections: () => services.config().int('max.connections'),
         maxConnectionsPerIp: () => services.config().int('max.connections.per.ip'),
+        quotas: services.quotas,
       },
     );
     open.push(listening);

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts'; // not config.ts, whose tables only start needs
 import { addCluster } from './commands/cluster.ts';
 import { addConfigs } from './commands/configs.ts';
+import { addConformance } from './commands/conformance.ts';
 import { addConsume } from './commands/consume.ts';
 import { addGroups } from './commands/groups.ts';
 import { addLog } from './commands/log.ts';
@@ -61,6 +62,7 @@ function createProgram(context: Context): Command {
   addConfigs(program, context);
   addGroups(program, context);
   addWait(program, context);
+  addConformance(program, context);
   addLog(program, context);
   addProduce(program, context);
   addConsume(program, context);

@@ -163,7 +163,8 @@ function refuseDuplicates(entries: readonly { readonly name: string }[]): void {
   throw new KafkaError('INVALID_REQUEST', 'Error due to duplicate config keys');
 }
 
-function refuseNulls(entries: readonly { readonly name: string; readonly value: string | null }[]): void {
+/** @throws KafkaError INVALID_REQUEST. Kafka asks this before it looks at the resource. */
+export function refuseNulls(entries: readonly { readonly name: string; readonly value: string | null }[]): void {
   const names = entries.filter(({ value }) => value === null).map(({ name }) => name);
   if (names.length > 0) throw new KafkaError('INVALID_REQUEST', `Null value not supported for : ${names.join(',')}`);
 }

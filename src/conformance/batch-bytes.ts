@@ -15,7 +15,12 @@ export interface BatchBytes {
   readonly producerEpoch?: number;
   readonly baseSequence?: number;
   readonly baseOffset?: number;
+  readonly partitionLeaderEpoch?: number;
   readonly magic?: number;
+  /** In place of those of `values`, byte for byte: for records that are wrong. */
+  readonly records?: Buffer;
+  /** What the length field says, where it is not the truth. */
+  readonly length?: number;
   /** What the header says, where it is not the truth. */
   readonly count?: number;
   readonly lastOffsetDelta?: number;
@@ -34,13 +39,13 @@ const GZIP = 1;
  */
 export function batchBytes(batch: BatchBytes): Buffer {
   const first = batch.timestamp ?? T0;
-  const plain = Buffer.concat(batch.values.map((value, i) => record(first === -1 ? 0 : i, i, batch.key ?? null, value)));
+  const plain = batch.records ?? Buffer.concat(batch.values.map((value, i) => recordOf(first === -1 ? 0 : i, i, batch.key ?? null, value)));
   const payload = ((batch.attributes ?? 0) & 7) === GZIP && !batch.plainAnyway ? gzipSync(plain) : plain;
   const bytes = Buffer.concat([Buffer.alloc(HEADER_BYTES), payload]);
   const count = batch.values.length;
   bytes.writeBigInt64BE(BigInt(batch.baseOffset ?? 0), 0);
-  bytes.writeInt32BE(bytes.byteLength - 12, 8);
-  bytes.writeInt32BE(-1, 12);
+  bytes.writeInt32BE(batch.length ?? bytes.byteLength - 12, 8);
+  bytes.writeInt32BE(batch.partitionLeaderEpoch ?? -1, 12);
   bytes.writeInt8(batch.magic ?? 2, 16);
   bytes.writeInt16BE(batch.attributes ?? 0, 21);
   bytes.writeInt32BE(batch.lastOffsetDelta ?? count - 1, 23);
@@ -54,7 +59,8 @@ export function batchBytes(batch: BatchBytes): Buffer {
   return bytes;
 }
 
-function record(timestampDelta: number, offsetDelta: number, key: string | null, value: string | null): Buffer {
+/** The bytes of one record. */
+export function recordOf(timestampDelta: number, offsetDelta: number, key: string | null, value: string | null): Buffer {
   const body = Buffer.concat([Buffer.of(0), zigzag(timestampDelta), zigzag(offsetDelta), field(key), field(value), zigzag(0)]);
   return Buffer.concat([zigzag(body.byteLength), body]);
 }
@@ -63,7 +69,8 @@ function field(text: string | null): Buffer {
   return text === null ? zigzag(-1) : Buffer.concat([zigzag(Buffer.byteLength(text)), Buffer.from(text)]);
 }
 
-function zigzag(value: number): Buffer {
+/** A number as records have it: a zigzag varint. */
+export function zigzag(value: number): Buffer {
   const bytes: number[] = [];
   let rest = value < 0 ? -2 * value - 1 : 2 * value;
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);

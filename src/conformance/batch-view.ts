@@ -19,7 +19,7 @@ export function batchViews(bytes: Buffer): unknown[] {
       break;
     }
     const length = left.readInt32BE(8) + BEFORE_LENGTH_BYTES;
-    if (length > left.byteLength) {
+    if (length < HEADER_BYTES || length > left.byteLength) {
       views.push('a part of a batch');
       break;
     }

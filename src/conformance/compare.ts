@@ -55,7 +55,28 @@ function compareValues(expected: Json | undefined, actual: Json | undefined, pat
   }
   const a = expected as Record<string, Json>;
   const b = actual as Record<string, Json>;
-  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) compareValues(a[key], b[key], [...path, key], found);
+  const renamed = Array.isArray(expected) ? new Map<string, string>() : renamedKeys(a, b);
+  const others = new Set(renamed.values());
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    if (!others.has(key)) compareValues(a[key], b[renamed.get(key) ?? key], [...path, key], found);
+  }
+}
+
+/**
+ * Elements that stand under another key on the other side since a part of it differs, an id behind a name for one: compared with each other, so
+ * that the part shows. Only where it is plain which belong together.
+ */
+function renamedKeys(a: Readonly<Record<string, Json>>, b: Readonly<Record<string, Json>>): Map<string, string> {
+  const nameOf = (key: string) => /^\S+(?= )/.exec(key)?.[0] ?? key;
+  const missing = Object.keys(a).filter((key) => !(key in b));
+  const extra = Object.keys(b).filter((key) => !(key in a));
+  return new Map(
+    missing.flatMap((key) => {
+      const alike = (keys: readonly string[]) => keys.filter((other) => nameOf(other) === nameOf(key));
+      const [pair, ...more] = alike(extra);
+      return pair !== undefined && more.length === 0 && alike(missing).length === 1 ? [[key, pair] as const] : [];
+    }),
+  );
 }
 
 const isContainer = (value: Json | undefined): boolean => typeof value === 'object' && value !== null;

@@ -14,9 +14,14 @@ export interface KnownDifference {
   readonly reason: string;
 }
 
+export interface KnownFound extends Difference {
+  /** Of the first entry that has it. */
+  readonly reason: string;
+}
+
 export interface Judged {
   readonly unknown: readonly Difference[];
-  readonly known: readonly Difference[];
+  readonly known: readonly KnownFound[];
   readonly wording: readonly Difference[];
   /** Entries that matched nothing: the difference is gone, so the entry must go. */
   readonly stale: readonly KnownDifference[];
@@ -25,12 +30,13 @@ export interface Judged {
 export function judge(differences: readonly Difference[], list: readonly KnownDifference[]): Judged {
   const matchers = list.map((entry) => ({ entry, matches: matcherOf(entry), used: false }));
   const unknown: Difference[] = [];
-  const known: Difference[] = [];
+  const known: KnownFound[] = [];
   for (const difference of differences) {
     if (difference.wordingOnly) continue;
     const matching = matchers.filter(({ matches }) => matches(difference));
     for (const matcher of matching) matcher.used = true;
-    (matching.length > 0 ? known : unknown).push(difference);
+    if (matching[0]) known.push({ ...difference, reason: matching[0].entry.reason });
+    else unknown.push(difference);
   }
   return {
     unknown,
@@ -55,7 +61,8 @@ function matcherOf(entry: KnownDifference): (difference: Difference) => boolean 
     path.test(difference.path);
 }
 
-function patternOf(text: string): RegExp {
+/** `*` stands for any text; everything else for itself. */
+export function patternOf(text: string): RegExp {
   const parts = text.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`);
 }

@@ -1,10 +1,14 @@
 import type { Clock } from '../core/clock.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
 import { batchViews } from './batch-view.ts';
+import type { Self } from './stage.ts';
 import type { Json } from './transcript.ts';
 
 /** How far a broker's clock, or a scenario's own duration, may move a timestamp that the broker gave. */
 const NOW_WITHIN_MS = 10 * 60_000;
+
+/** How the brokers were dialled from which the transcripts come. */
+const RECORDED_HOST = 'localhost';
 
 const UUID_IN_TEXT = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
@@ -29,6 +33,8 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'CreateTopics.topics': ['name'],
   'CreateTopics.topics.configs': ['name'],
   'DeleteTopics.responses': ['name', 'topicId'],
+  'DeleteRecords.topics': ['name'],
+  'DeleteRecords.topics.partitions': ['partitionIndex'],
   'ElectLeaders.replicaElectionResults': ['topic'],
   'ElectLeaders.replicaElectionResults.partitionResult': ['partitionId'],
   'ListPartitionReassignments.topics': ['name'],
@@ -80,15 +86,20 @@ export class Normaliser {
   private readonly clock: Clock;
   private readonly brokerPorts: readonly number[];
   private readonly ownPrefix: string;
+  private readonly self: Self | undefined;
+  /** While it only shows: ids that are new get no placeholder. */
+  private onlyShows = false;
 
   /**
    * @param brokerPorts of the broker that is asked, and of the others of its cluster
    * @param ownPrefix what all names of this run begin with; `~` in a transcript, so that the versions of a scenario look alike
+   * @param self where that is not node 1 at `localhost`, as it was where transcripts were recorded
    */
-  constructor(clock: Clock, brokerPorts: readonly number[], ownPrefix: string) {
+  constructor(clock: Clock, brokerPorts: readonly number[], ownPrefix: string, self?: Self) {
     this.clock = clock;
     this.brokerPorts = brokerPorts;
     this.ownPrefix = ownPrefix;
+    this.self = self;
   }
 
   /** Gives an id a speaking placeholder, whenever it appears. */
@@ -99,6 +110,16 @@ export class Normaliser {
   /** @param api the name of the API, which says which arrays are keyed */
   normalise(api: string, response: unknown): Json {
     return this.value(api, '', response);
+  }
+
+  /** A message as a reader wants it, with the placeholders that there are; arrays stay arrays. */
+  show(message: unknown): Json {
+    this.onlyShows = true;
+    try {
+      return this.value('', '', message);
+    } finally {
+      this.onlyShows = false;
+    }
   }
 
   private value(path: string, field: string, value: unknown): Json {
@@ -155,7 +176,8 @@ export class Normaliser {
   private keyPart(element: Record<string, unknown>, name: string): string {
     const part = element[name];
     if (part === null || part === undefined || part === ZERO_UUID) return '';
-    const text = String(part).replaceAll(this.ownPrefix, '~');
+    if (typeof part !== 'string') return String(part);
+    const text = part.replaceAll(this.ownPrefix, '~');
     if (name === 'topicId') return this.placeholders.get(text) ?? '<topic id>';
     return this.placeholders.get(text) ?? text.replace(UUID_IN_TEXT, (uuid) => this.placeholders.get(uuid) ?? uuid);
   }
@@ -174,6 +196,8 @@ export class Normaliser {
     if (field === 'clusterId' && /^[\w-]{22}$/.test(text)) return '<cluster id>';
     // Topic ids are random: those of a scenario's topics are learned, of the others only that there is one is told. The zero id means "none".
     if (field === 'topicId' && text !== ZERO_UUID) return this.placeholders.get(text) ?? '<topic id>';
+    if (this.self && field === 'host' && text === this.self.host) return RECORDED_HOST;
+    if (this.self && field === 'rack' && text === this.self.rack) return null;
     // Each broker has its own data directory.
     if (field === 'logDir' && text.startsWith('/')) return '<own>';
     // Times in messages about timestamps, as far as the broker computed them from its clock.
@@ -195,6 +219,9 @@ export class Normaliser {
         return value > 0 ? this.placeholderOf('session id', String(value)) : value;
       case 'finalizedFeaturesEpoch': // A log's offset in one broker, a store's revision in the other. Below 0: features are unknown.
         return value >= 0 ? '<epoch>' : value;
+      case 'totalBytes':
+      case 'usableBytes': // Of the volume; below 0: not known.
+        return value >= 0 ? '<bytes>' : value;
       case 'logAppendTimeMs':
       case 'maxTimestamp':
       case 'baseTimestamp':
@@ -211,12 +238,14 @@ export class Normaliser {
   }
 
   private placeholderOf(kind: string, id: string): string {
-    const known = this.placeholders.get(id);
+    const known = this.placeholders.get(id) ?? this.placeholders.get(`${kind} ${id}`);
     if (known) return known;
+    if (this.onlyShows) return `<${kind}>`;
     const count = (this.counts.get(kind) ?? 0) + 1;
     this.counts.set(kind, count);
     const placeholder = `<${kind} ${count}>`;
-    this.placeholders.set(id, placeholder);
+    // Numbers are told apart by what they count: a producer id may be a session id, too.
+    this.placeholders.set(kind === 'uuid' ? id : `${kind} ${id}`, placeholder);
     return placeholder;
   }
 }

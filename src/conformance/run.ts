@@ -1,39 +1,112 @@
+import { CleanUp } from './clean-up.ts';
 import type { Scenario } from './scenario.ts';
 import type { Venue } from './stage.ts';
-import type { Entry, Transcript } from './transcript.ts';
+import { BROKE_OFF, type Entry, type Transcript } from './transcript.ts';
 
 /** Scenarios in flight at once: they spend their time waiting, and do not share topics or groups. */
 const AT_ONCE = 4;
+/**
+ * Runs between two clean-ups, at which none is in flight: when a topic is deleted, Apache Kafka 3.9 forgets every group, of whomever, that has
+ * neither members nor offsets, even while somebody joins it.
+ */
+const BATCH = 40;
 
-/** Plays scenarios against the broker at an address. `wanted` says which of them, at which versions. */
+export interface PlayOptions {
+  /** Runs in flight at once; default 4. */
+  readonly atOnce?: number;
+  /** How long one run may take before it is broken off; default: as long as it likes. */
+  readonly timeoutMs?: number;
+  /** Aborted: runs under way break off, and no other begins. */
+  readonly signal?: AbortSignal;
+  /** Deletes the topics and groups of each few runs when they are over. */
+  readonly cleansUp?: boolean;
+  /** Told of each run that is over, with what it recorded. */
+  ended?(run: PlayedRun): void;
+}
+
+/** One scenario at one version. */
+export interface PlayedRun {
+  readonly scenario: Scenario;
+  readonly version: number;
+  readonly entries: readonly Entry[];
+  /** Why it could not be played to its end; null: it was. */
+  readonly brokeOff: string | null;
+  readonly tookMs: number;
+}
+
+/** Plays scenarios against the broker at an address. `wanted` says which of them, at which versions. Those that disturb others play last, one at a time. */
 export async function play(
-  broker: Omit<Venue, 'record'>,
+  broker: Omit<Venue, 'record' | 'signal' | 'named'>,
   scenarios: readonly Scenario[],
   wanted: (scenario: Scenario, version: number) => boolean = () => true,
+  options: PlayOptions = {},
 ): Promise<Transcript> {
+  const { atOnce = AT_ONCE, signal } = options;
+  const cleanUp = options.cleansUp ? new CleanUp(broker) : null;
   const started = broker.clock.monotonicMs();
   const runs = scenarios.flatMap((scenario) =>
     versionsOf(scenario)
       .filter((version) => wanted(scenario, version))
-      .map((version) => ({ scenario, version, entries: [] as Entry[] })),
+      .map((version) => ({ scenario, version, entries: [] as Entry[], names: new Set<string>() })),
   );
-  let next = 0;
-  const worker = async () => {
-    for (let run = runs[next++]; run; run = runs[next++]) {
-      const { entries, scenario, version } = run;
-      try {
-        await scenario.play({ ...broker, record: (entry) => void entries.push(entry) }, version);
-      } catch (error) {
-        // A scenario that cannot go on shows as a difference of this run; the others still tell something.
-        entries.push({ scenario: scenario.name, version, step: 'the scenario broke off', outcome: 'no response', response: String(error) });
-      }
-    }
+  const playSome = async (some: readonly Planned[], workers: number) => {
+    let next = 0;
+    const worker = async () => {
+      for (let run = some[next++]; run && !signal?.aborted; run = some[next++]) await playRun(broker, run, options);
+    };
+    await Promise.all(Array.from({ length: workers }, worker));
+    await cleanUp?.remove([...new Set(some.flatMap(({ names }) => [...names]))]);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  for (const batch of batchesOf(runs, cleanUp ? BATCH : runs.length)) {
+    if (!signal?.aborted) await playSome(batch, batch[0]!.scenario.disturbs ? 1 : atOnce);
+  }
+  await cleanUp?.close();
   return { entries: runs.flatMap(({ entries }) => entries), runs: runs.length, tookMs: broker.clock.monotonicMs() - started };
 }
 
-export function versionsOf(scenario: Scenario): number[] {
-  const [first, last] = scenario.versions;
+interface Planned {
+  readonly scenario: Scenario;
+  readonly version: number;
+  readonly entries: Entry[];
+  readonly names: Set<string>;
+}
+
+/** Runs that may be in flight together; those that disturb others come last. */
+function batchesOf(runs: readonly Planned[], size: number): Planned[][] {
+  const batches: Planned[][] = [];
+  for (const disturbs of [false, true]) {
+    const some = runs.filter(({ scenario }) => scenario.disturbs === disturbs);
+    for (let at = 0; at < some.length; at += size) batches.push(some.slice(at, at + size));
+  }
+  return batches;
+}
+
+async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: PlayOptions): Promise<void> {
+  const { scenario, version, entries, names } = run;
+  const { timeoutMs, signal } = options;
+  const ending = new AbortController();
+  const end = () => ending.abort(signal?.reason);
+  signal?.addEventListener('abort', end, { once: true });
+  const late =
+    timeoutMs === undefined ? null : broker.clock.after(timeoutMs, () => ending.abort(new Error(`not over after ${timeoutMs} ms`)));
+  let brokeOff: string | null = null;
+  const started = broker.clock.monotonicMs();
+  try {
+    const record = (entry: Entry) => {
+      if (!ending.signal.aborted) entries.push(entry);
+    };
+    await scenario.play({ ...broker, signal: ending.signal, record, named: (name) => void names.add(name) }, version);
+  } catch (error) {
+    // A scenario that cannot go on shows as a difference of this run; the others still tell something.
+    brokeOff = String(error);
+    entries.push({ scenario: scenario.name, version, step: BROKE_OFF, outcome: 'no response', response: brokeOff });
+  } finally {
+    late?.cancel();
+    signal?.removeEventListener('abort', end);
+  }
+  options.ended?.({ scenario, version, entries, brokeOff, tookMs: broker.clock.monotonicMs() - started });
+}
+
+export function versionsOf({ versions: [first, last] }: Pick<Scenario, 'versions'>): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }

@@ -2,7 +2,9 @@ import { Connection, type RawHeader } from '../client/connection.ts';
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Address, Transport } from '../core/transport.ts';
+import { compile } from '../protocol/codec.ts';
 import {
+  APIS,
   ApiVersions,
   CreateTopics,
   FindCoordinator,
@@ -12,8 +14,11 @@ import {
   OffsetFetch,
 } from '../protocol/messages/index.ts';
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
+import { Reader, Writer } from '../protocol/wire.ts';
+import { swapNodeIds } from './node-ids.ts';
 import { Normaliser } from './normaliser.ts';
-import type { Entry, Json } from './transcript.ts';
+import { RawConnection } from './raw-connection.ts';
+import type { Asked, Entry, Json } from './transcript.ts';
 
 /** The broker that plays, and where its answers go. */
 export interface Venue {
@@ -26,8 +31,25 @@ export interface Venue {
   readonly brokers?: readonly Address[];
   /** Ids of those that are down. */
   readonly down?: readonly number[];
+  /** What a broker by itself calls itself, where that is not node 1 at the address that is dialled. */
+  readonly self?: Self;
+  /** Aborted when the scenario has to end, wherever it is; its reason is thrown there. */
+  readonly signal?: AbortSignal;
   record(entry: Entry): void;
+  /** Told of each name that a scenario gives to a topic or group. */
+  named?(name: string): void;
 }
+
+/** A broker as its own Metadata names it. */
+export interface Self {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly rack: string | null;
+}
+
+/** The node that a scenario takes its broker for. */
+const SCENARIO_NODE = 1;
 
 /** Before a scenario counts as broken, not as slow: Kafka creates a topic in 10 ms, on a laden machine in seconds. */
 const SETTLE_WITHIN_MS = 15_000;
@@ -35,6 +57,7 @@ const ASK_AGAIN_MS = 10;
 /** A request that no broker answers within this time gets no response. */
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
 const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8, initProducerId: 4 } as const;
@@ -50,6 +73,9 @@ export class Stage<Req = unknown, Res = unknown> {
   private readonly api: Api;
   private readonly normaliser: Normaliser;
   private readonly connections = new Map<string, Connection>();
+  private readonly rawConnections = new Set<RawConnection>();
+  private readonly steps = new Map<string, number>();
+  private readonly abort = (): void => void this.close();
 
   constructor(venue: Venue, scenario: string, version: number, api: Api) {
     this.venue = venue;
@@ -58,15 +84,27 @@ export class Stage<Req = unknown, Res = unknown> {
     this.api = api;
     this.normaliser = new Normaliser(
       venue.clock,
-      (venue.brokers ?? [venue.address]).map(({ port }) => port),
-      this.name(''),
+      (venue.brokers ?? [venue.self ?? venue.address]).map(({ port }) => port),
+      this.prefix(),
+      venue.self,
     );
+    venue.signal?.addEventListener('abort', this.abort, { once: true });
+  }
+
+  get clock(): Clock {
+    return this.venue.clock;
   }
 
   /** A name for a topic or group that no other scenario or version uses. */
   name(own: string): string {
+    const name = this.prefix() + own;
+    if (own !== '') this.venue.named?.(name);
+    return name;
+  }
+
+  private prefix(): string {
     const slug = this.scenario.replace(/[^A-Za-z0-9]+/g, '-').toLowerCase();
-    return `${this.venue.runId ?? ''}${slug}-v${this.version}-${own}`;
+    return `${this.venue.runId ?? ''}${slug}-v${this.version}-`;
   }
 
   /** Sends a request of this scenario's API and records what came of it. null: no response. */
@@ -84,9 +122,21 @@ export class Stage<Req = unknown, Res = unknown> {
     on = 'main',
   ): Promise<Decoded<R> | null> {
     const answer = await this.attempt(api, version, body, on);
-    if (typeof answer === 'string') this.record(name, answer, null);
-    else this.record(name, 'response', this.normaliser.normalise(api.name, show(answer)));
-    return typeof answer === 'string' ? null : answer;
+    return this.take(api, version, name, body, answer, show);
+  }
+
+  private take<Q extends Fields, R extends Fields>(
+    api: Api<Q, R>,
+    version: number,
+    name: string,
+    body: Encodable<Q>,
+    answer: Attempted<R>,
+    show: (response: Decoded<R>) => unknown = (response) => response,
+  ): Decoded<R> | null {
+    const isAnswer = typeof answer !== 'string';
+    const response = isAnswer ? this.normaliser.normalise(api.name, show(answer)) : null;
+    this.record(name, isAnswer ? 'response' : answer, response, this.asked(api, version, body));
+    return isAnswer ? answer : null;
   }
 
   /** Asks until `accept` holds, and records that response (or the last one): for what Kafka does in the background. */
@@ -128,9 +178,7 @@ export class Stage<Req = unknown, Res = unknown> {
     return {
       finish: async () => {
         const answer = await pending;
-        if (typeof answer === 'string') this.record(name, answer, null);
-        else this.record(name, 'response', this.normaliser.normalise(api.name, answer));
-        return typeof answer === 'string' ? null : answer;
+        return this.take(api, version, name, body, answer);
       },
     };
   }
@@ -147,9 +195,11 @@ export class Stage<Req = unknown, Res = unknown> {
     const connection = await this.connection('main');
     try {
       const frame = await connection.exchange(header, (writer) => writer.splice(body), RESPONSE_WITHIN_MS);
-      this.record(name, 'response', show === 'hex' ? frame.subarray(4).toString('hex') : 'answered');
+      this.record(name, 'response', show === 'hex' ? frame.subarray(4).toString('hex') : 'answered', askedBytes(header, body));
     } catch (error) {
-      this.record(name, outcomeOf(error), null);
+      const outcome = outcomeOf(error);
+      this.venue.signal?.throwIfAborted();
+      this.record(name, outcome, null, askedBytes(header, body));
     }
   }
 
@@ -158,7 +208,26 @@ export class Stage<Req = unknown, Res = unknown> {
     const connection = await this.connection('bytes');
     connection.sendBytes(bytes);
     const closed = await Promise.race([connection.closed.then(() => true), this.pause(1000).then(() => false)]);
-    this.record(name, closed ? 'connection closed' : 'no response', null);
+    this.record(name, closed ? 'connection closed' : 'no response', null, {
+      api: '',
+      version: 0,
+      body: Buffer.from(bytes).toString('hex'),
+    });
+  }
+
+  /** A connection for bytes that are no requests. */
+  async rawConnection(): Promise<RawConnection> {
+    const { transport, clock, address, signal } = this.venue;
+    signal?.throwIfAborted();
+    for (const raw of this.rawConnections) if (raw.closed) this.rawConnections.delete(raw);
+    const fresh = new RawConnection(await transport.connect(address, RESPONSE_WITHIN_MS), clock);
+    this.rawConnections.add(fresh);
+    return fresh;
+  }
+
+  /** Records what a scenario found out by other means than one request and its response. */
+  note(name: string, found: Json, asked: Asked = { api: '', version: 0, body: null }): void {
+    this.record(name, 'response', found, asked);
   }
 
   /** Sends a request without recording. @throws KafkaError when there is no response */
@@ -213,7 +282,7 @@ export class Stage<Req = unknown, Res = unknown> {
       const request = { replicaId: -1, topics: [{ name, partitions: led }] };
       await this.until(ListOffsets, AROUND.listOffsets, request, isLed, brokers && leader > 0 ? `broker ${leader}` : 'setup');
     }
-    if (topicId) this.normaliser.learn(topicId, `id of ${name.replace(this.name(''), '~')}`);
+    if (topicId) this.normaliser.learn(topicId, `id of ${name.replace(this.prefix(), '~')}`);
     return topicId;
   }
 
@@ -231,6 +300,16 @@ export class Stage<Req = unknown, Res = unknown> {
     return group;
   }
 
+  /** Gives an id that brokers make up a speaking placeholder, also in arrays, whose order it then decides. Of a member id its uuid counts. */
+  learn(id: string, as: string): void {
+    this.normaliser.learn(UUID.exec(id)?.[0] ?? id, as);
+  }
+
+  /** Closes a connection, as a client does that is gone: what waits on it gets no answer. */
+  async hangUp(on: string): Promise<void> {
+    await this.connections.get(on)?.close();
+  }
+
   /** A producer id. Apache Kafka answers COORDINATOR_LOAD_IN_PROGRESS until it has its first block of them. */
   async producerId(): Promise<number> {
     const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
@@ -238,11 +317,24 @@ export class Stage<Req = unknown, Res = unknown> {
     return answer?.producerId ?? -1;
   }
 
-  pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.venue.clock.after(ms, resolve));
+  async pause(ms: number): Promise<void> {
+    const { clock, signal } = this.venue;
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(ms, () => done());
+      const done = () => {
+        timer.cancel();
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      signal?.addEventListener('abort', done, { once: true });
+    });
+    signal?.throwIfAborted();
   }
 
   async close(): Promise<void> {
+    this.venue.signal?.removeEventListener('abort', this.abort);
+    for (const raw of this.rawConnections) raw.close();
     await Promise.all([...this.connections.values()].map((connection) => connection.close()));
   }
 
@@ -251,31 +343,63 @@ export class Stage<Req = unknown, Res = unknown> {
     version: number,
     body: Encodable<Q>,
     on: string,
-  ): Promise<Decoded<R> | Exclude<Entry['outcome'], 'response'>> {
+  ): Promise<Attempted<R>> {
     const connection = await this.connection(on);
+    const nodeId = this.venue.self?.nodeId ?? SCENARIO_NODE;
     try {
-      return await connection.request(api, version, body, RESPONSE_WITHIN_MS);
+      const response = await connection.request(api, version, swapNodeIds(body, SCENARIO_NODE, nodeId), RESPONSE_WITHIN_MS);
+      return swapNodeIds(response, nodeId, SCENARIO_NODE);
     } catch (error) {
-      return outcomeOf(error);
+      const outcome = outcomeOf(error);
+      this.venue.signal?.throwIfAborted();
+      return outcome;
     }
   }
 
-  /** The connection of that name; a new one when there is none or the broker closed it. `broker 2`: to that broker of the cluster. */
+  /** The request as it goes over the wire: with the fields that were left out, in their defaults. */
+  private asked<Q extends Fields, R extends Fields>(api: Api<Q, R>, version: number, body: Encodable<Q>): Asked {
+    const writer = new Writer();
+    const codec = compile(api.request, version);
+    codec.encode(writer, body);
+    const decoded = codec.decode(new Reader(Buffer.concat(writer.chunks())));
+    return { api: api.name, version, body: this.normaliser.show(decoded) };
+  }
+
+  /**
+   * The connection of that name; a new one when there is none or the broker closed it. `broker 2`: to that broker of the cluster;
+   * `as x`: with x for a client id.
+   */
   private async connection(name: string): Promise<Connection> {
+    this.venue.signal?.throwIfAborted();
     const open = this.connections.get(name);
     if (open && !open.closedReason()) return open;
     const { transport, clock, address, brokers } = this.venue;
     const [, id] = /^broker (\d+)$/.exec(name) ?? [];
     const to = id === undefined ? address : brokers![Number(id) - 1]!;
-    const fresh = await Connection.open(transport, clock, to, { clientId: CLIENT_ID });
+    const [, clientId = CLIENT_ID] = /^as (.+)$/.exec(name) ?? [];
+    const fresh = await Connection.open(transport, clock, to, { clientId });
     this.connections.set(name, fresh);
     return fresh;
   }
 
-  private record(step: string, outcome: Entry['outcome'], response: Json): void {
-    this.venue.record({ scenario: this.scenario, version: this.version, step, outcome, response });
+  /** A step that has the name of one before it gets a number, so that none is lost. */
+  private record(name: string, outcome: Entry['outcome'], response: Json, request: Asked): void {
+    const nth = (this.steps.get(name) ?? 0) + 1;
+    this.steps.set(name, nth);
+    const step = nth === 1 ? name : `${name} (${nth})`;
+    this.venue.record({ scenario: this.scenario, version: this.version, step, outcome, response, request });
   }
 }
+
+type Attempted<R extends Fields> = Decoded<R> | Exclude<Entry['outcome'], 'response'>;
+
+const NAMES = new Map(APIS.map(({ key, name }) => [key, name]));
+
+const askedBytes = ({ apiKey, apiVersion }: RawHeader, body: Uint8Array): Asked => ({
+  api: NAMES.get(apiKey) ?? `api key ${apiKey}`,
+  version: apiVersion,
+  body: Buffer.from(body).toString('hex'),
+});
 
 /** @throws what is no answer of the broker's: a response that does not decode is a defect, of one side or the other */
 function outcomeOf(error: unknown): Exclude<Entry['outcome'], 'response'> {

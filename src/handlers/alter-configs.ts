@@ -1,4 +1,4 @@
-import { replaceConfigs } from '../config.ts';
+import { refuseNulls, replaceConfigs } from '../config.ts';
 import { AlterConfigs } from '../protocol/messages/alter-configs.ts';
 import { type Alteration, alterResources, refusedAlteration } from './config-resources.ts';
 import { handler } from './handler.ts';
@@ -17,6 +17,7 @@ export const alterConfigs = handler(AlterConfigs, [0, 2], (needs: Needs<'topicAd
       ({ resourceType, resourceName, configs }): Alteration => ({
         resourceType,
         resourceName,
+        check: () => refuseNulls(configs),
         change: (_current, scope, broker) => replaceConfigs(configs, scope, broker),
       }),
     );

@@ -13,6 +13,8 @@ export const RESOURCE_TYPE = { topic: 2, broker: 4 } as const;
 export interface Alteration {
   readonly resourceType: number;
   readonly resourceName: string;
+  /** What is wrong with it whatever resource it names. @throws KafkaError */
+  readonly check: () => void;
   readonly change: (current: ReadonlyMap<string, string>, scope: ConfigScope, broker: BrokerConfig) => ReadonlyMap<string, string>;
 }
 
@@ -41,9 +43,10 @@ export async function alterResources(
   const keyOf = (each: Alteration) => `${each.resourceType}/${each.resourceName}`;
   const twice = repeated(alterations.map(keyOf));
   await inSlices(needs.clock, alterations, async (alteration) => {
-    const { resourceType, resourceName, change } = alteration;
+    const { resourceType, resourceName, check, change } = alteration;
     try {
       if (twice.has(keyOf(alteration))) throw new KafkaError('INVALID_REQUEST', 'Each resource must appear at most once.');
+      check();
       const { resource, scope } = resourceOf(alteration, needs.nodeId);
       await needs.topicAdmin.alterConfigs(resource, (current) => change(current, scope, needs.config()), validateOnly);
       results.push({ errorCode: 0, errorMessage: null, resourceType, resourceName });

@@ -6,8 +6,12 @@ import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
+import { mutationQuota } from './mutation-quota.ts';
 import type { Needs } from './services.ts';
 import { requireTime } from './time-left.ts';
+import type { Charge } from './topic-admin.ts';
+
+const FIRST_STRICT = 6;
 
 type Topic = RequestOf<typeof CreateTopics>['topics'][number];
 type Result = ResponseTo<typeof CreateTopics>['topics'][number];
@@ -19,20 +23,20 @@ const CLUSTER_METADATA = '__cluster_metadata';
  * CreateTopics (19).
  *
  * Versions: v1 validateOnly, messages · v4 -1 for the broker's default counts (KIP-464) · v5 flexible, answers counts and configs (KIP-525) ·
- * v7 topic ids (KIP-516)
+ * v6 THROTTLING_QUOTA_EXCEEDED (KIP-599) · v7 topic ids (KIP-516)
  * Behaviour:
  * - A topic can be used as soon as it is answered. The topics of one request succeed or fail each for itself.
  * - A name that stands in the request twice is not created, and answered once with INVALID_REQUEST.
- * - validateOnly makes all checks and writes nothing.
+ * - validateOnly makes all checks and writes nothing; what it would create counts for controller_mutation_rate, as in Kafka.
  * Deviations from Apache Kafka: none known.
  */
 export const createTopics = handler(
   CreateTopics,
   [0, 7],
-  ({ topicAdmin, metadata, config, clock }: Needs<'topicAdmin' | 'metadata' | 'config' | 'clock'>) => {
-    const create = async (topic: Topic, validateOnly: boolean): Promise<Result> => {
+  ({ topicAdmin, metadata, config, clock, quotas }: Needs<'topicAdmin' | 'metadata' | 'config' | 'clock' | 'quotas'>) => {
+    const create = async (topic: Topic, validateOnly: boolean, charge: Charge): Promise<Result> => {
       const { name } = topic;
-      const planned = await topicAdmin.create({ ...countsOf(topic), name, configs: topic.configs }, validateOnly);
+      const planned = await topicAdmin.create({ ...countsOf(topic), name, configs: topic.configs }, validateOnly, charge);
       return {
         name,
         topicId: validateOnly ? undefined : metadata.current.topic(name)?.topicId,
@@ -44,8 +48,10 @@ export const createTopics = handler(
       };
     };
     return {
-      async handle({ topics, validateOnly, timeoutMs }) {
+      async handle({ topics, validateOnly, timeoutMs }, context) {
         const results: Result[] = [];
+        const quota = mutationQuota(quotas, context, FIRST_STRICT);
+        const charge: Charge = (partitions) => quota?.charge(partitions);
         const named = eachOnce(topics, ({ name }) => name);
         const wanted = named.filter(({ item, duplicated }) => !duplicated && item.name !== CLUSTER_METADATA).map(({ item }) => item);
         if (wanted.length > 0) requireTime(timeoutMs);
@@ -55,12 +61,12 @@ export const createTopics = handler(
             if (duplicated) throw new KafkaError('INVALID_REQUEST', 'Duplicate topic name.');
             if (topic.name === CLUSTER_METADATA)
               throw new KafkaError('INVALID_REQUEST', `Creation of internal topic ${topic.name} is prohibited.`);
-            results.push(await create(topic, validateOnly));
+            results.push(await create(topic, validateOnly, charge));
           } catch (error) {
             results.push(refused(topic.name, error));
           }
         });
-        return { topics: results };
+        return { throttleTimeMs: quota?.throttleMs() ?? 0, topics: results };
       },
       refuse: (request, error) => ({ topics: request.topics.map(({ name }) => refused(name, error)) }),
     };

@@ -19,8 +19,8 @@ const NO_WATERMARK = -1;
  * - Offset -1 is the high watermark. An offset beyond it, or below -1, is OFFSET_OUT_OF_RANGE; one before the log start changes nothing.
  * - It is answered with the least log start of all replicas that are alive, once that has come there too.
  * - A topic that is only compacted: POLICY_VIOLATION. An internal one: INVALID_TOPIC_EXCEPTION.
- * - A topic without partitions is left out of the answer.
- * Deviations from Apache Kafka: partitions are answered in the order of the request, and one that stands in it twice is answered twice.
+ * - A topic without partitions is left out of the answer; what stands in the request twice is answered once, and the last offset counts.
+ * Deviations from Apache Kafka: none known.
  */
 export const deleteRecords = handler(DeleteRecords, [0, 2], ({ replicas, purgatory }: Needs<'replicas' | 'purgatory'>) => {
   const answerFor = async (
@@ -43,12 +43,10 @@ export const deleteRecords = handler(DeleteRecords, [0, 2], ({ replicas, purgato
   };
   return {
     async handle({ topics, timeoutMs }, context) {
-      const answers = topics
-        .filter(({ partitions }) => partitions.length > 0)
-        .map(async ({ name, partitions }) => ({
-          name,
-          partitions: await Promise.all(partitions.map((request) => answerFor(name, request, timeoutMs, context))),
-        }));
+      const answers = Array.from(eachAskedOnce(topics), async ([name, partitions]) => ({
+        name,
+        partitions: await Promise.all(Array.from(partitions.values(), (request) => answerFor(name, request, timeoutMs, context))),
+      }));
       return { topics: await Promise.all(answers) };
     },
     refuse: ({ topics }, error) => ({
@@ -59,3 +57,14 @@ export const deleteRecords = handler(DeleteRecords, [0, 2], ({ replicas, purgato
     }),
   };
 });
+
+function eachAskedOnce(topics: RequestOf<typeof DeleteRecords>['topics']): Map<string, Map<number, PartitionRequest>> {
+  const asked = new Map<string, Map<number, PartitionRequest>>();
+  for (const { name, partitions } of topics) {
+    if (partitions.length === 0) continue;
+    const known = asked.get(name) ?? new Map<number, PartitionRequest>();
+    for (const partition of partitions) known.set(partition.partitionIndex, partition);
+    asked.set(name, known);
+  }
+  return asked;
+}

@@ -6,6 +6,7 @@ import { ZERO_UUID } from '../protocol/wire.ts';
 import { eachOnce } from './each-once.ts';
 import { handler } from './handler.ts';
 import { inSlices } from './in-slices.ts';
+import { mutationQuota } from './mutation-quota.ts';
 import type { Needs } from './services.ts';
 import { requireTime } from './time-left.ts';
 
@@ -14,11 +15,12 @@ type Result = ResponseTo<typeof DeleteTopics>['responses'][number];
 
 /** The first version that knows TOPIC_DELETION_DISABLED; older clients get INVALID_REQUEST. */
 const FIRST_WITH_DISABLED = 3;
+const FIRST_STRICT = 5;
 
 /**
  * DeleteTopics (20).
  *
- * Versions: v1 throttle time · v3 TOPIC_DELETION_DISABLED · v4 flexible · v5 messages · v6 topics by name or id (KIP-516)
+ * Versions: v1 throttle time · v3 TOPIC_DELETION_DISABLED · v4 flexible · v5 messages, THROTTLING_QUOTA_EXCEEDED (KIP-599) · v6 topics by name or id (KIP-516)
  * Behaviour: the name is free, and the data on its way out, when the answer leaves; each topic succeeds or fails for itself. One that stands
  * in the request twice is not deleted, and answered once with INVALID_REQUEST.
  * Deviations from Apache Kafka: none known.
@@ -26,7 +28,7 @@ const FIRST_WITH_DISABLED = 3;
 export const deleteTopics = handler(
   DeleteTopics,
   [0, 6],
-  ({ topicAdmin, metadata, config, clock }: Needs<'topicAdmin' | 'metadata' | 'config' | 'clock'>) => {
+  ({ topicAdmin, metadata, config, clock, quotas }: Needs<'topicAdmin' | 'metadata' | 'config' | 'clock' | 'quotas'>) => {
     const find = ({ name, topicId }: Wanted): TopicImage => {
       if (name !== null && topicId !== ZERO_UUID)
         throw new KafkaError('INVALID_REQUEST', 'You may not specify both topic name and topic id.');
@@ -42,9 +44,11 @@ export const deleteTopics = handler(
       return new Set(byId.filter((name) => names.has(name)));
     };
     return {
-      async handle(request, { version }) {
+      async handle(request, context) {
+        const { version } = context;
         if (!config().bool('delete.topic.enable')) throw new KafkaError('TOPIC_DELETION_DISABLED');
         const responses: Result[] = [];
+        const quota = mutationQuota(quotas, context, FIRST_STRICT);
         const wanted = wantedBy(request);
         const named = eachOnce(wanted, keyOf);
         if (named.some(({ item, duplicated }) => !duplicated && !isNothing(item))) requireTime(request.timeoutMs);
@@ -53,19 +57,20 @@ export const deleteTopics = handler(
           try {
             if (one.name !== null && namedTwice.has(one.name)) return; // answered with its id
             if (duplicated) throw new KafkaError('INVALID_REQUEST', `Duplicate topic ${one.name === null ? 'id' : 'name'}.`);
-            const { name, topicId } = find(one);
+            const { name, topicId, partitions } = find(one);
             if (namedTwice.has(name)) {
               const error = new KafkaError('INVALID_REQUEST', 'The provided topic name maps to an ID that was already supplied.');
               responses.push(refused({ name, topicId }, error, version));
               return;
             }
+            quota?.charge(partitions.length);
             await topicAdmin.delete({ name, topicId });
             responses.push({ name, topicId, errorCode: 0, errorMessage: null });
           } catch (error) {
             responses.push(refused(one, error, version));
           }
         });
-        return { responses };
+        return { throttleTimeMs: quota?.throttleMs() ?? 0, responses };
       },
       refuse: (request, error, { version }) => ({ responses: wantedBy(request).map((one) => refused(one, error, version)) }),
     };

@@ -19,7 +19,7 @@ export function sessionRequest(request: RequestOf<typeof Fetch>, byTopicId: bool
         index: partition.partition,
         fetchOffset: partition.fetchOffset,
         maxBytes: partition.partitionMaxBytes,
-        currentLeaderEpoch: partition.currentLeaderEpoch,
+        currentLeaderEpoch: Math.max(partition.currentLeaderEpoch, -1), // any negative one is none, in this API
         lastFetchedEpoch: partition.lastFetchedEpoch,
         logStartOffset: partition.logStartOffset,
       })),

@@ -14,15 +14,14 @@ const FIRST_FROM_FOLLOWERS = 11;
 /** A follower that fetches, under the registration that it names (KIP-903). */
 export interface FetchingReplica {
   readonly id: number;
-  readonly brokerEpoch: number;
+  /** null: it names none, so that it is no follower of ours. */
+  readonly brokerEpoch: number | null;
 }
 
-/** null: a consumer fetches. @throws KafkaError INVALID_REQUEST for a follower that names no broker epoch */
+/** null: a consumer fetches. */
 export function fetchingReplica({ replicaId, replicaState }: RequestOf<typeof Fetch>): FetchingReplica | null {
-  if (replicaState.replicaId >= 0 && replicaState.replicaEpoch > 0)
-    return { id: replicaState.replicaId, brokerEpoch: replicaState.replicaEpoch };
-  if (replicaId < 0 && replicaState.replicaId < 0) return null;
-  throw new KafkaError('INVALID_REQUEST', 'A follower must name its broker epoch (KIP-903)');
+  const id = Math.max(replicaId, replicaState.replicaId);
+  return id < 0 ? null : { id, brokerEpoch: replicaState.replicaEpoch > 0 ? replicaState.replicaEpoch : null };
 }
 
 /** Where the partitions of one Fetch request are read from, and who reads them. */
@@ -52,7 +51,11 @@ export class FetchSource {
     const { replica } = this;
     if (!replica) this.replicas.requireLease();
     if (!replica || safetyRules.checkFetchEpoch) partition.checkLeaderEpoch(target.currentLeaderEpoch);
-    if (replica) partition.leading().checkReplica(replica.id, replica.brokerEpoch);
+    if (!replica) return partition;
+    // As Kafka answers a replica that the partition does not have. Who named the leader epoch would take the other error for its own mistake.
+    if (replica.brokerEpoch === null)
+      throw new KafkaError(target.currentLeaderEpoch < 0 ? 'NOT_LEADER_OR_FOLLOWER' : 'UNKNOWN_LEADER_EPOCH');
+    partition.leading().checkReplica(replica.id, replica.brokerEpoch);
     return partition;
   }
 
@@ -71,7 +74,7 @@ export class FetchSource {
   /** The leader learns how far the follower is. Whatever is wrong is said when the partition is read. */
   note(target: FetchTarget): void {
     const { replica } = this;
-    if (!replica) return;
+    if (!replica || replica.brokerEpoch === null) return;
     try {
       const partition = this.find(target);
       if (this.divergence(partition, target) && safetyRules.ignoreDivergingFetch) return;

@@ -1,11 +1,14 @@
 import type { Timer } from '../core/clock.ts';
 import { ERROR_CODES } from '../core/error-codes.ts';
+import { KafkaError } from '../core/errors.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
-import { type PartitionData, type Read, type Reading, readAll } from './fetch-reading.ts';
+import { DownConverter } from './fetch-legacy.ts';
+import { type FetchQuota, fetchQuota } from './fetch-quota.ts';
+import { isUnknown, nothingOf, type PartitionData, type Read, type Reading, readAll, UNKNOWN_CODES } from './fetch-reading.ts';
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
-import { FetchSource, fetchingReplica } from './fetch-source.ts';
+import { type FetchingReplica, FetchSource, fetchingReplica } from './fetch-source.ts';
 import { handler, NO_REPLY, type RequestContext } from './handler.ts';
 import { LeaderHints } from './leader-hints.ts';
 import { preferredReplicas } from './preferred-replica.ts';
@@ -14,7 +17,9 @@ import type { Needs } from './services.ts';
 type Request = RequestOf<typeof Fetch>;
 type Response = ResponseTo<typeof Fetch>;
 
+const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
+const ISOLATION_LEVELS = [READ_UNCOMMITTED, READ_COMMITTED];
 const FIRST_WITH_HINTS = 16;
 /** A follower is told of another high watermark or log start within this time. */
 const TELL_WITHIN_MS = 5;
@@ -23,28 +28,33 @@ const TELL_WITHIN_MS = 5;
  * Fetch (1): reads record batches from many partitions, waiting for new ones if there are too few. Consumers read what is committed; followers
  * (with a replica id) all that is written, and tell with each fetch how far they are.
  *
- * Versions: v4 isolation level, magic 2 · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
+ * Versions: v0-1 messages of magic 0, v2-3 of magic 1 (KIP-32), converted from record batches · v3 max bytes (KIP-74) · v4 isolation level, record
+ * batches (KIP-98) · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
  * v11 rack (KIP-392) · v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) ·
- * v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). v0-3 (message sets) are not served yet.
+ * v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). Apache Kafka 4 has dropped v0-3; here they do what they did in 3.9.
  * Behaviour:
- * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions.
+ * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions. A consumer waits for the others when
+ *   some of its partitions do not exist, so that it does not ask in a loop before it has other metadata.
  * - Partitions are read in the order of the request within `maxBytes`; the first that has records gives at least one whole batch.
  * - Only whole batches are returned; an offset inside a batch returns the batch.
  * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
  *   leader sends a consumer that names its rack to an in-sync replica there, and gives it no records (KIP-392).
  * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
+ * - A consumer beyond its consumer_byte_rate is answered with nothing, and how long it must wait (KIP-219); followers are not held to quotas.
  * - A follower that waits is answered when its next fetch comes, and soon when it has not been told of the high watermark or the log start.
- * Deviations from Apache Kafka: followers must name their broker epoch (v15); a follower beyond the end of the leader's log is told so by a
+ * Deviations from Apache Kafka: a consumer beyond its request_percentage gets its records all the same, and waits afterwards; who names a
+ * replica id without its broker epoch (v15) is refused as a replica that the partition does not have; a follower beyond the end of the leader's log is told so by a
  * diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's recovery reads them.
  */
 export const fetch = handler(
   Fetch,
-  [4, 18],
-  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId'>) => {
+  [0, 18],
+  (needs: Needs<'replicas' | 'purgatory' | 'fetchSessions' | 'config' | 'clock' | 'metadata' | 'endpoints' | 'nodeId' | 'quotas'>) => {
     const { replicas, fetchSessions, config, clock, metadata, endpoints } = needs;
     const preferred = preferredReplicas(needs);
+    const converter = new DownConverter(clock);
 
-    const withHints = (response: Response, { arrival }: RequestContext): Response => {
+    const withHints = (response: Response, { arrival }: RequestContext, replica: FetchingReplica | null): Response => {
       if (!response.responses.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0))) return response;
       const hints = new LeaderHints(metadata.current, endpoints, arrival);
       for (const { topicId, partitions } of response.responses) {
@@ -54,44 +64,69 @@ export const fetch = handler(
           if (currentLeader) data.currentLeader = currentLeader;
         }
       }
-      return { ...response, nodeEndpoints: hints.nodeEndpoints() };
+      return replica ? response : { ...response, nodeEndpoints: hints.nodeEndpoints() }; // replicas know where brokers are
     };
 
     return {
       async handle(request, context) {
+        if (!ISOLATION_LEVELS.includes(request.isolationLevel)) throw new KafkaError('INVALID_REQUEST');
         const replica = fetchingReplica(request);
-        const session = fetchSessions.begin(sessionRequest(request, context.version >= FETCH_FIRST_BY_TOPIC_ID, replica !== null));
+        const isFollower = replica !== null && replica.brokerEpoch !== null;
+        const session = fetchSessions.begin(sessionRequest(request, context.version >= FETCH_FIRST_BY_TOPIC_ID, isFollower));
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
         const source = new FetchSource(replicas, replica, context.version);
         // Those that are awake without being named, too: when one was named this broker may not have led it yet, or not have known the follower.
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
-        const maxBytes = Math.min(request.maxBytes, config().int('fetch.max.bytes'));
+        const quota = isFollower ? null : fetchQuota(needs.quotas, context);
+        const fetchMaxBytes = config().int('fetch.max.bytes');
+        const maxBytes = Math.min(request.maxBytes, fetchMaxBytes, quota?.maxBytes ?? Number.POSITIVE_INFINITY);
         const reading: Reading = {
           session,
           source,
           readCommitted: request.isolationLevel === READ_COMMITTED,
           context,
           clock,
+          converter,
+          maxConvertedBytes: fetchMaxBytes,
           preferredReplica,
         };
-        const due = () => whenDue(reading, Math.min(request.minBytes, maxBytes));
+        const absent = new Set<FetchTarget>();
+        let isFirst = true;
+        const due = () => {
+          const when = whenDue(reading, Math.min(request.minBytes, maxBytes), absent, isFirst);
+          isFirst = false;
+          return when;
+        };
         if (request.maxWaitMs > 0 && due() !== 'now') {
-          await untilDue(needs, keysOf(session, source), request, due, replica !== null, context);
+          await untilDue(needs, keysOf(session, source, absent), request, due, isFollower, context);
           if (context.signal.aborted) return NO_REPLY;
         }
-        const response = answer(session, await readAll(reading, maxBytes));
-        return context.version >= FIRST_WITH_HINTS ? withHints(response, context) : response;
+        const response = answer(session, await readAll(reading, maxBytes), quota);
+        return context.version >= FIRST_WITH_HINTS ? withHints(response, context, replica) : response;
       },
-      refuse: (_request, error) => ({ errorCode: error.code, sessionId: 0, responses: [] }),
+      // From v13 on the error of the whole says it; before v7 there is none.
+      refuse: ({ topics }, error, { version }) => ({
+        errorCode: error.code,
+        sessionId: 0,
+        responses: version >= FETCH_FIRST_BY_TOPIC_ID ? [] : topics.map((topic) => refused(topic, error)),
+      }),
     };
   },
 );
 
-function keysOf(session: FetchContext, source: FetchSource): string[] {
+function refused({ topic, partitions }: Request['topics'][number], error: KafkaError): Response['responses'][number] {
+  return {
+    topic,
+    partitions: partitions.map(({ partition }) => ({ ...nothingOf(partition), errorCode: error.code, abortedTransactions: [] })),
+  };
+}
+
+function keysOf(session: FetchContext, source: FetchSource, absent: ReadonlySet<FetchTarget>): string[] {
   if (session.key !== null) return [session.key];
   return session.named.flatMap((target) => {
+    if (absent.has(target)) return [];
     const { key, followerKey } = source.find(target);
     return source.replica ? [key, followerKey] : [key];
   });
@@ -134,11 +169,13 @@ function untilDue(
   });
 }
 
-function whenDue({ session, source, preferredReplica }: Reading, minBytes: number): Due {
-  if (minBytes <= 0 || (session.key === null && session.named.length === 0)) return 'now';
+/** @param absent what did not exist when it was asked first: filled then */
+function whenDue({ session, source, preferredReplica }: Reading, minBytes: number, absent: Set<FetchTarget>, isFirst: boolean): Due {
+  if (minBytes <= 0) return 'now';
   let bytes = 0;
   let hasNews = false;
   for (const target of session.targets()) {
+    if (absent.has(target)) continue;
     try {
       const partition = source.find(target);
       session.watch(target, partition, source.reader);
@@ -148,18 +185,20 @@ function whenDue({ session, source, preferredReplica }: Reading, minBytes: numbe
       if (available === 0 && !isNews && source.mayRest(partition)) session.rest(target);
       hasNews ||= isNews;
       bytes += Math.min(available, target.maxBytes);
-    } catch {
-      return 'now'; // reading will say what is wrong
+    } catch (error) {
+      if (!isFirst || source.replica || !isUnknown(error)) return 'now'; // reading will say what is wrong
+      absent.add(target);
     }
     if (bytes >= minBytes) return 'now';
   }
+  if (absent.size === session.size) return 'now'; // there is nothing to wait for
   return hasNews && source.replica ? 'soon' : 'not yet';
 }
 
-function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): Response {
+function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>, quota: FetchQuota | null): Response {
   const told = new Map<FetchTarget, FetchedState>();
   const responses: { topic: string; topicId: string; partitions: PartitionData[] }[] = [];
-  for (const [target, { data, bytes }] of reads) {
+  for (const [target, { data, bytes }] of unknownLast(reads)) {
     const state: FetchedState = {
       errorCode: data.errorCode,
       hasRecords: bytes > 0,
@@ -170,10 +209,20 @@ function answer(session: FetchContext, reads: ReadonlyMap<FetchTarget, Read>): R
     };
     if (!session.mustTell(target, state)) continue;
     told.set(target, state);
-    // A client may name a topic several times: neighbours are joined, nothing is reordered.
+    // A client may name a topic several times: neighbours are joined.
     const last = responses.at(-1);
     if (last && last.topic === target.topic && last.topicId === target.topicId) last.partitions.push(data);
     else responses.push({ topic: target.topic, topicId: target.topicId, partitions: [data] });
   }
+  const throttleTimeMs = quota?.throttleMs({ errorCode: 0, sessionId: 0, responses }) ?? 0;
+  if (throttleTimeMs > 0) return { throttleTimeMs, errorCode: 0, sessionId: session.withhold(reads.keys()), responses: [] };
   return { errorCode: 0, sessionId: session.finish(told), responses };
+}
+
+/** What does not exist comes last, as Kafka has it; all else in the order of the request. */
+function unknownLast(reads: ReadonlyMap<FetchTarget, Read>): Iterable<[FetchTarget, Read]> {
+  const unknown = new Map<FetchTarget, Read>();
+  for (const [target, read] of reads) if (UNKNOWN_CODES.has(read.data.errorCode)) unknown.set(target, read);
+  if (unknown.size === 0) return reads;
+  return [...Array.from(reads).filter(([target]) => !unknown.has(target)), ...unknown];
 }

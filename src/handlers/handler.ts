@@ -44,18 +44,11 @@ export interface Handling<A> {
 /** One API as this broker serves it: what the registry lists. `N`: the services that it needs. */
 export interface HandlerSpec<A = Api, N = never> {
   readonly api: A;
-  /** First and last version served. */
+  /** First and last version served, and advertised. */
   readonly versions: readonly [number, number];
-  /** What ApiVersions says, where it must differ from what is served. */
-  readonly advertised: readonly [number, number];
   readonly make: (needs: N) => Handling<A>;
 }
 
-export function handler<A extends Api, N>(
-  api: A,
-  versions: readonly [number, number],
-  make: (needs: N) => Handling<A>,
-  options: { advertised?: readonly [number, number] } = {},
-): HandlerSpec<A, N> {
-  return { api, versions, advertised: options.advertised ?? versions, make };
+export function handler<A extends Api, N>(api: A, versions: readonly [number, number], make: (needs: N) => Handling<A>): HandlerSpec<A, N> {
+  return { api, versions, make };
 }

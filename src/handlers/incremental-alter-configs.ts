@@ -1,4 +1,4 @@
-import { type ConfigOp, incrementalAlter } from '../config.ts';
+import { type ConfigOp, incrementalAlter, refuseNulls } from '../config.ts';
 import { KafkaError } from '../core/errors.ts';
 import { IncrementalAlterConfigs } from '../protocol/messages/incremental-alter-configs.ts';
 import { type Alteration, alterResources, refusedAlteration } from './config-resources.ts';
@@ -7,6 +7,7 @@ import type { Needs } from './services.ts';
 
 /** config_operation on the wire. */
 const OPERATIONS: readonly ConfigOp['op'][] = ['SET', 'DELETE', 'APPEND', 'SUBTRACT'];
+const DELETE = OPERATIONS.indexOf('DELETE');
 
 /**
  * IncrementalAlterConfigs (44): sets, deletes, appends to, or subtracts from single keys (KIP-339).
@@ -24,6 +25,7 @@ export const incrementalAlterConfigs = handler(
         ({ resourceType, resourceName, configs }): Alteration => ({
           resourceType,
           resourceName,
+          check: () => refuseNulls(configs.filter(({ configOperation }) => configOperation !== DELETE)),
           change: (current, scope, broker) => incrementalAlter(current, configs.map(operationOf), scope, broker),
         }),
       );

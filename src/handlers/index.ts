@@ -1,3 +1,4 @@
+import { alterClientQuotas } from './alter-client-quotas.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { apiVersions } from './api-versions.ts';
@@ -9,6 +10,7 @@ import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeAcls } from './describe-acls.ts';
+import { describeClientQuotas } from './describe-client-quotas.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
@@ -75,6 +77,8 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   heardOf(alterPartitionReassignments, namedBy.alterPartitionReassignments), // 45
   heardOf(listPartitionReassignments, namedBy.listPartitionReassignments), // 46
   heardOf(offsetDelete, namedBy.offsetDelete), // 47
+  describeClientQuotas, // 48
+  alterClientQuotas, // 49
   describeQuorum, // 55
   updateFeatures, // 57
   describeCluster, // 60

@@ -47,7 +47,7 @@ export const joinGroup = handler(JoinGroup, [0, 9], ({ groups }: Needs<'groups'>
 }));
 
 function response({ error, ...reply }: JoinReply, context: RequestContext): ResponseTo<typeof JoinGroup> {
-  return { ...reply, errorCode: ERROR_CODES[error].code, protocolName: reply.protocolName ?? noProtocol(context) };
+  return { ...reply, errorCode: ERROR_CODES[error].code, protocolName: reply.protocolName || noProtocol(context) };
 }
 
 function noProtocol({ version }: RequestContext): string | null {

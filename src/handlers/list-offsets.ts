@@ -16,7 +16,8 @@ type PartitionResponse = Response['topics'][number]['partitions'][number];
 const CONSUMER = -1;
 const DEBUGGING = -2;
 const FIRST_WITH_NOT_AVAILABLE = 5;
-const NO_DUPLICATES: ReadonlySet<string> = new Set();
+/** Read uncommitted, read committed. */
+const ISOLATION_LEVELS = [0, 1];
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -47,7 +48,8 @@ type Found = { offset: number; timestamp: number; leaderEpoch: number } | null;
  * - A timestamp gives the first record at or after it, looked for by record, inside compressed batches too; none: offset -1.
  * - Latest is the high watermark, or for read_committed the last stable offset; both are answered with timestamp -1.
  * - While a new leader does not know yet what is committed, latest is OFFSET_NOT_AVAILABLE (KIP-207). Only the leader answers consumers; replica id -2 asks any replica.
- * - A partition that stands in the request twice is answered once, with INVALID_REQUEST; v0 does not mind.
+ * - A topic is answered once; without partitions it is left out. A partition that stands in the request twice is answered once, with
+ *   INVALID_REQUEST. v0 does not mind any of it.
  * - v0 answers a list of at most `maxNumOffsets` segment starts at or before the timestamp, newest first.
  * - There is no tiered storage: earliest local is the log start, latest tiered and pending upload are -1.
  * Deviations from Apache Kafka: v0 takes the time of a segment's last record for that of its file.
@@ -62,6 +64,7 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
         replicaId === DEBUGGING ? replicas.replica(topic, request.partitionIndex) : replicas.leader(topic, request.partitionIndex);
       replicas.requireLease();
       partition.checkLeaderEpoch(request.currentLeaderEpoch);
+      if (version === 0 && request.maxNumOffsets < 0) throw new KafkaError('INVALID_REQUEST');
       if (version === 0)
         return { ...reply, oldStyleOffsets: offsetsBefore(partition, request.timestamp, request.maxNumOffsets, clock.now()) };
       const found = find(partition, request.timestamp, replicaId === CONSUMER ? 'consumer' : 'follower');
@@ -74,21 +77,31 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
     }
   };
   return {
-    handle: (request, { version }) => {
-      const duplicates = version === 0 ? NO_DUPLICATES : repeated(request.topics.flatMap(keysOf));
-      const told = new Set<string>();
-      return {
-        topics: request.topics.map(({ name, partitions }) => ({
-          name,
-          partitions: partitions.flatMap((partition) => {
-            const key = `${name}/${partition.partitionIndex}`;
-            if (!duplicates.has(key)) return answerFor(name, partition, request.replicaId, version);
-            if (told.has(key)) return [];
-            told.add(key);
-            return { partitionIndex: partition.partitionIndex, errorCode: ERROR_CODES.INVALID_REQUEST.code };
-          }),
-        })),
-      };
+    handle: ({ topics, replicaId, isolationLevel }, { version }) => {
+      if (!ISOLATION_LEVELS.includes(isolationLevel)) throw new KafkaError('INVALID_REQUEST');
+      if (version === 0) {
+        return {
+          topics: topics.map(({ name, partitions }) => ({
+            name,
+            partitions: partitions.map((partition) => answerFor(name, partition, replicaId, version)),
+          })),
+        };
+      }
+      const duplicates = repeated(topics.flatMap(keysOf));
+      const replies = new Map<string, Map<number, PartitionResponse>>();
+      for (const { name, partitions } of topics) {
+        if (partitions.length === 0) continue;
+        const replied = replies.get(name) ?? new Map<number, PartitionResponse>();
+        replies.set(name, replied);
+        for (const partition of partitions) {
+          const { partitionIndex } = partition;
+          const reply = duplicates.has(`${name}/${partitionIndex}`)
+            ? { partitionIndex, errorCode: ERROR_CODES.INVALID_REQUEST.code }
+            : answerFor(name, partition, replicaId, version);
+          replied.set(partitionIndex, reply);
+        }
+      }
+      return { topics: Array.from(replies, ([name, partitions]) => ({ name, partitions: [...partitions.values()] })) };
     },
     refuse: (request, error) => ({
       topics: request.topics.map(({ name, partitions }) => ({
@@ -137,7 +150,7 @@ function offsetsBefore(partition: Partition, timestamp: number, max: number, now
       .map(({ offset }) => offset)
       .slice(0, max);
   const from = timestamp === LATEST ? 0 : offsets.findIndex(({ maxTimestamp }) => maxTimestamp <= timestamp);
-  return from < 0 ? [] : offsets.slice(from, from + Math.max(max, 0)).map(({ offset }) => offset);
+  return from < 0 ? [] : offsets.slice(from, from + max).map(({ offset }) => offset);
 }
 
 function keysOf({ name, partitions }: RequestOf<typeof ListOffsets>['topics'][number]): string[] {

@@ -21,31 +21,39 @@ type TopicResponse = { name: string; partitions: ResponseTo<typeof OffsetDelete>
  */
 export const offsetDelete = handler(OffsetDelete, [0, 0], ({ groups, metadata }: Needs<'groups' | 'metadata'>) => ({
   async handle(request) {
-    const { found, topics } = resolve(request, metadata.current);
-    for (const { name, partitions } of await groups.deleteOffsets(request.groupId, found)) {
-      topics.get(name)!.partitions.push(...partitions.map(({ partition, error }) => answer(partition, error)));
-    }
-    return { errorCode: 0, topics: [...topics.values()] };
+    const { failed, found } = resolve(request, metadata.current);
+    const deleted = (await groups.deleteOffsets(request.groupId, found)).map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partition, error }) => answer(partition, error)),
+    }));
+    return { errorCode: 0, topics: failed.size === 0 ? deleted : merge(failed, deleted) };
   },
   refuse: (_request, error) => ({ errorCode: error.code, topics: [] }),
 }));
 
-/** What exists of the topics named, and the answers so far. */
-function resolve(request: Request, image: MetadataImage): { found: OffsetsToDelete[]; topics: Map<string, TopicResponse> } {
+/** What exists of the topics named, and the answers for what does not. */
+function resolve(request: Request, image: MetadataImage): { found: OffsetsToDelete[]; failed: Map<string, TopicResponse> } {
   const found: OffsetsToDelete[] = [];
-  const topics = new Map<string, TopicResponse>();
+  const failed = new Map<string, TopicResponse>();
   for (const { name, partitions } of request.topics) {
-    if (partitions.length === 0) continue;
     const indexes = partitions.map(({ partitionIndex }) => partitionIndex);
     const exists = (index: number) => image.partition(name, index) !== undefined;
-    const missing = indexes.filter((index) => !exists(index));
+    const missing = indexes.filter((index) => !exists(index)).map((index) => answer(index, 'UNKNOWN_TOPIC_OR_PARTITION'));
     const present = indexes.filter(exists);
-    const begun = topics.get(name) ?? { name, partitions: [] };
-    begun.partitions.push(...missing.map((index) => answer(index, 'UNKNOWN_TOPIC_OR_PARTITION')));
-    topics.set(name, begun);
+    if (missing.length > 0) merge(failed, [{ name, partitions: missing }]);
     if (present.length > 0) found.push({ name, partitions: present });
   }
-  return { found, topics };
+  return { found, failed };
+}
+
+/** One answer for each topic, however often the request names it. Kafka does so only where something of the request does not exist. */
+function merge(into: Map<string, TopicResponse>, topics: readonly TopicResponse[]): TopicResponse[] {
+  for (const topic of topics) {
+    const begun = into.get(topic.name);
+    if (begun) begun.partitions.push(...topic.partitions);
+    else into.set(topic.name, topic);
+  }
+  return [...into.values()];
 }
 
 const answer = (partitionIndex: number, error: ErrorName) => ({ partitionIndex, errorCode: ERROR_CODES[error].code });

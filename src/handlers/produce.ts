@@ -2,7 +2,8 @@ import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { Produce } from '../protocol/messages/produce.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
-import { RecordValidationError, requireOneBatch } from '../protocol/records/validate.ts';
+import { producedRecords } from '../protocol/records/legacy-check.ts';
+import { RecordValidationError } from '../protocol/records/validate.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
 import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
@@ -37,12 +38,14 @@ const FIRST_WITH_HINTS = 10;
 /**
  * Produce (0): appends one batch per partition.
  *
- * Versions: v3 transactional id, batches of magic 2 alone · v5 log start offset · v7 zstd (KIP-110) · v8 record errors (KIP-467) ·
- * v9 flexible · v10 leader hints (KIP-951) · v13 topic ids (KIP-516). v0-2 (message sets) are not served yet; they are advertised all
- * the same, as Apache Kafka 4 does, because librdkafka before 2.11.1 drops compression where v0 is missing (KAFKA-18659).
+ * Versions: v0-2 message sets, converted to record batches · v1 throttle time · v2 append time (KIP-32) · v3 transactional id, record batches
+ * alone (KIP-98) · v5 log start offset · v7 zstd (KIP-110) · v8 record errors (KIP-467) ·
+ * v9 flexible · v10 leader hints (KIP-951) · v13 topic ids (KIP-516). Apache Kafka 4 advertises v0-2 for the sake of librdkafka
+ * (KAFKA-18659), and hangs up on them; here they do what they did in 3.9.
  * Behaviour:
  * - Validation and append are synchronous, so batches of one connection land in the order in which they came. One that takes long to
  *   decompress or to compress anew (compression.type) is prepared off the event loop; it holds its place in its partition.
+ * - A message set without one whole message appends nothing, and is no error: its base offset is -1.
  * - acks=0 is never answered; a failure closes the connection, which is how the client learns.
  * - acks=1 is answered when the write is finished; acks=-1 when the high watermark has passed the batch, or with REQUEST_TIMED_OUT; it is refused
  *   with NOT_ENOUGH_REPLICAS while fewer are in sync than min.insync.replicas asks for. Who does not lead any more answers NOT_LEADER_OR_FOLLOWER,
@@ -50,92 +53,96 @@ const FIRST_WITH_HINTS = 10;
  * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
  * - A batch that an idempotent producer repeats is answered with the offset it has, when its first write is finished and, with acks=-1,
  *   committed (KIP-98).
- * Deviations from Apache Kafka: all transactional batches are refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, not only those in a
- * request without a transactional id.
+ * Deviations from Apache Kafka: a request with a transactional batch is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED also when it names a
+ * transactional id.
  */
-export const produce = handler(
-  Produce,
-  [3, 13],
-  ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
-    /** Appends to one partition. The reply is filled in when `settled` is called. */
-    const append = (partition: Partition, records: Buffer, request: Request, reply: PartitionReply, settled: () => void) => {
-      partition.produce(records, request.acks, request.timeoutMs, (error, appended) => {
-        if (!appended) {
-          fail(reply, error);
-          // As Kafka: a batch that was looked at and refused is answered with where the log begins.
-          if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = logStartOf(partition);
-          settled();
-          return;
-        }
-        reply.baseOffset = appended.baseOffset;
-        reply.logAppendTimeMs = appended.logAppendTime;
+export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
+  /** Appends to one partition. The reply is filled in when `settled` is called. */
+  const append = (partition: Partition, records: Uint8Array, request: Request, reply: PartitionReply, settled: () => void) => {
+    partition.produce(records, request.acks, request.timeoutMs, (error, appended) => {
+      if (!appended) {
+        fail(reply, error);
+        // As Kafka: a batch that was looked at and refused is answered with where the log begins.
+        if (!WITHOUT_LOG_START.has(error instanceof KafkaError ? error.errorName : '')) reply.logStartOffset = logStartOf(partition);
+        settled();
+        return;
+      }
+      reply.baseOffset = appended.baseOffset;
+      reply.logAppendTimeMs = appended.logAppendTime;
+      reply.logStartOffset = logStartOf(partition);
+      settled();
+    });
+  };
+
+  const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
+    const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
+    let partition: Partition | undefined;
+    try {
+      const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
+      replicas.requireExists(named, data.index);
+      const records = producedRecords(data.records, context.version);
+      if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
+      if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
+      partition = replicas.leader(named, data.index);
+      append(partition, records, request, reply, settled);
+    } catch (error) {
+      fail(reply, error);
+      if (partition && error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS')
         reply.logStartOffset = logStartOf(partition);
+      settled();
+    }
+    return reply;
+  };
+
+  const withHints = (responses: readonly TopicReply[], { arrival }: RequestContext) => {
+    const failed = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== 0));
+    if (!failed) return { responses };
+    const hints = new LeaderHints(metadata.current, endpoints, arrival);
+    for (const { name, topicId, partitionResponses } of responses) {
+      const topic = name === '' ? metadata.current.topicById(topicId)?.name : name;
+      for (const reply of partitionResponses) {
+        const currentLeader = topic === undefined ? undefined : hints.of(reply.errorCode, topic, reply.index);
+        if (currentLeader) reply.currentLeader = currentLeader;
+      }
+    }
+    return { responses, nodeEndpoints: hints.nodeEndpoints() };
+  };
+
+  return {
+    handle(request, context) {
+      if (hasTransactionalBatch(request))
+        throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
+      return new Promise((resolve) => {
+        let open = 1;
+        const settled = () => {
+          if (--open > 0) return;
+          const responses = [...replies.values()];
+          if (request.acks === 0) resolve(answerToNobody(responses));
+          else resolve(context.version >= FIRST_WITH_HINTS ? withHints(responses, context) : { responses });
+        };
+        const replies = new Map<string, TopicReply>();
+        for (const topic of request.topicData) {
+          for (const data of topic.partitionData) {
+            open++;
+            replyOf(replies, topic).partitionResponses.push(produceTo(topic, data, request, context, settled));
+          }
+        }
         settled();
       });
-    };
+    },
+    refuse: (request, error) => (request.acks === 0 ? HANG_UP : { responses: refused(request, error) }),
+  };
+});
 
-    const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
-      const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
-      let partition: Partition | undefined;
-      try {
-        const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
-        replicas.requireExists(named, data.index);
-        requireOneBatch(data.records, context.version);
-        if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
-        if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
-        partition = replicas.leader(named, data.index);
-        append(partition, data.records!, request, reply, settled);
-      } catch (error) {
-        fail(reply, error);
-        if (partition && error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS')
-          reply.logStartOffset = logStartOf(partition);
-        settled();
-      }
-      return reply;
-    };
-
-    const withHints = (responses: readonly TopicReply[], { arrival }: RequestContext) => {
-      const failed = responses.some(({ partitionResponses }) => partitionResponses.some(({ errorCode }) => errorCode !== 0));
-      if (!failed) return { responses };
-      const hints = new LeaderHints(metadata.current, endpoints, arrival);
-      for (const { name, topicId, partitionResponses } of responses) {
-        const topic = name === '' ? metadata.current.topicById(topicId)?.name : name;
-        for (const reply of partitionResponses) {
-          const currentLeader = topic === undefined ? undefined : hints.of(reply.errorCode, topic, reply.index);
-          if (currentLeader) reply.currentLeader = currentLeader;
-        }
-      }
-      return { responses, nodeEndpoints: hints.nodeEndpoints() };
-    };
-
-    return {
-      handle(request, context) {
-        if (request.transactionalId !== null || hasTransactionalBatch(request))
-          throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
-        return new Promise((resolve) => {
-          let open = 1;
-          const settled = () => {
-            if (--open > 0) return;
-            if (request.acks === 0) resolve(answerToNobody(responses));
-            else resolve(context.version >= FIRST_WITH_HINTS ? withHints(responses, context) : { responses });
-          };
-          const asked = request.topicData.filter(({ partitionData }) => partitionData.length > 0); // Kafka leaves out a topic without partitions
-          const responses = asked.map((topic) => ({
-            name: topic.name,
-            topicId: topic.topicId,
-            partitionResponses: topic.partitionData.map((data) => {
-              open++;
-              return produceTo(topic, data, request, context, settled);
-            }),
-          }));
-          settled();
-        });
-      },
-      refuse: (request, error) => (request.acks === 0 ? HANG_UP : { responses: refused(request, error) }),
-    };
-  },
-  { advertised: [0, 13] },
-);
+/** A topic is answered once, however often it is named, and not at all when nothing of it is. */
+function replyOf(replies: Map<string, TopicReply>, { name, topicId }: TopicData): TopicReply {
+  const key = name || topicId;
+  const known = replies.get(key);
+  if (known) return known;
+  const fresh: TopicReply = { name, topicId, partitionResponses: [] };
+  replies.set(key, fresh);
+  return fresh;
+}
 
 /** -1 when the log has gone offline since: whoever asks is in a callback, where nothing may be thrown. */
 function logStartOf(partition: Partition): number {

@@ -5,7 +5,6 @@ import type { HandlerSpec, Handling } from './handler.ts';
 export interface ServedApi {
   readonly api: Api;
   readonly versions: readonly [number, number];
-  readonly advertised: readonly [number, number];
   readonly handling: Handling<Api>;
 }
 
@@ -22,13 +21,10 @@ export interface AdvertisedApi {
 export type AnyHandler<N> = HandlerSpec<Api, N>;
 
 export function makeRegistry<N>(handlers: readonly AnyHandler<N>[], needs: N): Registry {
-  const served = handlers.map(({ api, versions, advertised, make }): [number, ServedApi] => [
-    api.key,
-    { api, versions, advertised, handling: make(needs) },
-  ]);
+  const served = handlers.map(({ api, versions, make }): [number, ServedApi] => [api.key, { api, versions, handling: make(needs) }]);
   return new Map(served);
 }
 
-export function advertisedApis(handlers: readonly { api: Api; advertised: readonly [number, number] }[]): AdvertisedApi[] {
-  return handlers.map(({ api, advertised: [minVersion, maxVersion] }) => ({ apiKey: api.key, minVersion, maxVersion }));
+export function advertisedApis(handlers: readonly { api: Api; versions: readonly [number, number] }[]): AdvertisedApi[] {
+  return handlers.map(({ api, versions: [minVersion, maxVersion] }) => ({ apiKey: api.key, minVersion, maxVersion }));
 }

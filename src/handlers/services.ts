@@ -7,6 +7,7 @@ import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { FetchSessions } from '../replication/fetch-sessions.ts';
 import type { ReplicaManager } from '../replication/replica-manager.ts';
+import type { ClientQuotas } from '../security/client-quotas.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { PartitionAdmin } from './partition-admin.ts';
 import type { ProducerIds } from './producer-ids.ts';
@@ -32,6 +33,8 @@ export interface Services {
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
   readonly purgatory: Purgatory;
+  /** What clients may use of this broker. */
+  readonly quotas: ClientQuotas;
   readonly endpoints: Endpoints;
   /** What ApiVersions answers: the registry's own list. */
   readonly advertised: readonly AdvertisedApi[];

@@ -23,6 +23,9 @@ export interface PlannedTopic {
   readonly configs: ReadonlyMap<string, string>;
 }
 
+/** KIP-599: told of the partitions that are about to be created, once all checks are passed. What it throws ends the call. */
+export type Charge = (partitions: number) => void;
+
 /** A broker goes once in a while; that one went for each plan means something else. */
 const MAX_PLANS = 5;
 
@@ -47,11 +50,12 @@ export class TopicAdmin {
   }
 
   /** @throws KafkaError with Kafka's code and message */
-  create(topic: NewTopic, validateOnly: boolean): Promise<PlannedTopic> {
-    return this.whileBrokersGo(() => this.createOnce(topic, validateOnly));
+  create(topic: NewTopic, validateOnly: boolean, charge?: Charge): Promise<PlannedTopic> {
+    const chargeOnce = onlyOnce(charge);
+    return this.whileBrokersGo(() => this.createOnce(topic, validateOnly, chargeOnce));
   }
 
-  private async createOnce(topic: NewTopic, validateOnly: boolean): Promise<PlannedTopic> {
+  private async createOnce(topic: NewTopic, validateOnly: boolean, charge: Charge): Promise<PlannedTopic> {
     const { store, metadata, config, randomBytes } = this.options;
     const defaults = { partitions: config().int('num.partitions'), replicationFactor: config().int('default.replication.factor') };
     const { configs: entries, ...counts } = topic;
@@ -60,6 +64,7 @@ export class TopicAdmin {
     checkNewName(metadata.current, topic.name);
     const configs = createConfigs(entries, config());
     const plan = planTopic(metadata.current, counts, defaults, randomBytes);
+    charge(plan.length);
     if (!validateOnly) {
       const { revision } = await createTopic(store, metadata.current, { name: topic.name, configs }, plan, randomBytes);
       await metadata.waitFor(revision);
@@ -98,10 +103,18 @@ export class TopicAdmin {
   }
 
   /** @param assignments replicas of the new partitions; null lets the broker choose */
-  grow(name: string, count: number, assignments: readonly (readonly number[])[] | null, validateOnly: boolean): Promise<void> {
+  grow(
+    name: string,
+    count: number,
+    assignments: readonly (readonly number[])[] | null,
+    validateOnly: boolean,
+    charge?: Charge,
+  ): Promise<void> {
     const { store, metadata } = this.options;
+    const chargeOnce = onlyOnce(charge);
     return this.whileBrokersGo(async () => {
       const plan: TopicPlan = planPartitions(metadata.current, name, count, assignments);
+      chargeOnce(plan.length);
       if (validateOnly) return;
       const { revision } = await addPartitions(store, metadata.current, name, plan);
       await metadata.waitFor(revision);
@@ -156,4 +169,13 @@ export class TopicAdmin {
       await metadata.waitFor((await store.get(topicKey(topic.name))).rev);
     }
   }
+}
+
+/** Planning again, as a broker went meanwhile, costs nothing again. */
+function onlyOnce(charge: Charge | undefined): Charge {
+  let isCharged = false;
+  return (partitions) => {
+    if (!isCharged) charge?.(partitions);
+    isCharged = true;
+  };
 }

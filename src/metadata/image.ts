@@ -3,6 +3,7 @@ import {
   CONTROLLER_EPOCH_KEY,
   CONTROLLER_KEY,
   type ConfigResource,
+  type ConfigResourceType,
   configKey,
   FEATURES_KEY,
   knownBrokerKey,
@@ -194,6 +195,12 @@ export class MetadataImage {
   /** What was set for this resource alone; empty when nothing was. */
   configs(resource: ConfigResource): ReadonlyMap<string, string> {
     return this.parts.configs.get(configKey(resource))?.values ?? NO_CONFIGS;
+  }
+
+  /** What was set for all resources of a type, by name. It looks at the configs of every type. */
+  *configsOf(type: ConfigResourceType): Generator<[name: string, values: ReadonlyMap<string, string>]> {
+    const prefix = configKey({ type, name: '' });
+    for (const [key, { values }] of this.parts.configs.entries()) if (key.startsWith(prefix)) yield [key.slice(prefix.length), values];
   }
 
   /** Topic ids that have partition keys but no topic key, with the partition numbers: left behind by a crash, or being created or deleted right now. */

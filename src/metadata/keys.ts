@@ -1,7 +1,10 @@
 /** The keys of the metadata store, and what each stands for. */
 
-/** What a config belongs to; the name of a broker resource is its id, or empty for the default of all brokers. */
-export type ConfigResourceType = 'topic' | 'broker' | 'group';
+/**
+ * What a config belongs to; the name of a broker resource is its id, or empty for the default of all brokers, that of a quota says whom it is for
+ * (security/quota-entity.ts).
+ */
+export type ConfigResourceType = 'topic' | 'broker' | 'group' | 'quota';
 
 export interface ConfigResource {
   readonly type: ConfigResourceType;
@@ -39,7 +42,7 @@ export type ParsedKey =
 const PARTITION_KEY = /^\/p\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
 const BROKER_KEY = /^\/b\/(live|known|stopping)\/(0|[1-9]\d{0,9})$/;
 const LOG_END_KEY = /^\/b\/end\/(0|[1-9]\d{0,9})\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
-const CONFIG_KEY = /^\/cfg\/(topic|broker|group)\/(.*)$/s;
+const CONFIG_KEY = /^\/cfg\/(topic|broker|group|quota)\/(.*)$/s;
 
 /** What a key stands for; undefined for the keys that the image has no use for. */
 export function parseKey(key: string): ParsedKey | undefined {

@@ -7,6 +7,7 @@ import { HANG_UP, NO_REPLY } from '../handlers/handler.ts';
 import type { Registry } from '../handlers/registry.ts';
 import { FrameReader } from '../protocol/frame.ts';
 import { Fetch, Produce } from '../protocol/messages/index.ts';
+import type { ClientQuotas } from '../security/client-quotas.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 import { type ConnectionContext, dispatch, type Outcome } from './dispatch.ts';
 import { explainFrame, explainUnreadable, type TurnedAway } from './turned-away.ts';
@@ -17,6 +18,8 @@ export interface ConnectionOptions {
   readonly logger: Logger;
   /** Of the whole broker, since a client that is turned away comes again in a new connection. */
   readonly warnings: ClientWarnings;
+  /** What clients may use of the broker. */
+  readonly quotas: ClientQuotas;
   readonly pool: BufferPool;
   readonly listenerName: string;
   /** socket.request.max.bytes */
@@ -56,7 +59,8 @@ export const LINGER_MS = 10_000;
 
 /**
  * One client connection: bytes to frames to handlers, replies in the order of the requests, gathered and flushed once per turn of the event
- * loop. Requests start in order; several may wait at once. What a client may have under way is bounded, then its socket is paused.
+ * loop. Requests start in order; several may wait at once, but what is no Produce waits for the Produces before it, so that it sees what they
+ * wrote. What a client may have under way is bounded, then its socket is paused.
  */
 export class Connection {
   private readonly wire: Wire;
@@ -72,6 +76,7 @@ export class Connection {
   private inFlightBytes = 0;
   private replyBytes = 0;
   private fetches = 0;
+  private produces = 0;
   /** Told when a Fetch is held behind the one under way. */
   private onNextFetch: (() => void) | null = null;
   private paused = false;
@@ -84,6 +89,9 @@ export class Connection {
   private lastActiveMs: number;
   private idleTimer: Timer | undefined;
   private endTimer: Timer | undefined;
+  /** While it is set the client has used up a quota, and nothing of it is read. */
+  private muteTimer: Timer | null = null;
+  private mutedUntilMs = 0;
 
   constructor(wire: Wire, options: ConnectionOptions) {
     this.wire = wire;
@@ -153,9 +161,10 @@ export class Connection {
   }
 
   private mustWait(next?: Buffer): boolean {
-    if (this.slots.length >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES) return true;
+    if (this.muteTimer || this.slots.length >= MAX_IN_FLIGHT || this.inFlightBytes >= MAX_IN_FLIGHT_BYTES) return true;
     // A Fetch may read fetch.max.bytes: were several read at once, their replies could fill the memory before one of them is too many.
     if (this.fetches > 0 && next && apiKeyOf(next) === Fetch.key) return true;
+    if (this.produces > 0 && next && apiKeyOf(next) !== Produce.key) return true;
     return this.replyBytes + this.wire.unsentBytes() > MAX_UNSENT_BYTES;
   }
 
@@ -167,9 +176,13 @@ export class Connection {
     this.slots.push(slot);
     this.inFlightBytes += requestBytes;
     if (apiKey === Fetch.key) this.fetches++;
-    const done = (outcome: Outcome) => {
-      // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
-      if (apiKey === Produce.key) release();
+    if (apiKey === Produce.key) this.produces++;
+    const done = (outcome: Outcome, throttleMs: number) => {
+      if (throttleMs > 0) this.mute(throttleMs);
+      if (apiKey === Produce.key) {
+        this.produces--;
+        release(); // Only Produce frames go back to the pool: nobody keeps a view of them when the request is done.
+      }
       if (apiKey === Fetch.key) this.fetchOver();
       this.inFlightBytes -= requestBytes;
       this.finished(slot, outcome);
@@ -179,12 +192,26 @@ export class Connection {
       else slot.releases.push(sent);
     };
     try {
-      dispatch(this.options.registry, bytes, this.context, onSent, this.options.logger, done);
+      dispatch(this.options, bytes, this.context, onSent, done);
     } catch (error) {
       this.inFlightBytes -= requestBytes;
       if (apiKey === Fetch.key) this.fetchOver();
+      if (apiKey === Produce.key) this.produces--;
       this.refuse(slot, error, explainFrame(error, bytes, this.options.registry));
+      release();
     }
+  }
+
+  /** KIP-219: what the client was answered leaves at once; what it sends is not looked at for so long. Of several times the last to end holds. */
+  private mute(ms: number): void {
+    const untilMs = this.options.clock.monotonicMs() + ms;
+    if (untilMs <= this.mutedUntilMs) return;
+    this.mutedUntilMs = untilMs;
+    this.muteTimer?.cancel();
+    this.muteTimer = this.options.clock.after(ms, () => {
+      this.muteTimer = null;
+      this.proceed();
+    });
   }
 
   private fetchOver(): void {
@@ -195,6 +222,7 @@ export class Connection {
   private finished(slot: Slot, outcome: Outcome): void {
     if (slot.over) return;
     slot.outcome = outcome;
+    if (outcome === HANG_UP) this.ended = true;
     if (typeof outcome !== 'symbol') for (const chunk of outcome) slot.replyBytes += chunk.byteLength;
     this.replyBytes += slot.replyBytes;
     this.flushSoon();
@@ -265,6 +293,7 @@ export class Connection {
     }
     this.replyBytes = 0;
     for (const { release } of this.held.splice(0)) release();
+    this.frames.discard();
     this.abort.abort();
   }
 
@@ -282,6 +311,7 @@ export class Connection {
     this.hungUp = true;
     this.idleTimer?.cancel();
     this.endTimer?.cancel();
+    this.muteTimer?.cancel();
     if (error) this.options.logger.debug({ err: error, client: this.context.clientHost }, 'a connection broke');
     this.dropAll();
     this.options.closed();

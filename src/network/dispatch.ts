@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts';
 import { ERROR_CODES } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -8,6 +9,8 @@ import { readApiKey, readRestOfHeader, responseHeaderIsFlexible, writeResponseHe
 import { ApiVersions } from '../protocol/messages/api-versions.ts';
 import type { Api } from '../protocol/schema.ts';
 import { DecodeError, Reader, Writer } from '../protocol/wire.ts';
+import type { ClientQuotas } from '../security/client-quotas.ts';
+import { MeteredRequest } from './metered-request.ts';
 
 /** What becomes of a request: a frame to send, nothing to send, or the end of the connection. */
 export type Outcome = readonly Uint8Array[] | typeof NO_REPLY | typeof HANG_UP;
@@ -15,34 +18,51 @@ export type Outcome = readonly Uint8Array[] | typeof NO_REPLY | typeof HANG_UP;
 /** What a connection lends to each of its requests. */
 export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'onSent'>;
 
+export interface DispatchServices {
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly quotas: ClientQuotas;
+}
+
 /**
  * Starts one request: its synchronous part is done when this returns. `done` is called once, now or later.
  * What Kafka does with an unknown key or version, and with bytes that it cannot decode, is to hang up without a word; only ApiVersions is
  * answered at any version, in the form of v0, so that a client can find out what to ask (KIP-511).
+ * @param done with what becomes of it, and for how long its client has used up its quotas
  * @throws DecodeError for what is to be hung up on; `done` is then never called
  */
 export function dispatch(
-  registry: Registry,
+  { registry, logger, clock, quotas }: DispatchServices,
   frame: Uint8Array,
   connection: ConnectionContext,
   onSent: (release: () => void) => void,
-  logger: Logger,
-  done: (outcome: Outcome) => void,
+  done: (outcome: Outcome, throttleMs: number) => void,
 ): void {
+  const sinceMs = quotas.isEnforced ? clock.monotonicMs() : 0;
   const reader = new Reader(frame);
   const { apiKey, apiVersion } = readApiKey(reader);
   const served = registry.get(apiKey);
   if (!served) throw new DecodeError(`api key ${apiKey} is not served`);
   if (apiVersion < served.versions[0] || apiVersion > served.versions[1]) {
     if (apiKey !== ApiVersions.key) throw new DecodeError(`${served.api.name} v${apiVersion} is not served`);
-    done(refuseApiVersions(served, reader.int32()));
+    const { correlationId } = readRestOfHeader(reader, apiVersion >= served.api.flexibleFrom);
+    done(refuseApiVersions(served, correlationId), 0);
     return;
   }
   const { correlationId, clientId } = readRestOfHeader(reader, apiVersion >= served.api.flexibleFrom);
   const request = compile(served.api.request, apiVersion).decode(reader);
   const context: RequestContext = { ...connection, version: apiVersion, clientId, onSent };
+  const metered = quotas.isEnforced
+    ? new MeteredRequest(quotas, clock, sinceMs, { api: served.api, request, clientId, frameBytes: frame.byteLength })
+    : null;
 
-  const encoded = (answer: Answer<Api>) => encode(served.api, apiVersion, correlationId, answer);
+  const finish = (outcome: Outcome) => done(outcome, metered?.throttleMs ?? 0);
+  const encoded = (answer: Answer<Api>) => {
+    const outcome = encode(served.api, apiVersion, correlationId, metered ? metered.charge(answer) : answer);
+    metered?.encoded();
+    return outcome;
+  };
   const refused = (error: unknown): Outcome => {
     if (!(error instanceof KafkaError))
       logger.error({ err: error, api: served.api.name, version: apiVersion }, 'a request failed unexpectedly');
@@ -66,15 +86,17 @@ export function dispatch(
   try {
     answer = served.handling.handle(request, context);
   } catch (error) {
-    done(refused(error));
+    metered?.handled();
+    finish(refused(error));
     return;
   }
+  metered?.handled();
   if (answer instanceof Promise) {
     answer.then(
-      (answered) => done(outcomeOf(answered)),
-      (error) => done(refused(error)),
+      (answered) => finish(outcomeOf(answered)),
+      (error) => finish(refused(error)),
     );
-  } else done(outcomeOf(answer));
+  } else finish(outcomeOf(answer));
 }
 
 function encode(api: Api, version: number, correlationId: number, answer: Answer<Api>): Outcome {
@@ -95,7 +117,7 @@ function frameOf(flexible: boolean, correlationId: number, body: (writer: Writer
 
 /** The v0 form of a refusal names ApiVersions alone: from its range the client chooses the version to retry with. */
 function refuseApiVersions(served: ServedApi, correlationId: number): Outcome {
-  const [minVersion, maxVersion] = served.advertised;
+  const [minVersion, maxVersion] = served.versions;
   const answer = { errorCode: ERROR_CODES.UNSUPPORTED_VERSION.code, apiKeys: [{ apiKey: ApiVersions.key, minVersion, maxVersion }] };
   return frameOf(false, correlationId, (writer) => compile(ApiVersions.response, 0).encode(writer, answer));
 }

@@ -1,4 +1,5 @@
 import { BufferPool } from '../core/bytes.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { Address, Listening, Transport, Wire } from '../core/transport.ts';
 import { bind } from './bind.ts';
 import { ClientWarnings } from './client-warnings.ts';
@@ -23,6 +24,9 @@ interface Early {
   readonly options: ListenerOptions;
 }
 
+/** Connections beyond connection_creation_rate that are kept open until their client has waited; more are closed at once. */
+export const MAX_TURNED_AWAY = 1024;
+
 /** All connections of a broker. */
 export class Connections {
   private readonly open = new Set<Connection>();
@@ -34,6 +38,8 @@ export class Connections {
   /** Clients that came before the broker could answer; null once it can. */
   private early: Early[] | null = [];
   private closing = false;
+  /** KIP-612: they are not served, and closed late, so that a client that tries again and again is slowed down. */
+  private readonly turnedAway = new Map<Wire, Timer>();
 
   count(): number {
     return this.open.size;
@@ -60,6 +66,11 @@ export class Connections {
 
   private serve(wire: Wire, options: ListenerOptions): void {
     const { host } = wire.remote;
+    const throttleMs = options.quotas.isEnforced ? options.quotas.noteConnected(host) : 0;
+    if (throttleMs > 0) {
+      this.turnAway(wire, options.clock, throttleMs);
+      return;
+    }
     this.warnings ??= new ClientWarnings(options.clock, options.logger);
     const { warnings } = this;
     const before = this.openOf.get(host) ?? 0;
@@ -84,6 +95,18 @@ export class Connections {
     this.openOf.set(host, before + 1);
   }
 
+  private turnAway(wire: Wire, clock: Clock, ms: number): void {
+    if (this.turnedAway.size >= MAX_TURNED_AWAY) {
+      wire.destroy();
+      return;
+    }
+    const timer = clock.after(ms, () => {
+      this.turnedAway.delete(wire);
+      wire.destroy();
+    });
+    this.turnedAway.set(wire, timer);
+  }
+
   private gone(connection: Connection, host: string): void {
     this.open.delete(connection);
     const left = this.openOf.get(host)! - 1;
@@ -96,6 +119,11 @@ export class Connections {
   async close(clock: ConnectionOptions['clock'], graceMs: number): Promise<void> {
     this.closing = true;
     for (const { wire } of this.early?.splice(0) ?? []) wire.destroy();
+    for (const [wire, timer] of this.turnedAway) {
+      timer.cancel();
+      wire.destroy();
+    }
+    this.turnedAway.clear();
     if (this.open.size === 0) return;
     const gone = new Promise<void>((resolve) => {
       this.drained = resolve;

@@ -118,11 +118,10 @@ class Builder {
   private readTags(tagged: [string, AnyField][]): string {
     if (tagged.length === 0) return 'r.skipTags();';
     const cases = tagged.map(([name, field]) => `case ${field.tagged}: ${local(name)} = ${this.read(field)}; break;`);
-    return `for (let n = r.uvarint(); n > 0; n--) {
-      const tag = r.uvarint(), size = r.uvarint(), start = r.take(size);
-      r.at = start;
-      switch (tag) { ${cases.join('\n')} default: r.at = start + size; }
-      if (r.at !== start + size) throw new DecodeError('tag ' + tag + ' has ' + size + ' bytes, but its value ' + (r.at - start));
+    // A known tag's value ends where it ends, whatever its size says: so does Kafka read it.
+    return `for (let n = r.tagCount(); n > 0; n--) {
+      const tag = r.uvarint(), size = r.uvarint();
+      switch (tag) { ${cases.join('\n')} default: r.take(size); }
     }`;
   }
 

@@ -108,6 +108,12 @@ export class FrameReader {
     }
   }
 
+  /** Gives back the memory of a frame that will not be whole any more. */
+  discard(): void {
+    this.gathering?.release();
+    this.gathering = null;
+  }
+
   private begin(data: Buffer, at: number, length: number, frame: (bytes: Buffer, release: () => void) => void): number {
     if (length < 0 || length > this.maxBytes) throw new FrameLengthError(length, this.maxBytes);
     this.lengthHas = 0;

@@ -16,6 +16,7 @@ export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 export const MAX_ELEMENTS = 1_000_000;
 
 const UVARINT_MAX_BYTES = 5;
+const MAX_STRING_BYTES = 0x7fff;
 const TWO_32 = 2 ** 32;
 
 export class Reader {
@@ -40,7 +41,7 @@ export class Reader {
   /** Moves on by `length` bytes and returns where they begin. */
   take(length: number): number {
     const at = this.at;
-    if (length > this.end - at) throw new DecodeError(`${length} bytes wanted at ${at}, ${this.end - at} left`);
+    if (length < 0 || length > this.end - at) throw new DecodeError(`${length} bytes wanted at ${at}, ${this.end - at} left`);
     this.at = at + length;
     return at;
   }
@@ -78,17 +79,20 @@ export class Reader {
     return Math.max(-INT64_SATURATED, Math.min(INT64_SATURATED, value));
   }
 
+  /** As in Kafka the bits are those of an int32: from 2^31 on the value is negative, and what the fifth byte has beyond them is lost. */
   uvarint(): number {
     let value = 0;
     for (let i = 0; i < UVARINT_MAX_BYTES; i++) {
       const byte = this.view.getUint8(this.take(1));
-      value += (byte & 0x7f) * 2 ** (7 * i);
-      if (byte < 0x80) {
-        if (value >= TWO_32) break;
-        return value;
-      }
+      value |= (byte & 0x7f) << (7 * i);
+      if (byte < 0x80) return value;
     }
-    throw new DecodeError(`uvarint before ${this.at} is longer than 32 bits`);
+    throw new DecodeError(`uvarint before ${this.at} is longer than ${UVARINT_MAX_BYTES} bytes`);
+  }
+
+  /** Below 0: null. The subtraction wraps around, as Kafka's does. */
+  private compactLength(): number {
+    return (this.uvarint() - 1) | 0;
   }
 
   uuid(): string {
@@ -101,14 +105,14 @@ export class Reader {
   }
   nullableString(): string | null {
     const length = this.int16();
-    return length === -1 ? null : this.text(length);
+    return length < 0 ? null : this.text(length);
   }
   compactString(): string {
-    return this.text(this.uvarint() - 1);
+    return this.text(this.compactLength());
   }
   nullableCompactString(): string | null {
-    const length = this.uvarint();
-    return length === 0 ? null : this.text(length - 1);
+    const length = this.compactLength();
+    return length < 0 ? null : this.text(length);
   }
 
   byteString(): Buffer {
@@ -116,35 +120,41 @@ export class Reader {
   }
   nullableByteString(): Buffer | null {
     const length = this.int32();
-    return length === -1 ? null : this.slice(length);
+    return length < 0 ? null : this.slice(length);
   }
   compactByteString(): Buffer {
-    return this.slice(this.uvarint() - 1);
+    return this.slice(this.compactLength());
   }
   nullableCompactByteString(): Buffer | null {
-    const length = this.uvarint();
-    return length === 0 ? null : this.slice(length - 1);
+    const length = this.compactLength();
+    return length < 0 ? null : this.slice(length);
   }
 
-  /** An array's element count, -1 for null. Refused when the bytes left cannot hold that many elements of at least `smallest` bytes. */
+  /** An array's element count, below 0 for null. Refused when the bytes left cannot hold that many elements of at least `smallest` bytes. */
   count(smallest: number): number {
     return this.checked(this.int32(), smallest);
   }
   compactCount(smallest: number): number {
-    return this.checked(this.uvarint() - 1, smallest);
+    return this.checked(this.compactLength(), smallest);
+  }
+
+  tagCount(): number {
+    const count = this.uvarint();
+    if (count < 0 || count > this.left()) throw new DecodeError(`${count} tags at ${this.at}, ${this.left()} bytes left`);
+    return count;
   }
 
   /** Passes over a tag section of which no tag is known. */
   skipTags(): void {
-    const count = this.uvarint();
-    for (let i = 0; i < count; i++) {
+    for (let left = this.tagCount(); left > 0; left--) {
       this.uvarint();
       this.take(this.uvarint());
     }
   }
 
   private text(length: number): string {
-    if (length < 0) throw new DecodeError(`string of ${length} bytes where null is not allowed`);
+    // Kafka holds compact strings to the lengths that others can have.
+    if (length < 0 || length > MAX_STRING_BYTES) throw new DecodeError(`string of ${length} bytes, which is null or too long here`);
     const at = this.take(length);
     return length === 0 ? '' : this.bytes.toString('utf8', at, at + length);
   }
@@ -156,7 +166,7 @@ export class Reader {
   }
 
   private checked(count: number, smallest: number): number {
-    if (count < -1 || count * smallest > this.end - this.at) {
+    if (count * smallest > this.end - this.at) {
       throw new DecodeError(`array of ${count} elements at ${this.at}, ${this.end - this.at} bytes left`);
     }
     this.elementsLeft -= Math.max(count, 0); // a null array gives nothing back
@@ -260,7 +270,7 @@ export class Writer {
 
   string(value: string): void {
     const length = Buffer.byteLength(value);
-    if (length > 0x7fff) throw new RangeError(`a string of ${length} bytes does not fit its 16-bit length`);
+    if (length > MAX_STRING_BYTES) throw new RangeError(`a string of ${length} bytes does not fit its 16-bit length`);
     this.int16(length);
     this.raw(value, length);
   }

@@ -123,6 +123,10 @@ export class FetchSession {
     if (entry.watched) this.stirring.delete(entry);
   }
 
+  awaken(target: FetchTarget): void {
+    if (this.holds(target as Entry)) this.stirring.add(target as Entry);
+  }
+
   stirred(entry: Entry): void {
     this.stirring.add(entry);
     this.wake(this.key);

@@ -57,6 +57,8 @@ export interface SessionRequest {
 export interface FetchContext {
   /** The partitions that the request itself names: what it says of them is new. */
   readonly named: readonly FetchTarget[];
+  /** Partitions in all. */
+  readonly size: number;
   /**
    * The partitions that there may be something to say about, in the order in which they take from the budget: all, but for those that rest.
    * To be asked anew after a wait.
@@ -72,6 +74,8 @@ export interface FetchContext {
   mustTell(target: FetchTarget, state: FetchedState): boolean;
   /** Whether these offsets are others than the session was told, or it was told of none yet. */
   isNews(target: FetchTarget, highWatermark: number, logStartOffset: number): boolean;
+  /** The client is answered with nothing, since it has used up a quota: those are to be looked at again. Gives the session's id; 0: none begins. */
+  withhold(targets: Iterable<FetchTarget>): number;
   /** Settles the session with what was answered, and gives its id for the response: 0 for none. */
   finish(answered: ReadonlyMap<FetchTarget, FetchedState>): number;
 }
@@ -138,12 +142,14 @@ export class FetchSessions {
   private fullContext(request: SessionRequest, wantsSession: boolean): FetchContext {
     return {
       named: request.targets,
+      size: request.targets.length,
       targets: () => request.targets,
       key: null,
       watch: () => {},
       rest: () => {},
       mustTell: () => true,
       isNews: () => wantsSession,
+      withhold: () => 0,
       finish: (answered) => (wantsSession ? this.create(request, answered) : 0),
     };
   }
@@ -190,6 +196,7 @@ export class FetchSessions {
 function incrementalContext(session: FetchSession, named: readonly FetchTarget[]): FetchContext {
   return {
     named,
+    size: session.size,
     targets: () => session.awake,
     key: session.key,
     watch: (target, partition, reader) => session.watch(target, partition, reader),
@@ -202,6 +209,10 @@ function incrementalContext(session: FetchSession, named: readonly FetchTarget[]
     isNews: (target, highWatermark, logStartOffset) => {
       const told = session.toldOf(target);
       return told?.highWatermark !== highWatermark || told.logStartOffset !== logStartOffset;
+    },
+    withhold: (targets) => {
+      for (const target of targets) session.awaken(target);
+      return session.id;
     },
     finish: (answered) => {
       for (const [target, state] of answered) session.tell(target, state);

@@ -39,6 +39,10 @@ export abstract class PartitionReading {
   get segmentBytes(): number {
     return this.log.segmentBytes;
   }
+  /** Of compression.type; undefined: batches keep the codec of their producer. */
+  get codecId(): number | undefined {
+    return this.log.compression?.codecId;
+  }
 
   /** Where what this reader may see ends. */
   visibleEnd(reader: Reader): number {

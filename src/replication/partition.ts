@@ -26,6 +26,8 @@ import type { PartitionServices } from './partition-services.ts';
  */
 type Role = 'none' | 'leader' | 'follower';
 
+/** Of who knows no leader epoch. */
+const NO_EPOCH = -1;
 const NOBODY: ReadonlySet<Watcher> = new Set();
 const OVER = 'This broker does not lead this partition any more';
 
@@ -140,7 +142,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
 
   /** KIP-320: a client that knows another leader epoch than ours must refresh its metadata, or wait for ours. -1: it knows none. */
   checkLeaderEpoch(known: number): void {
-    if (known < 0 || known === this.epoch) return;
+    if (known === NO_EPOCH || known === this.epoch) return;
     throw new KafkaError(known < this.epoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH');
   }
 

@@ -70,7 +70,7 @@ function asItIs(batch: BatchView, valid: ValidBatch, { rules }: Requirements): R
 }
 
 /** The records' bytes; null when there are more than `limit`. */
-function decompressUpTo(batch: BatchView, limit: number): Uint8Array | null {
+export function decompressUpTo(batch: BatchView, limit: number): Uint8Array | null {
   const payload = batch.payload();
   if (batch.codecId === CODEC_NONE) return payload.byteLength <= limit ? payload : null;
   const codec = codecOf(batch.codecId);

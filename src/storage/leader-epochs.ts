@@ -6,6 +6,7 @@ export interface EpochStart {
   readonly startOffset: number;
 }
 
+const NO_EPOCH = -1;
 /** Kafka's answer for an epoch that the log knows nothing of. Valid, and no sign of data loss. */
 export const UNDEFINED_EPOCH_END = { leaderEpoch: -1, endOffset: -1 } as const;
 
@@ -66,7 +67,7 @@ export class LeaderEpochs {
   /** KIP-101: the end of `epoch`, or of the highest epoch below it that the log has, and which epoch that is. */
   endOffsetFor(epoch: number, logEndOffset: number): { leaderEpoch: number; endOffset: number } {
     const { entries, latest } = this;
-    if (epoch < 0 || epoch > latest) return UNDEFINED_EPOCH_END;
+    if (epoch === NO_EPOCH || epoch > latest || entries.length === 0) return UNDEFINED_EPOCH_END;
     if (epoch === latest) return { leaderEpoch: epoch, endOffset: logEndOffset };
     const next = entries.findIndex((entry) => entry.epoch > epoch);
     const floor = entries[next - 1];

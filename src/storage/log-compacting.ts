@@ -1,3 +1,4 @@
+import type { TargetCompression } from '../protocol/records/recompress.ts';
 import { LastOffsets, type PlainRecord } from './compaction.ts';
 import { CompactionStopped, type CompactOptions, compactSegments, noteLastOffsets, Turns } from './compactor.ts';
 import { SyncError } from './flusher.ts';
@@ -30,6 +31,9 @@ export abstract class LogCompacting extends LogFlushing {
 
   get segmentBytes(): number {
     return this.config.segmentBytes;
+  }
+  get compression(): TargetCompression | null {
+    return this.config.compression;
   }
 
   /**

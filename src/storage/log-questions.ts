@@ -37,7 +37,7 @@ export abstract class LogQuestions {
     return this.storage(() => findByTimestamp(segments.all, timestamp, this.logStartOffset, this.logEndOffset));
   }
 
-  /** The first record with the highest timestamp; null when no record has one. */
+  /** The first record with the highest timestamp, -1 where none has any; null when there is no record. */
   maxTimestamp(): TimestampOffset | null {
     const { segments } = this.open();
     return this.storage(() => findMaxTimestamp(segments.all, this.logStartOffset, this.logEndOffset));

@@ -1,10 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
+import { isMessageSet } from '../protocol/records/legacy-check.ts';
 import type { Recompressed } from '../protocol/records/recompress.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
 import { MAX_QUEUED_BYTES, MAX_QUEUED_WRITES } from './append-queue.ts';
 import { isPlain, prepareLater, prepareNow, type Requirements } from './batch-preparation.ts';
+import { convertLater, convertNow, NOTHING_APPENDED } from './legacy-preparation.ts';
 import type { AppendInfo, Done } from './log-types.ts';
 import type { PreparationSlots } from './preparation-slots.ts';
 
@@ -56,7 +58,7 @@ export class ProduceLine {
   }
 
   /**
-   * Takes one batch that `requireOneBatch` has passed. The bytes stay untouched until `produced` is called; it may be called before this
+   * Takes one batch, or a message set, that `producedRecords` has passed. The bytes stay untouched until `produced` is called; it may be called before this
    * returns. What is refused is told to it, too; nothing is thrown.
    */
   take(records: Uint8Array, produced: Produced): void {
@@ -89,6 +91,10 @@ export class ProduceLine {
   private begin(records: Uint8Array, produced: Produced): void {
     try {
       const wanted = this.options.requirements();
+      if (isMessageSet(records)) {
+        this.beginMessageSet(records, wanted, produced);
+        return;
+      }
       const batch = new BatchView(records);
       if (isPlain(batch, wanted)) {
         this.append(records, undefined, produced);
@@ -96,24 +102,32 @@ export class ProduceLine {
       }
       const prepared = prepareNow(batch, wanted, this.options.clock.now());
       if (prepared) this.append(prepared.records, prepared.valid, produced);
-      else this.beginLater(batch, wanted, produced);
+      else this.beginLater(records, () => prepareLater(batch, wanted, this.options.clock), produced);
     } catch (error) {
       produced(errorOf(error), null);
     }
   }
 
-  private beginLater(batch: BatchView, wanted: Requirements, produced: Produced): void {
-    const { clock, slots } = this.options;
-    const { byteLength } = batch.bytes;
+  /** The formats before record batches, which Produce has below version 3. */
+  private beginMessageSet(records: Uint8Array, wanted: Requirements, produced: Produced): void {
+    const { clock } = this.options;
+    const converted = convertNow(records, wanted, clock.now());
+    if (converted === 'nothing') produced(null, NOTHING_APPENDED);
+    else if (converted) this.append(converted.records, converted.valid, produced);
+    else this.beginLater(records, () => convertLater(records, wanted, clock), produced);
+  }
+
+  private beginLater({ byteLength }: Uint8Array, prepare: () => Promise<Recompressed | 'nothing'>, produced: Produced): void {
+    const { slots } = this.options;
     this.busy = true;
     this.bytes += byteLength;
-    const over = (error: Error | null, prepared: Recompressed | null) => {
+    const over = (error: Error | null, prepared: Recompressed | 'nothing' | null) => {
       this.bytes -= byteLength;
       this.finish(error, prepared, produced);
       this.goOn();
     };
     slots.take((giveBack) => {
-      const preparing = this.closed ? Promise.reject(this.closed) : prepareLater(batch, wanted, clock);
+      const preparing = this.closed ? Promise.reject(this.closed) : prepare();
       preparing.then(
         (prepared) => {
           giveBack();
@@ -127,10 +141,14 @@ export class ProduceLine {
     });
   }
 
-  private finish(error: Error | null, prepared: Recompressed | null, produced: Produced): void {
+  private finish(error: Error | null, prepared: Recompressed | 'nothing' | null, produced: Produced): void {
     const failure = this.closed ?? error;
     if (failure || !prepared) {
       produced(failure, null);
+      return;
+    }
+    if (prepared === 'nothing') {
+      produced(null, NOTHING_APPENDED);
       return;
     }
     try {

@@ -29,11 +29,11 @@ export function findByTimestamp(
   return null;
 }
 
-/** The first record with the highest timestamp of the log; null when no record has a timestamp. */
+/** The first record with the highest timestamp of the log, which is -1 where none has a timestamp; null when there is no record. */
 export function findMaxTimestamp(segments: readonly Segment[], fromOffset: number, endOffset: number): TimestampOffset | null {
   let highest: Segment | undefined;
   for (const segment of segments) {
-    if (segment.size > 0 && segment.maxTimestamp > (highest?.maxTimestamp ?? -1)) highest = segment;
+    if (segment.size > 0 && (!highest || segment.maxTimestamp > highest.maxTimestamp)) highest = segment;
   }
   if (!highest) return null;
   return firstRecord(highest, highest.maxTimestamp, Math.max(highest.offsetOfMaxTimestamp, highest.baseOffset), fromOffset, endOffset);

@@ -193,6 +193,7 @@ describe.each(onePerClient)('of a group of $name', ({ client, assignor }) => {
     const members = [scenario.start(), scenario.start()];
     await model.settled(partitions);
     await scenario.isCalm(partitions);
+    await model.generationsTold();
     const sharings = model.sharings();
 
     const count = (event: string) => members.map((each) => model.events(each).filter((one) => one.event === event).length);

@@ -86,16 +86,21 @@ export class GroupModel {
     });
   }
 
+  /** Waits until every member has said in which generation it has its share: kafkajs learns it with a heartbeat, after the share. */
+  generationsTold(): Promise<void> {
+    return this.eventually(() => expect(this.shares().filter(({ generation }) => generation === undefined)).toEqual([]));
+  }
+
   private eventually<T>(check: () => T): Promise<T> {
     return Promise.race([eventually(check, DEADLINE_MS), this.unexpectedEnd]);
   }
 
   /** What each member of the living has heard last of its share. */
-  private shares(): { readonly at: number; readonly owned: readonly string[] }[] {
+  private shares(): { readonly at: number; readonly owned: readonly string[]; readonly generation: number | undefined }[] {
     return this.alive().flatMap(({ program }) => {
       const last = new Map<number, MemberEvent>();
       for (const event of eventsOf(program)) if (event.owned) last.set(event.member, event);
-      return [...last.values()].map(({ at, owned }) => ({ at, owned: owned! }));
+      return [...last.values()].map(({ at, owned, generation }) => ({ at, owned: owned!, generation }));
     });
   }
 

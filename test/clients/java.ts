@@ -27,6 +27,9 @@ const FETCH_DEADLINE_MS = 300_000;
 const TOOL_DEADLINE_MS = 60_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
+// Short runs on a busy machine: the second compiler would cost more than it saves.
+const OPTIONS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
+
 /**
  * Java with the jars of Kafka's tools, fetched once by Maven, and the programs of `java/`, compiled for this file of tests. MINIKAFKA_KAFKA_HOME: a folder that has
  * the jars already, in `libs-tools`.
@@ -35,21 +38,13 @@ const MAX_OUTPUT = 64 * 1024 * 1024;
 export function javaWithKafka(): Java | null {
   const home = process.env.MINIKAFKA_KAFKA_HOME;
   const jars = home ? join(home, 'libs-tools') : join(cache, 'kafka-tools', VERSION);
-  const wanted = existsSync(jars) ? ['java', 'javac'] : ['java', 'javac', 'mvn'];
-  const missing = wanted.filter((program) => spawnSync(program, ['-version'], { stdio: 'ignore' }).status !== 0);
-  if (missing.length > 0) {
-    const what = `${missing.join(' and ')} not installed`;
-    if (process.env.CI) throw new Error(what);
-    console.error(`\nSKIPPED: everything with Kafka's Java client and tools, for ${what}\n`);
-    return null;
-  }
-  if (!existsSync(jars)) fetchJars(jars);
+  if (!hasJava(jars, "Kafka's Java client and tools")) return null;
+  if (!existsSync(jars)) fetchJars(jars, 'pom.xml', VERSION);
   const classes = mkdtempSync(join(tmpdir(), 'minikafka-java-'));
   afterAll(() => rmSync(classes, { recursive: true, force: true }));
   const sources = ['Records.java', 'Load.java'].map((file) => join(here, file));
   execFileSync('javac', ['-d', classes, '-cp', `${jars}/*`, ...sources], { stdio: ['ignore', 2, 2], timeout: COMPILE_DEADLINE_MS });
-  // Short runs on a busy machine: the second compiler would cost more than it saves.
-  const options = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', `-Dlog4j2.configurationFile=${LOGGING}`];
+  const options = [...OPTIONS, `-Dlog4j2.configurationFile=${LOGGING}`];
   const command = (mainClass: string, args: readonly string[]) => ['java', ...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args];
   const tool: Java['tool'] = async (name, args, { input = '' } = {}) => {
     const [program, ...rest] = command(name.includes('.') ? name : `org.apache.kafka.tools.${name}`, args);
@@ -60,11 +55,32 @@ export function javaWithKafka(): Java | null {
   return { command, tool, start: (mainClass, args) => startProgram(command(mainClass, args)[0]!, command(mainClass, args).slice(1)) };
 }
 
+/**
+ * Command line of a program in one file of `java/`, with a version of Kafka's client alone; Java compiles it as it starts.
+ * Without a JDK or Maven: null, said loudly; in CI an error.
+ */
+export function javaWithClient(version: string, program: string): readonly string[] | null {
+  const jars = join(cache, 'kafka-client', version);
+  if (!hasJava(jars, `Kafka's Java client ${version}`)) return null;
+  if (!existsSync(jars)) fetchJars(jars, 'client-pom.xml', version);
+  return ['java', ...OPTIONS, '-cp', `${jars}/*`, join(here, program)];
+}
+
+function hasJava(jars: string, what: string): boolean {
+  const wanted = existsSync(jars) ? ['java', 'javac'] : ['java', 'javac', 'mvn'];
+  const missing = wanted.filter((program) => spawnSync(program, ['-version'], { stdio: 'ignore' }).status !== 0);
+  if (missing.length === 0) return true;
+  const why = `${missing.join(' and ')} not installed`;
+  if (process.env.CI) throw new Error(why);
+  console.error(`\nSKIPPED: everything with ${what}, for ${why}\n`);
+  return false;
+}
+
 /** A fetch that broke off leaves nothing that looks complete. */
-function fetchJars(folder: string): void {
+function fetchJars(folder: string, pom: string, version: string): void {
   mkdirSync(join(folder, '..'), { recursive: true });
   const partial = mkdtempSync(`${folder}-partial-`);
-  const maven = ['-q', '-B', '-f', join(here, 'pom.xml'), `-Dkafka.version=${VERSION}`, 'dependency:copy-dependencies'];
+  const maven = ['-q', '-B', '-f', join(here, pom), `-Dkafka.version=${version}`, 'dependency:copy-dependencies'];
   try {
     const where = ['-DincludeScope=runtime', `-DoutputDirectory=${partial}`];
     execFileSync('mvn', [...maven, ...where], { stdio: ['ignore', 2, 2], timeout: FETCH_DEADLINE_MS });

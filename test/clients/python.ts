@@ -17,9 +17,10 @@ const NO_PYTHON = 3;
 const OLD_VERSION = '2.0.2';
 
 /** librdkafka, and the newest kafka-python with a library for each codec that Python lacks. */
-const RECORD_CLIENTS = ['confluent-kafka==2.16.1', 'python-snappy==0.7.3', 'lz4==4.4.5', 'zstandard==0.25.0'];
+export const RECORD_CLIENTS = ['confluent-kafka==2.16.1', 'python-snappy==0.7.3', 'lz4==4.4.5', 'zstandard==0.25.0'];
 
-function newestKafkaPython(): string {
+/** The version that the lab pins. */
+export function newestKafkaPython(): string {
   return /^kafka-python==(\S+)/m.exec(readFileSync(REQUIREMENTS, 'utf8'))![1]!;
 }
 
@@ -39,7 +40,8 @@ export function pythonWithAllCodecs(): string | null {
   return pythonWith([`kafka-python==${newestKafkaPython()}`, ...RECORD_CLIENTS]);
 }
 
-function pythonWith(packages: readonly string[]): string | null {
+/** A Python with these packages, each pinned (`aiokafka==0.14.0`), made when it is missing; null, said loudly, without a Python; in CI an error. */
+export function pythonWith(packages: readonly string[]): string | null {
   const made = spawnSync(process.execPath, [ENV_SCRIPT, ...packages], { encoding: 'utf8' });
   if (made.status === 0) return made.stdout.trim();
   if (made.status !== NO_PYTHON || process.env.CI) throw new Error(`no environment for ${packages.join(' ')}: ${made.stderr}`);

@@ -32,6 +32,18 @@ test('a field or an element that one side does not have is a difference', () => 
   expect(compare({ a: {} }, { a: [] })).toHaveLength(1);
 });
 
+test('an element whose id differs is the same element', () => {
+  const element = (topicId: string) => ({ topicId, errorCode: 0 });
+  expect(compare({ topics: { '~a <id>': element('<id>'), '~b': {} } }, { topics: { '~a': element('none'), '~b': {} } })).toMatchObject([
+    { path: 'topics.~a <id>.topicId', expected: '<id>', actual: 'none' },
+  ]);
+  expect(compare({ topics: { '~a <1>': {}, '~a <2>': {} } }, { topics: { '~a': {} } }).map(({ path }) => path)).toEqual([
+    'topics.~a <1>',
+    'topics.~a <2>',
+    'topics.~a',
+  ]);
+});
+
 test('other words in a message are no difference in kind, a missing message is', () => {
   expect(compare({ errorMessage: 'one' }, { errorMessage: 'two' })).toMatchObject([{ wordingOnly: true }]);
   expect(compare({ errorMessage: 'one' }, { errorMessage: null })).toMatchObject([{ wordingOnly: false }]);

@@ -76,5 +76,46 @@ test('records are shown batch by batch, with whether their checksum is right', (
     { crc: 'wrong' },
     'a part of a batch',
   ]);
+  const short = Buffer.from(good);
+  short.writeInt32BE(3, 8);
+  expect(normaliser().normalise('Fetch', { records: short })).toEqual({ records: ['a part of a batch'] });
   expect(normaliser().normalise('Fetch', { records: null })).toEqual({ records: null });
+});
+
+test('what is only shown gives no placeholders, and has those that there are', () => {
+  const shows = normaliser();
+  expect(shows.show({ producerId: 7, memberId: 'm-0f8fad5b-d9cb-469f-a165-70867728950e' })).toEqual({
+    producerId: '<producer id>',
+    memberId: 'm-<uuid>',
+  });
+  expect(shows.normalise('X', { producerId: 8 })).toEqual({ producerId: '<producer id 1>' });
+  expect(shows.show({ producerId: 8 })).toEqual({ producerId: '<producer id 1>' });
+});
+
+test('ids that count different things are told apart, and a partition is no producer', () => {
+  const normal = normaliser().normalise('OffsetCommit', {
+    producerId: 1,
+    sessionId: 1,
+    topics: [{ name: 'x', partitions: [{ partitionIndex: 1 }] }],
+  });
+  expect(normal).toMatchObject({
+    producerId: '<producer id 1>',
+    sessionId: '<session id 1>',
+    topics: { x: { partitions: { 1: { partitionIndex: 1 } } } },
+  });
+});
+
+test('a broker elsewhere looks like the one that was recorded', () => {
+  const self = { nodeId: 5, host: 'kafka.example', port: 9094, rack: 'r1' };
+  const elsewhere = new Normaliser(clock, [self.port], 'run-v1-', self);
+  expect(elsewhere.normalise('Metadata', { brokers: [{ host: 'kafka.example', port: 9094, rack: 'r1' }] })).toEqual({
+    brokers: [{ host: 'localhost', port: '<port>', rack: null }],
+  });
+  expect(elsewhere.normalise('Metadata', { brokers: [{ host: 'other', port: 9095, rack: 'r2' }] })).toEqual({
+    brokers: [{ host: 'other', port: 9095, rack: 'r2' }],
+  });
+});
+
+test('how large a volume is, is its own; that it is not known stays visible', () => {
+  expect(normaliser().normalise('X', { totalBytes: 5, usableBytes: -1 })).toEqual({ totalBytes: '<bytes>', usableBytes: -1 });
 });

@@ -40,7 +40,14 @@ test('a step is recorded with what the broker answered, and nothing is left open
   });
   const { transcript, open, timers } = await played('001b', [beat]);
   expect(transcript.entries).toEqual([
-    { scenario: 'Heartbeat: beat', version: 0, step: 'one', outcome: 'response', response: { throttleTimeMs: 0, errorCode: 27 } },
+    {
+      scenario: 'Heartbeat: beat',
+      version: 0,
+      step: 'one',
+      outcome: 'response',
+      response: { throttleTimeMs: 0, errorCode: 27 },
+      request: { api: 'Heartbeat', version: 0, body: { ...BEAT, groupInstanceId: null } },
+    },
   ]);
   expect([transcript.runs, open, timers]).toEqual([1, 0, 0]);
 });

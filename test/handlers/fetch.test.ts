@@ -142,10 +142,10 @@ describe('errors of single partitions', () => {
     expect(records(partition)).toHaveLength(0);
   });
 
-  test('one bad partition does not keep the others from answering', async () => {
+  test('one bad partition does not keep the others from answering; what does not exist comes last', async () => {
     await produce();
     const reply = await consumer.call('Fetch', 11, fetchBody([{ topic: 'nope' }, { topic: 'orders' }]));
-    expect(partitionsOf(reply)).toMatchObject([{ errorCode: 3 }, { errorCode: 0, highWatermark: 1 }]);
+    expect(partitionsOf(reply)).toMatchObject([{ errorCode: 0, highWatermark: 1 }, { errorCode: 3 }]);
   });
 
   test('a fetcher whose last epoch is unknown here is out of range (KIP-595)', async () => {
@@ -177,11 +177,22 @@ describe('errors of single partitions', () => {
     expect(firstPartition(await consumer.call('Fetch', version, fetchBody([{ topic: 'orders' }])))).toMatchObject({ errorCode: 0 });
   });
 
-  test('a request of a follower is refused, which no client sends', async () => {
-    expect(await consumer.call('Fetch', 12, fetchBody([{ topic: 'orders' }], { replicaId: 2 }))).toMatchObject({
-      errorCode: 42,
-      responses: [],
-    });
+  // As Apache Kafka answers a replica that the partition does not have.
+  test.each([
+    [-1, 6],
+    [0, 75],
+  ])('a replica that names no broker epoch, in leader epoch %i: %i', async (currentLeaderEpoch, errorCode) => {
+    const body = fetchBody([{ topic: 'orders', currentLeaderEpoch }], { replicaId: 2 });
+    const reply = await consumer.call('Fetch', 12, body);
+    expect(reply.errorCode).toBe(0);
+    expect(firstPartition(reply)).toMatchObject({ errorCode, highWatermark: -1 });
+  });
+
+  test('an isolation level that does not exist is refused; before v13 each partition tells', async () => {
+    const body = fetchBody([{ topic: 'orders' }], { isolationLevel: 2 });
+    expect(firstPartition(await consumer.call('Fetch', 4, body))).toMatchObject({ errorCode: 42, highWatermark: -1 });
+    expect(await consumer.call('Fetch', 12, body)).toMatchObject({ errorCode: 42, responses: [{ partitions: [{ errorCode: 42 }] }] });
+    expect(await consumer.call('Fetch', 13, body)).toMatchObject({ errorCode: 42, responses: [] });
   });
 });
 
@@ -386,7 +397,7 @@ describe('sessions on the wire', () => {
     const id = await topicId('orders');
     const unknown = 'BBBBBBBBBBBBBBBBBBBBBA';
     const first = await consumer.call('Fetch', 13, fetchBody([{ topicId: unknown }, { topicId: id }], { sessionEpoch: 0 }));
-    expect(partitionsOf(first)).toMatchObject([{ errorCode: 100 }, { errorCode: 0 }]);
+    expect(partitionsOf(first)).toMatchObject([{ errorCode: 0 }, { errorCode: 100 }]);
     const again = await consumer.call('Fetch', 13, fetchBody([], { sessionId: first.sessionId as number, sessionEpoch: 1 }));
     expect(partitionsOf(again)).toMatchObject([{ errorCode: 100 }]);
   });

@@ -33,6 +33,17 @@ test.each(versionsOf(joinGroup))('v%i joins: with the second call from v4 on, wi
 });
 
 // As Apache Kafka 4.4.0 answers.
+test.each(versionsOf(joinGroup))('v%i names a protocol without a name as null from v7 on', async (version) => {
+  const { clock, groups } = await groupsFixture();
+  const send = sender(joinGroup, { groups });
+  const request = { ...REQUEST, protocols: [{ name: '', metadata: Buffer.from('m') }] };
+  const memberId = version >= 4 ? (await send(version, request)).memberId : '';
+  const joining = send(version, { ...request, memberId });
+  await clock.advance(0);
+  expect(await joining).toMatchObject({ errorCode: 0, protocolName: version >= 7 ? null : '' });
+});
+
+// As Apache Kafka 4.4.0 answers.
 test.each(versionsOf(joinGroup))('v%i of a failed join names the member, and null as the protocol from v7 on', async (version) => {
   const { groups } = await groupsFixture();
   const send = sender(joinGroup, { groups });

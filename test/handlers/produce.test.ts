@@ -147,8 +147,8 @@ describe('what is refused', () => {
       { name: 'orders', partitionData: [{ index: 1, records: good() }] },
     ];
     const reply = await client.call('Produce', 9, { transactionalId: null, acks: -1, timeoutMs: 1000, topicData });
-    expect((reply.responses as Struct[]).map(({ name }) => name)).toEqual(['orders', 'nope', 'orders']);
-    expect(partitionsOf(reply).map(({ errorCode }) => errorCode)).toEqual([0, 3, 2, 3, 0]);
+    expect((reply.responses as Struct[]).map(({ name }) => name)).toEqual(['orders', 'nope']); // a topic is answered once (seen at Apache Kafka)
+    expect(partitionsOf(reply).map(({ errorCode }) => errorCode)).toEqual([0, 3, 2, 0, 3]);
     expect([await endOffset(0), await endOffset(1)]).toEqual([1, 1]);
   });
 
@@ -160,16 +160,9 @@ describe('what is refused', () => {
     expect(await endOffset()).toBe(1);
   });
 
-  test('a transactional id is refused at once, whatever else is asked', async () => {
+  test('a transactional id without transactional batches means nothing', async () => {
     const reply = await client.call('Produce', 9, produceBody('orders', good(), { transactionalId: 'tx' }));
-    expect(firstPartition(reply)).toMatchObject({ errorCode: 53, baseOffset: -1 });
-  });
-
-  test.each([0, 1, 2])('v%i is advertised, but closes the connection for now', async (version) => {
-    const { apiKeys } = await client.call('ApiVersions', 0);
-    expect((apiKeys as Struct[]).find(({ apiKey }) => apiKey === 0)).toMatchObject({ minVersion: 0, maxVersion: 13 });
-    client.tell('Produce', version, { acks: 1, timeoutMs: 1000, topicData: [] });
-    await client.closed;
+    expect(firstPartition(reply)).toMatchObject({ errorCode: 0, baseOffset: 0 });
   });
 });
 

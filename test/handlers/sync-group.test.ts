@@ -42,4 +42,5 @@ test('KIP-559: v5 must name the protocol, and name it right', async () => {
   expect(await send(5, { ...request, protocolType: null })).toMatchObject({ errorCode: 23 });
   expect(await send(5, { ...request, protocolName: null })).toMatchObject({ errorCode: 23 });
   expect(await send(5, { ...request, protocolType: 'connect' })).toMatchObject({ errorCode: 23 });
+  expect(await send(5, { ...request, groupId: '', protocolName: null })).toMatchObject({ errorCode: 23 }); // before the group is looked at
 });

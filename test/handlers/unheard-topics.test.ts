@@ -161,7 +161,6 @@ test('a handler is called at once when all is known, else when it has been heard
   const spec: HandlerSpec<typeof Metadata, unknown> = {
     api: Metadata,
     versions: [0, 13],
-    advertised: [0, 13],
     make: () => ({
       handle: ({ topics }) => {
         called.push(`${topics?.map(({ name }) => name)}: ${feed.current.topicCount}`);

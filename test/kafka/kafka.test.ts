@@ -1,25 +1,43 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { compareTranscripts } from '../../src/conformance/compare.ts';
-import { judge } from '../../src/conformance/known.ts';
 import { KNOWN_DIFFERENCES } from '../../src/conformance/known-differences.ts';
+import { askOffered, type Offered, offers } from '../../src/conformance/offered.ts';
 import { describeDifferences } from '../../src/conformance/report.ts';
-import { play, versionsOf } from '../../src/conformance/run.ts';
+import { type PlayedRun, play } from '../../src/conformance/run.ts';
 import type { Scenario } from '../../src/conformance/scenario.ts';
 import { SCENARIOS } from '../../src/conformance/scenarios/index.ts';
-import type { Transcript } from '../../src/conformance/transcript.ts';
+import {
+  apiOf,
+  expectationsOf,
+  foldTranscripts,
+  KAFKA_VERSIONS,
+  type KafkaVersion,
+  type Recorded,
+  unfoldTranscripts,
+  versionKey,
+} from '../../src/conformance/stored-transcripts.ts';
+import type { Entry, Transcript } from '../../src/conformance/transcript.ts';
+import { BROKE_OFF } from '../../src/conformance/transcript.ts';
+import { loadTranscripts } from '../../src/conformance/transcript-files.ts';
+import { figureLines, figuresOf, verdictOn } from '../../src/conformance/verdict.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
-import { type KafkaVersion, missingPrograms, startApacheKafka } from './apache-kafka.ts';
+import { missingPrograms, startApacheKafka } from './apache-kafka.ts';
 import type { RunningBroker } from './broker-process.ts';
 import { startMinikafka } from './minikafka.ts';
+import { storeTranscripts } from './store-transcripts.ts';
 
 /*
- * Holds minikafka against Apache Kafka. For development, by environment:
- *   MINIKAFKA_ONLY=Fetch            only scenarios whose name begins so (several: separated by commas)
- *   MINIKAFKA_RECORD=file           record Apache Kafka's transcript into a file, and compare nothing
- *   MINIKAFKA_AGAINST=file          compare with that file instead of with a running Apache Kafka
+ * Holds minikafka against Apache Kafka, and the stored transcripts (src/conformance/transcripts) against what Apache Kafka does now. The figures
+ * go to .results/conformance.json. By environment:
+ *   MINIKAFKA_RECORD=1              write the stored transcripts anew, and compare nothing
+ *   MINIKAFKA_AGAINST=stored        compare with the stored transcripts: no Apache Kafka is needed
+ * For development:
+ *   MINIKAFKA_ONLY=Fetch            only scenarios whose name begins so, with its API or without it: `malformed` (several: separated by commas);
+ *                                   the stored transcripts are not looked at
  *   MINIKAFKA_PEER=4.4.0            play Apache Kafka's part and minikafka's by two Apache Kafkas: no difference may be left (a test of the
  *                                   normaliser); 3.9.1: what changed between the two
  *   MINIKAFKA_BOOTSTRAP=host:port   a broker that runs already, in place of a minikafka of this test's own
@@ -28,114 +46,137 @@ import { startMinikafka } from './minikafka.ts';
  */
 const { MINIKAFKA_ONLY, MINIKAFKA_RECORD, MINIKAFKA_AGAINST, MINIKAFKA_PEER, MINIKAFKA_BOOTSTRAP, MINIKAFKA_KAFKA_AT, CI } = process.env;
 const only = MINIKAFKA_ONLY?.split(',');
-const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => name.startsWith(start)) ?? true);
-
-/** The first version that Apache Kafka 4.4.0 answers, where it is not 0 (test/kafka-schema/4.4.0). Produce: it advertises 0, and closes the connection below 3. */
-const DROPPED_BELOW: Readonly<Record<number, number>> = {
-  0: 3,
-  1: 4,
-  2: 1,
-  8: 2,
-  9: 1,
-  19: 2,
-  20: 1,
-  23: 2,
-  29: 1,
-  30: 1,
-  31: 1,
-  32: 1,
-  35: 1,
-};
-const isDropped = (scenario: Scenario, version: number) => version < (DROPPED_BELOW[scenario.apiKey] ?? 0);
+const begins = (name: string, start: string) => name.startsWith(start) || name.slice(name.indexOf(': ') + 2).startsWith(start);
+const scenarios = SCENARIOS.filter(({ name }) => only?.some((start) => begins(name, start)) ?? true);
+const isFull = only === undefined || MINIKAFKA_RECORD !== undefined;
 
 /** A run's own names, where others play on the same broker. */
 const runId = `${randomBytes(4).toString('hex')}-`;
+const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-function playAt(name: string, at: string, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {
-  const [host, port] = at.split(':') as [string, string];
-  say(`${name}: ${at}, with names that begin with ${runId}`);
-  return play({ transport: tcpTransport, clock: realClock, address: { host, port: Number(port) }, runId }, scenarios, wanted);
+type Wanted = (scenario: Scenario, version: number) => boolean;
+interface Played extends Transcript {
+  readonly offered: Offered;
 }
 
-/** Apache Kafka's part. */
-function playOnKafka(version: KafkaVersion, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {
-  const at = MINIKAFKA_KAFKA_AT?.split(',')[version === '4.4.0' ? 0 : 1];
-  return at ? playAt(`Apache Kafka ${version}`, at, wanted) : playOn(startApacheKafka(version), wanted);
+/** @param wanted beside this, only what the broker offers is played, when `asOffered` says so */
+async function playAt(name: string, at: string, wanted: Wanted, asOffered: boolean): Promise<Played> {
+  const [, host, port] = /^(.+):(\d+)$/.exec(at)!;
+  const address = { host: host!, port: Number(port) };
+  const offered = await askOffered(tcpTransport, realClock, address);
+  const chosen: Wanted = (scenario, version) => wanted(scenario, version) && (!asOffered || offers(offered, scenario.apiKey, version));
+  const venue = { transport: tcpTransport, clock: realClock, address, runId };
+  const took = new Map<string, number>();
+  const ended = ({ scenario, tookMs }: PlayedRun) => void took.set(scenario.name, (took.get(scenario.name) ?? 0) + tookMs);
+  const transcript = await play(venue, scenarios, chosen, { cleansUp: true, ended });
+  say(`${name}: ${transcript.runs} runs, ${transcript.entries.length} steps in ${(transcript.tookMs / 1000).toFixed(1)} s`);
+  const slowest = [...took].sort(([, a], [, b]) => b - a).slice(0, 5);
+  say(`  longest: ${slowest.map(([scenario, ms]) => `${scenario} ${(ms / 1000).toFixed(0)} s`).join(', ')}`);
+  return { ...transcript, offered };
 }
 
-async function playOn(starting: Promise<RunningBroker>, wanted?: (scenario: Scenario, version: number) => boolean): Promise<Transcript> {
+async function playOn(starting: Promise<RunningBroker>, wanted: Wanted, asOffered: boolean): Promise<Played> {
   const broker = await starting;
   let passed = false;
   try {
-    const address = { host: 'localhost', port: broker.port };
-    const transcript = await play({ transport: tcpTransport, clock: realClock, address }, scenarios, wanted);
-    passed = transcript.entries.every(({ step }) => step !== 'the scenario broke off');
-    say(`${broker.name}: ${transcript.runs} runs, ${transcript.entries.length} steps in ${(transcript.tookMs / 1000).toFixed(1)} s`);
+    const played = await playAt(broker.name, `localhost:${broker.port}`, wanted, asOffered);
+    passed = played.entries.every(({ step }) => step !== BROKE_OFF);
     if (!passed) say(`${broker.name}: a scenario broke off; its log is in ${broker.directory}`);
-    return transcript;
+    return played;
   } finally {
     await broker.stop(!passed);
   }
 }
 
-/** What Apache Kafka does: 4.4.0, and 3.9.1 for the versions that 4.4.0 dropped. */
-async function apacheKafka(): Promise<Transcript> {
-  if (MINIKAFKA_AGAINST) return JSON.parse(readFileSync(MINIKAFKA_AGAINST, 'utf8')) as Transcript;
-  const modern = await playOnKafka('4.4.0', (scenario, version) => !isDropped(scenario, version));
-  const hasDropped = scenarios.some((scenario) => versionsOf(scenario).some((version) => isDropped(scenario, version)));
-  if (!hasDropped) return modern;
-  const old = await playOnKafka('3.9.1', isDropped);
-  return { entries: [...modern.entries, ...old.entries], runs: modern.runs + old.runs, tookMs: modern.tookMs + old.tookMs };
+/** Apache Kafka's part, at all versions that it offers. */
+function playOnKafka(version: KafkaVersion, wanted: Wanted): Promise<Played> {
+  const at = MINIKAFKA_KAFKA_AT?.split(',')[KAFKA_VERSIONS.indexOf(version)];
+  if (at) return playAt(`Apache Kafka ${version}`, at, wanted, true);
+  return playOn(startApacheKafka(version), wanted, true);
 }
 
-async function peer(): Promise<Transcript> {
-  if (MINIKAFKA_PEER === '4.4.0') {
-    return playOn(startApacheKafka('4.4.0'), (scenario, version) => !isDropped(scenario, version));
+/** What both Apache Kafkas do; in a part of the scenarios 3.9.1 only has what 4.4.0 does not offer. */
+async function record(): Promise<Recorded> {
+  if (MINIKAFKA_AGAINST === 'stored') return stored();
+  // Those that run already can play at the same time.
+  if (isFull && MINIKAFKA_KAFKA_AT && !MINIKAFKA_PEER) {
+    const [now, before] = await Promise.all(KAFKA_VERSIONS.map((version) => playOnKafka(version, () => true)));
+    return { '4.4.0': now!.entries, '3.9.1': before!.entries };
   }
-  if (MINIKAFKA_PEER === '3.9.1') return playOn(startApacheKafka('3.9.1'));
-  return MINIKAFKA_BOOTSTRAP ? playAt('minikafka', MINIKAFKA_BOOTSTRAP) : playOn(startMinikafka());
+  const modern = await playOnKafka('4.4.0', () => true);
+  if (MINIKAFKA_PEER) return { '4.4.0': modern.entries, '3.9.1': [] };
+  const old = await playOnKafka('3.9.1', ({ apiKey }, version) => isFull || !offers(modern.offered, apiKey, version));
+  return { '4.4.0': modern.entries, '3.9.1': old.entries };
 }
 
-const say = (line: string) => void process.stderr.write(`${line}\n`);
+const apis = [...new Set(SCENARIOS.map(({ name }) => apiOf(name)))];
+const chosen = ({ scenario }: Pick<Entry, 'scenario'>) => scenarios.some(({ name }) => name === scenario);
+const stored = (): Recorded => unfoldTranscripts(loadTranscripts(apis), (scenario) => chosen({ scenario }));
+
+function peer(wanted: Wanted): Promise<Played> {
+  if (MINIKAFKA_PEER) return playOn(startApacheKafka(MINIKAFKA_PEER as KafkaVersion), wanted, true);
+  return MINIKAFKA_BOOTSTRAP ? playAt('minikafka', MINIKAFKA_BOOTSTRAP, wanted, false) : playOn(startMinikafka(), wanted, false);
+}
 
 const missing = MINIKAFKA_AGAINST ? [] : missingPrograms();
 const skipped = missing.length > 0 && CI !== 'true' && CI !== '1';
 if (skipped)
   say(
-    `\nNOT COMPARED with Apache Kafka: ${missing.join(' and ')} not found on this machine. Install Java 17 and Maven to run this test.\n`,
+    `\nNOT COMPARED with Apache Kafka: ${missing.join(' and ')} not found on this machine. Install Java 17 and Maven to run this test, or set MINIKAFKA_AGAINST=stored.\n`,
   );
 
 test.skipIf(skipped)('every scenario plays on minikafka as it does on Apache Kafka, or the difference is known', async () => {
-  const started = Date.now();
   expect(missing, 'programs that are not installed').toEqual([]);
-  const expected = await apacheKafka();
+  const recorded = await record();
+  const brokenOff = KAFKA_VERSIONS.flatMap((kafka) => recorded[kafka]).filter(({ step }) => step === BROKE_OFF);
+  expect(brokenOff, 'scenarios that Apache Kafka does not play to their end').toEqual([]);
   if (MINIKAFKA_RECORD) {
-    writeFileSync(MINIKAFKA_RECORD, JSON.stringify(expected));
+    storeTranscripts(foldTranscripts(recorded), SCENARIOS, scenarios);
     return;
   }
-  const actual = await peer();
-  const between = MINIKAFKA_PEER ? (step: { scenario: string; version: number }) => !droppedEntry(step) : () => true;
-  const chosen = (entry: { scenario: string; version: number }) => between(entry) && scenarios.some(({ name }) => name === entry.scenario);
-  const differences = compareTranscripts(expected, actual).filter(chosen);
-  const { unknown, known, wording, stale } = judge(differences, MINIKAFKA_PEER ? [] : KNOWN_DIFFERENCES);
-  const staleNow = only ? [] : stale;
+  const changed = isFull && !MINIKAFKA_PEER && !MINIKAFKA_AGAINST ? changesSinceStored(recorded) : 0;
+
+  const expected = expectationsOf(recorded, '4.4.0');
+  const has: Wanted = ({ name }, version) => expected.has(versionKey(apiOf(name), version));
+  const actual = await peer(has);
+  const played = (scenario: string, version: number) =>
+    !MINIKAFKA_PEER || offers(actual.offered, SCENARIOS.find(({ name }) => name === scenario)?.apiKey ?? -1, version);
+  const verdict = verdictOn(actual.entries, { expected, played, known: MINIKAFKA_PEER ? [] : KNOWN_DIFFERENCES });
+  const of = (kind: string) => verdict.found.filter((found) => found.kind === kind);
+  const [unexplained, wording] = [of('unexplained'), of('wording')];
+  const stale = only || MINIKAFKA_PEER ? [] : verdict.stale;
 
   if (wording.length > 0) say(`\nOther words in messages (no failure):\n${describeDifferences(wording)}`);
-  if (unknown.length > 0) say(`\nDIFFERENCES, Apache Kafka -> minikafka:\n${describeDifferences(unknown)}`);
-  for (const entry of staleNow) say(`\nA known difference that no longer occurs: ${JSON.stringify(entry)}`);
-  say(
-    `\nCompared ${scenarios.length} scenarios at ${versionsCompared(scenarios)} versions of their APIs, ${actual.runs} runs, ${actual.entries.length} steps: ` +
-      `${unknown.length} differences unknown, ${known.length} known (${KNOWN_DIFFERENCES.length} entries, ${staleNow.length} stale), ` +
-      `${wording.length} in words only; ${((Date.now() - started) / 1000).toFixed(0)} s`,
-  );
-  expect({ unknown: unknown.length, stale: staleNow.length }).toEqual({ unknown: 0, stale: 0 });
+  if (unexplained.length > 0) say(`\nDIFFERENCES, Apache Kafka -> minikafka:\n${describeDifferences(unexplained)}`);
+  for (const entry of stale) say(`\nA known difference that no longer occurs: ${JSON.stringify(entry)}`);
+  const figures = figuresOf('minikafka', verdict);
+  say(`\n${figureLines(figures).join('\n')}`);
+  say(`${KNOWN_DIFFERENCES.length} known differences are listed, ${stale.length} of them no longer occur`);
+  if (isFull && !MINIKAFKA_PEER) writeResults(figures);
+  expect({ unexplained: unexplained.length, stale: stale.length, changed }).toEqual({ unexplained: 0, stale: 0, changed: 0 });
 });
 
-function versionsCompared(played: readonly Scenario[]): number {
-  return new Set(played.flatMap((scenario) => versionsOf(scenario).map((version) => `${scenario.apiKey} v${version}`))).size;
+/** How much of what is stored Apache Kafka does not do, or does otherwise; messages may come in other words. */
+function changesSinceStored(recorded: Recorded): number {
+  const before = stored();
+  let changes = 0;
+  for (const kafka of KAFKA_VERSIONS) {
+    const asTranscript = (entries: readonly Entry[]) => ({ entries, runs: 0, tookMs: 0 });
+    const differences = compareTranscripts(asTranscript(before[kafka]), asTranscript(recorded[kafka])).filter(
+      ({ wordingOnly }) => !wordingOnly,
+    );
+    if (differences.length > 0) {
+      say(`\nApache Kafka ${kafka} is not what src/conformance/transcripts says, stored -> now (MINIKAFKA_RECORD=1 writes them anew):`);
+      say(describeDifferences(differences));
+    }
+    changes += differences.length;
+  }
+  return changes;
 }
 
-function droppedEntry(entry: { scenario: string; version: number }): boolean {
-  const scenario = SCENARIOS.find(({ name }) => name === entry.scenario);
-  return scenario !== undefined && isDropped(scenario, entry.version);
+/** For docs/compatibility.md. */
+function writeResults(figures: object): void {
+  const folder = resolve(import.meta.dirname, '../../.results');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(resolve(folder, 'conformance.json'), `${JSON.stringify(figures, null, 2)}\n`);
 }

@@ -6,6 +6,7 @@ import { ClientWarnings } from '../../src/network/client-warnings.ts';
 import { Connection, type ConnectionOptions } from '../../src/network/connection.ts';
 import { ApiVersions, Fetch, Heartbeat, Metadata, Produce } from '../../src/protocol/messages/index.ts';
 import type { Api } from '../../src/protocol/schema.ts';
+import { ClientQuotas } from '../../src/security/client-quotas.ts';
 import type { Struct } from '../support/interpreter.ts';
 import { type Logged, listLogger } from '../support/memory-broker.ts';
 import { framed, requestFrame } from '../support/raw-client.ts';
@@ -28,6 +29,8 @@ export interface ConnectionFixture {
   readonly wire: StubWire;
   readonly clock: ReturnType<typeof fakeClock>;
   readonly pool: BufferPool;
+  /** Nothing is enforced until the test sets something. */
+  readonly quotas: ClientQuotas;
   readonly connection: Connection;
   /** In the order in which the handlers were called. */
   readonly asked: Asked[];
@@ -39,6 +42,8 @@ export interface ConnectionFixture {
   receive(bytes: Uint8Array): void;
 }
 
+/** Kafka's defaults. */
+export const QUOTA_WINDOW = { samples: 11, sampleMs: 1000 };
 /** A body that each stub API can encode. */
 export const HEARTBEAT_OK = { errorCode: 0 };
 export const HEARTBEAT = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
@@ -57,6 +62,7 @@ export function connectionOf(
   const { wire = new StubWire(), sync, refuse, ...rest } = options;
   const clock = fakeClock();
   const pool = new BufferPool(2 ** 26);
+  const quotas = new ClientQuotas({ clock: rest.clock ?? clock, window: QUOTA_WINDOW, controllerWindow: QUOTA_WINDOW });
   const asked: Asked[] = [];
   const logged: Logged[] = [];
   let closed = 0;
@@ -81,6 +87,7 @@ export function connectionOf(
     clock,
     logger: listLogger(logged),
     warnings: new ClientWarnings(clock, listLogger(logged)),
+    quotas,
     pool,
     listenerName: 'PLAINTEXT',
     maxRequestBytes: 100 * 2 ** 20,
@@ -93,6 +100,7 @@ export function connectionOf(
     wire,
     clock,
     pool,
+    quotas,
     connection,
     asked,
     logged,

@@ -54,23 +54,43 @@ describe('order', () => {
     const first = send('Heartbeat', 4, HEARTBEAT);
     send('Produce', 9, produce(0));
     const last = send('Heartbeat', 4, HEARTBEAT);
-    asked[2]!.answer(HEARTBEAT_OK);
     asked[1]!.answer(NO_REPLY);
     asked[0]!.answer(HEARTBEAT_OK);
     await clock.settle();
+    asked[2]!.answer(HEARTBEAT_OK);
+    await clock.settle();
     expect(wire.correlationIds()).toEqual([first, last]);
     expect(wire.closed).toBe(false);
+  });
+
+  test('what is no Produce waits for the Produces before it, and the Produces behind it start in their turn', async () => {
+    const { send, asked, wire, clock } = connectionOf();
+    const started = () => asked.map(({ api }) => api);
+    const ids = ['Produce', 'Produce', 'Heartbeat', 'Produce'].map((api) =>
+      api === 'Produce' ? send(api, 9, produce(1)) : send(api, 4, HEARTBEAT),
+    );
+    asked[1]!.answer(PRODUCED);
+    await clock.settle();
+    expect(started()).toEqual(['Produce', 'Produce']);
+    asked[0]!.answer(PRODUCED);
+    await clock.settle();
+    expect(started()).toEqual(['Produce', 'Produce', 'Heartbeat', 'Produce']);
+    asked[3]!.answer(PRODUCED);
+    asked[2]!.answer(HEARTBEAT_OK);
+    await clock.settle();
+    expect(wire.correlationIds()).toEqual(ids);
   });
 
   test('a failed acks=0 hangs up after the earlier replies, and no later reply leaves', async () => {
     const { send, asked, wire, clock } = connectionOf();
     const first = send('Heartbeat', 4, HEARTBEAT);
     send('Produce', 9, produce(0));
-    send('Heartbeat', 4, HEARTBEAT);
-    asked[2]!.answer(HEARTBEAT_OK);
+    send('Produce', 9, produce(1));
+    asked[2]!.answer(PRODUCED);
     asked[1]!.answer(HANG_UP);
     await clock.settle();
-    expect([wire.correlationIds(), wire.closed]).toEqual([[], false]);
+    send('Produce', 9, produce(1));
+    expect([wire.correlationIds(), wire.closed, asked.length]).toEqual([[], false, 3]);
     asked[0]!.answer(HEARTBEAT_OK);
     await clock.settle();
     expect([wire.correlationIds(), wire.closed]).toEqual([[first], true]);
@@ -95,6 +115,10 @@ describe('what cannot be understood', () => {
     ['a header that ends too early', framed(wellFormed.subarray(0, 5))],
     ['an empty frame', framed(Buffer.alloc(0))],
     ['an ApiVersions request of an unknown version without a correlation id', framed(Buffer.from([0, 18, 0, 99]))],
+    [
+      'an ApiVersions request of an unknown version whose header ends too early',
+      framed(Buffer.from([0, 18, 0, 99, 0, 0, 0, 42, 0, 5, 97])),
+    ],
     ['a negative length', length(-1)],
     ['a length above socket.request.max.bytes', length(100 * 2 ** 20 + 1)],
     ['TLS', Buffer.from('16030100f8010000f40303', 'hex')],
@@ -130,7 +154,8 @@ describe('what cannot be understood', () => {
     'ApiVersions v%i is answered in the form of v0 with the versions of ApiVersions alone (KIP-511)',
     async (version) => {
       const { receive, wire, clock } = connectionOf();
-      const frame = Buffer.concat([Buffer.from([0, 18, 0, 0, 0, 0, 0, 42]), Buffer.from('whatever a later version may hold')]);
+      const header = Buffer.from([0, 18, 0, 0, 0, 0, 0, 42, 0xff, 0xff, 0]); // no client id, no tags
+      const frame = Buffer.concat([header, Buffer.from('whatever a later version may hold')]);
       frame.writeInt16BE(version, 2);
       receive(framed(frame));
       await clock.settle();
@@ -406,12 +431,12 @@ describe('the end', () => {
 
   test('close answers what is about to be done, gives up what waits, and says so to it', async () => {
     const { connection, wire, clock, send, asked } = connectionOf();
-    const first = send('Produce', 9, produce(1));
+    const first = send('Heartbeat', 4, HEARTBEAT);
     send('Heartbeat', 4, HEARTBEAT);
     const late = send('Heartbeat', 4, HEARTBEAT);
     connection.close();
     send('Heartbeat', 4, HEARTBEAT);
-    asked[0]!.answer(PRODUCED);
+    asked[0]!.answer(HEARTBEAT_OK);
     await clock.settle();
     expect([asked.length, wire.correlationIds(), wire.closed, asked[1]!.context.signal.aborted]).toEqual([3, [first], false, false]);
     await clock.advance(100);
@@ -461,5 +486,19 @@ describe('the pool', () => {
     asked[0]!.answer(PRODUCED);
     await clock.settle();
     expect(pool.idleBytes()).toBe(128 * 1024);
+  });
+
+  test('that of a frame that cannot be decoded, or that never becomes whole, comes back, too', async () => {
+    const { receive, pool, wire } = connectionOf();
+    const body = requestFrame('Produce', 9, 1, produceBody('orders', Buffer.alloc(100_000, 1)));
+    const cut = framed(body.subarray(0, 90_000));
+    receive(cut.subarray(0, 50_000));
+    receive(cut.subarray(50_000));
+    expect(pool.idleBytes()).toBe(128 * 1024);
+    const { receive: receiveHalf, pool: other, wire: broken } = connectionOf();
+    receiveHalf(framed(body).subarray(0, 50_000));
+    broken.break(new Error('ECONNRESET'));
+    expect(other.idleBytes()).toBe(128 * 1024);
+    expect(wire.writes).toEqual([]);
   });
 });

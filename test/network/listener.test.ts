@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fakeClock } from '../../src/core/fake-clock.ts';
 import type { Address, Transport, Wire } from '../../src/core/transport.ts';
 import { Connections, type ListenerOptions } from '../../src/network/listener.ts';
+import { ClientQuotas } from '../../src/security/client-quotas.ts';
 import { type Logged, listLogger } from '../support/memory-broker.ts';
+import { limitsOf } from '../support/quota-limits.ts';
+import { QUOTA_WINDOW } from './connection-fixture.ts';
 import { StubWire } from './stub-wire.ts';
 
 /** A transport whose connections the test makes. */
@@ -34,6 +37,7 @@ function setup(limits: { all?: number; perIp?: number } = {}, taken?: (address: 
     clock,
     transport: stub.transport,
     logger: listLogger(logged),
+    quotas: new ClientQuotas({ clock, window: QUOTA_WINDOW, controllerWindow: QUOTA_WINDOW }),
     listenerName: 'PLAINTEXT',
     maxRequestBytes: 1000,
     maxIdleMs: -1,
@@ -168,4 +172,45 @@ test.each([
   const { connections, options, open } = setup({}, (address) => (address.host.includes(':') ? 'EAFNOSUPPORT' : undefined));
   await connections.listen({ host, port: 9092 }, options);
   expect(open).toEqual([{ host: only, port: 9092 }]);
+});
+
+describe('connection_creation_rate', () => {
+  const connect = async (perSecond: number) => {
+    const fixture = setup({ all: 100_000, perIp: 100_000 });
+    await fixture.connections.listen({ host: 'a', port: 1 }, fixture.options);
+    fixture.connections.begin();
+    fixture.options.quotas.set(limitsOf({ ip: perSecond }));
+    const arrive = (count: number) => {
+      const wires = Array.from({ length: count }, () => new EndingWire());
+      for (const wire of wires) fixture.accept(wire);
+      return wires;
+    };
+    return { ...fixture, arrive };
+  };
+
+  test('connections beyond it are not served, and closed when their client has waited a second', async () => {
+    const { arrive, connections, clock } = await connect(1);
+    const wires = arrive(12);
+    expect(connections.count()).toBe(10);
+    expect(wires.map(({ events }) => events !== undefined)).toEqual([...Array(10).fill(true), false, false]);
+    await clock.advance(999);
+    expect(wires.some(({ dropped }) => dropped)).toBe(false);
+    await clock.advance(1);
+    expect(wires.map(({ dropped }) => dropped)).toEqual([...Array(10).fill(false), true, true]);
+  });
+
+  test('at most 1024 are kept open for that, more are closed at once', async () => {
+    const { arrive } = await connect(1);
+    const wires = arrive(10 + 1024 + 1);
+    expect(wires.filter(({ dropped }) => dropped)).toEqual([wires.at(-1)]);
+  });
+
+  test('a broker that stops closes them, and leaves no timer', async () => {
+    const { arrive, connections, clock } = await connect(1);
+    const wires = arrive(11);
+    for (const wire of wires.slice(0, 10)) wire.events.closed(null);
+    await connections.close(clock, 1000);
+    expect(wires[10]!.dropped).toBe(true);
+    expect(clock.pending()).toBe(0);
+  });
 });

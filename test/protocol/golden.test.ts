@@ -15,7 +15,6 @@ const NOT_DECLARED = {
   AddPartitionsToTxn: 14,
   AlterUserScramCredentials: 2,
   ConsumerGroupHeartbeat: 8,
-  DescribeClientQuotas: 2,
   DescribeUserScramCredentials: 2,
   EndTxn: 10,
   ListTransactions: 2,

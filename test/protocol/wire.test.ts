@@ -87,14 +87,22 @@ describe('uvarint', () => {
     ['ff7f', 16383],
     ['808001', 16384],
     ['ffffffff07', 2 ** 31 - 1],
-    ['ffffffff0f', 2 ** 32 - 1],
   ])('%s is %d', (bytes, value) => {
     expect(reading(bytes).uvarint()).toBe(value);
     expect(written((writer) => writer.uvarint(value))).toBe(bytes);
     expect(uvarintSize(value)).toBe(bytes.length / 2);
   });
 
-  test.each(['ffffffff10', 'ffffffff7f', '808080808001', 'ffffffffffffffffff01'])('%s, longer than 32 bits, is refused', (bytes) => {
+  test.each([
+    ['8080808008', -(2 ** 31)],
+    ['ffffffff0f', -1],
+    ['ffffffff7f', -1],
+    ['8080808010', 0],
+  ])('%s is %d: the bits of an int32, as in Kafka', (bytes, value) => {
+    expect(reading(bytes).uvarint()).toBe(value);
+  });
+
+  test.each(['808080808001', 'ffffffffffffffffff01'])('%s, longer than 5 bytes, is refused', (bytes) => {
     expect(() => reading(bytes).uvarint()).toThrow(DecodeError);
   });
 });
@@ -146,13 +154,26 @@ describe('strings and bytes', () => {
     expect(written((writer) => writer.nullableCompactByteString(bytes))).toBe(compact);
   });
 
-  test('null where null is not allowed, and lengths below null, are refused', () => {
+  test('any length below 0 is null, as in Kafka', () => {
+    expect(reading('fffe').nullableString()).toBeNull();
+    expect(reading('fffffffe').nullableByteString()).toBeNull();
+    expect(reading('ffffffff0f').nullableCompactString()).toBeNull();
+    expect(reading('ffffffff0f').nullableCompactByteString()).toBeNull();
+  });
+
+  test('a compact string is no longer than others can be', () => {
+    const ofBytes = (prefix: string, length: number) => reading(prefix + '61'.repeat(length)).compactString();
+    expect(ofBytes('808002', 0x7fff)).toHaveLength(0x7fff);
+    expect(() => ofBytes('818002', 0x8000)).toThrow(DecodeError);
+  });
+
+  test('null where null is not allowed is refused', () => {
     expect(() => reading('ffff').string()).toThrow(DecodeError);
     expect(() => reading('00').compactString()).toThrow(DecodeError);
     expect(() => reading('ffffffff').byteString()).toThrow(DecodeError);
     expect(() => reading('00').compactByteString()).toThrow(DecodeError);
-    expect(() => reading('fffe').nullableString()).toThrow(DecodeError);
-    expect(() => reading('fffffffe').nullableByteString()).toThrow(DecodeError);
+    expect(() => reading('fffe').string()).toThrow(DecodeError);
+    expect(() => reading('fffffffe').byteString()).toThrow(DecodeError);
   });
 
   test('a string is at most 32,767 bytes where its length has 16 bits', () => {
@@ -170,9 +191,9 @@ describe('strings and bytes', () => {
 
   test.each([
     ['string', (r: Reader) => r.string(), '7fff41'],
-    ['compact string', (r: Reader) => r.compactString(), 'ffffffff0f41'],
+    ['compact string', (r: Reader) => r.compactString(), 'feff0141'],
     ['bytes', (r: Reader) => r.byteString(), '7fffffff41'],
-    ['compact bytes', (r: Reader) => r.compactByteString(), 'ffffffff0f41'],
+    ['compact bytes', (r: Reader) => r.compactByteString(), '808080800841'],
   ])('a %s longer than what is left is refused, although the memory goes on behind the frame', (_, read, text) => {
     const chunk = Buffer.concat([hex(text), Buffer.alloc(40_000)]);
     expect(() => read(new Reader(chunk.subarray(0, text.length / 2)))).toThrow(/wanted at \d+, 1 left/);

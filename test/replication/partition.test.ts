@@ -71,6 +71,7 @@ describe('who leads', () => {
     [-1, 'none'],
     [5, 'none'],
     [4, 'FENCED_LEADER_EPOCH'],
+    [-2, 'FENCED_LEADER_EPOCH'],
     [6, 'UNKNOWN_LEADER_EPOCH'],
   ])('asked in leader epoch %i, in epoch 5: %s', async (known, answer) => {
     on = await PartitionFixture.make();

@@ -214,11 +214,12 @@ describe('time', () => {
     expect(log.segmentCount).toBeGreaterThan(1);
   });
 
-  test('an empty log, or one without timestamps, has no highest one', async () => {
+  test('an empty log has no highest timestamp, one without timestamps has its first record (seen at Apache Kafka)', async () => {
     const log = orders(store);
     expect([log.maxTimestamp(), log.offsetForTimestamp(0)]).toEqual([null, null]);
+    await append(log, buildBatch({ records: [{}, {}] })).done;
     await append(log, buildBatch({ records: [{}] })).done;
-    expect([log.maxTimestamp(), log.offsetForTimestamp(0)]).toEqual([null, null]);
+    expect([log.maxTimestamp(), log.offsetForTimestamp(0)]).toEqual([{ offset: 0, timestamp: -1, leaderEpoch: expect.any(Number) }, null]);
   });
 });
 

@@ -45,6 +45,49 @@ export const deleteRecordsScenarios = [
     await stage.step('no topics', { topics: [], timeoutMs: 5000 });
     await stage.step('no partitions', ask(name));
     await stage.step('no time', { ...ask(name, 0), timeoutMs: 0 });
+    await stage.step('negative time', { ...ask(name, 0), timeoutMs: -1 });
+    await stage.step('one that does not beside one that does', ask(name, 0, { partitionIndex: 7, offset: 0 }));
+    await stage.step('a partition twice', ask(name, 0, 0));
+    await stage.step('the empty name', ask('', 0));
+    await stage.step('an invalid name', ask('a b', 0));
+    const [topic] = ask(name, 0).topics;
+    await stage.step('a topic twice', { topics: [topic!, topic!], timeoutMs: 5000 });
+    await stage.step('a topic without partitions beside one with', { topics: [topic!, { name: 'x', partitions: [] }], timeoutMs: 5000 });
+  }),
+
+  scenario(DeleteRecords, 'several partitions', async (stage) => {
+    const a = await stage.topic('a', { partitions: 3 });
+    const b = await stage.topic('b');
+    await fill(stage, a.name);
+    await fill(stage, b.name);
+    const [ofA] = ask(a.name, 3, { partitionIndex: 1, offset: 0 }, { partitionIndex: 2, offset: 9 }).topics;
+    const [ofB] = ask(b.name, LATEST).topics;
+    await stage.step('of two topics', { topics: [ofA!, ofB!], timeoutMs: 5000 });
+    await stage.stepOf(ListOffsets, 7, 'where they begin', {
+      replicaId: -1,
+      topics: [
+        { name: a.name, partitions: [0, 1, 2].map((partitionIndex) => ({ partitionIndex, timestamp: EARLIEST })) },
+        { name: b.name, partitions: [{ partitionIndex: 0, timestamp: EARLIEST }] },
+      ],
+    });
+    await fill(stage, b.name);
+    await stage.step(
+      'a partition twice, the lower offset last',
+      ask(a.name, { partitionIndex: 1, offset: 4 }, { partitionIndex: 1, offset: 1 }),
+    );
+    await stage.step(
+      'a partition twice, the higher offset last',
+      ask(a.name, { partitionIndex: 1, offset: 2 }, { partitionIndex: 1, offset: 3 }),
+    );
+    await stage.step('what was appended since', ask(b.name, 9));
+    await stage.step('before what is gone', ask(b.name, 0));
+  }),
+
+  scenario(DeleteRecords, 'internal topics', async (stage) => {
+    await stage.group('any');
+    await stage.ready('__consumer_offsets', 50);
+    await stage.step('an internal topic', ask('__consumer_offsets', 0));
+    await stage.step('a partition that it does not have', ask('__consumer_offsets', { partitionIndex: 50, offset: 0 }));
   }),
 
   scenario(DeleteRecords, 'policies', async (stage) => {

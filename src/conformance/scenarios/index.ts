@@ -1,26 +1,41 @@
+import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { brokerConfigLevelsScenarios } from './broker-config-levels.ts';
-import { describeClusterScenarios, initProducerIdScenarios } from './cluster.ts';
+import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
 import { createTopicsNamesScenarios, createTopicsScenarios } from './create-topics.ts';
+import { deleteGroupsScenarios } from './delete-groups.ts';
 import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-records.ts';
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
 import { describeConfigsDetailScenarios, describeConfigsScenarios } from './describe-configs.ts';
+import { describeGroupsScenarios } from './describe-groups.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
-import { deleteGroupsScenarios, describeGroupsScenarios, listGroupsScenarios, offsetDeleteScenarios } from './group-admin.ts';
-import { findCoordinatorScenarios, heartbeatScenarios, joinGroupScenarios, leaveGroupScenarios, syncGroupScenarios } from './groups.ts';
+import { codecsScenarios } from './fetch-codecs.ts';
+import { fetchEpochsScenarios } from './fetch-epochs.ts';
+import { legacyFetchScenarios } from './fetch-legacy.ts';
+import { fetchLimitsScenarios } from './fetch-limits.ts';
+import { fetchSessionsScenarios } from './fetch-sessions.ts';
+import { findCoordinatorScenarios } from './find-coordinator.ts';
+import { heartbeatScenarios } from './heartbeat.ts';
 import { incrementalAlterConfigsDetailScenarios, incrementalAlterConfigsScenarios } from './incremental-alter-configs.ts';
+import { initProducerIdScenarios } from './init-producer-id.ts';
+import { joinGroupScenarios } from './join-group.ts';
+import { joinGroupMembersScenarios } from './join-group-members.ts';
 import { offsetForLeaderEpochScenarios } from './leader-epochs.ts';
+import { leaveGroupScenarios } from './leave-group.ts';
+import { listGroupsScenarios } from './list-groups.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
 import { describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
-import { offsetCommitScenarios, offsetFetchScenarios } from './offsets.ts';
+import { offsetCommitScenarios } from './offset-commit.ts';
+import { offsetDeleteScenarios } from './offset-delete.ts';
+import { offsetFetchScenarios } from './offset-fetch.ts';
 import {
   alterPartitionReassignmentsScenarios,
   describeQuorumScenarios,
@@ -28,19 +43,36 @@ import {
   unregisterBrokerScenarios,
 } from './partition-admin.ts';
 import { produceScenarios } from './produce.ts';
+import { produceIdempotenceScenarios } from './produce-idempotence.ts';
+import { legacyProduceScenarios } from './produce-legacy.ts';
+import { produceLimitsScenarios } from './produce-limits.ts';
+import { produceRefusedScenarios } from './produce-refused.ts';
+import { staticMembersScenarios } from './static-members.ts';
+import { syncGroupScenarios } from './sync-group.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
   ...produceScenarios,
+  ...produceRefusedScenarios,
+  ...produceLimitsScenarios,
+  ...produceIdempotenceScenarios,
+  ...legacyProduceScenarios,
   ...compressionScenarios,
+  ...codecsScenarios,
   ...fetchScenarios,
+  ...legacyFetchScenarios,
+  ...fetchLimitsScenarios,
+  ...fetchEpochsScenarios,
+  ...fetchSessionsScenarios,
   ...listOffsetsScenarios,
   ...metadataScenarios,
   ...offsetCommitScenarios,
   ...offsetFetchScenarios,
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
+  ...joinGroupMembersScenarios,
+  ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
   ...syncGroupScenarios,
@@ -79,4 +111,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...unregisterBrokerScenarios,
   ...listConfigResourcesScenarios,
   ...describeTopicPartitionsScenarios,
+  ...malformedScenarios,
 ];

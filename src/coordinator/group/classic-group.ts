@@ -2,6 +2,7 @@ import { KafkaError } from '../../core/errors.ts';
 import type { KeyedTimers } from '../keyed-timers.ts';
 import { type GroupState, NEXT_STATES } from './group-state.ts';
 import { failedJoin, type JoinReply, type Member, type MemberProtocol, type Park, type SyncReply, sessionKey } from './member.ts';
+import { javaHash } from './partition-for.ts';
 
 /**
  * A group of the classic protocol: who is in it, what they agreed on, and which state it is in. What happens when is decided by the
@@ -174,7 +175,7 @@ export class ClassicGroup {
     return this.protocolType === protocolType && protocols.some((protocol) => this.isCommon(protocol));
   }
 
-  /** The protocol that most members prefer among those that all of them have. */
+  /** The protocol that most members prefer among those that all of them have; of those with as many votes the one that Kafka takes. */
   selectProtocol(): string {
     const votes = new Map<string, number>();
     for (const member of this.members.values()) {
@@ -182,7 +183,7 @@ export class ClassicGroup {
       if (choice !== undefined) votes.set(choice, (votes.get(choice) ?? 0) + 1);
     }
     let best: string | undefined;
-    for (const [name, count] of votes) if (best === undefined || count > votes.get(best)!) best = name;
+    for (const [name, count] of inOrderOfAHashMap(votes)) if (best === undefined || count > votes.get(best)!) best = name;
     if (best === undefined) throw new Error(`members of group ${this.id} have no protocol in common`);
     return best;
   }
@@ -221,4 +222,15 @@ export class ClassicGroup {
       metadata: member.metadataFor(this.protocolName),
     }));
   }
+}
+
+/** Kafka counts votes in Java's HashMap: a table of a power of two, at most three quarters full, that is read by the low bits of mixed hashes. */
+function inOrderOfAHashMap(votes: ReadonlyMap<string, number>): [string, number][] {
+  let slots = 16;
+  while (votes.size > slots * 0.75) slots *= 2;
+  const slotOf = (name: string) => {
+    const hash = javaHash(name);
+    return (hash ^ (hash >>> 16)) & (slots - 1);
+  };
+  return [...votes].sort(([a], [b]) => slotOf(a) - slotOf(b));
 }

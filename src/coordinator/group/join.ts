@@ -47,7 +47,9 @@ export function join(env: GroupEnv, group: ClassicGroup, request: JoinRequest, p
   }
   if (request.memberId === '')
     return request.groupInstanceId === null ? joinDynamic(env, group, request, park) : joinStatic(env, group, request, park);
-  if (group.pendingJoin.has(request.memberId)) return addMember(env, group, request.memberId, request, park);
+  // An id is given out only to who comes without an instance id: with one, an instance would have two members.
+  if (request.groupInstanceId === null && group.pendingJoin.has(request.memberId))
+    return addMember(env, group, request.memberId, request, park);
   return joinAgain(env, group, request, park);
 }
 

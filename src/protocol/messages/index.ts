@@ -1,3 +1,4 @@
+import { AlterClientQuotas } from './alter-client-quotas.ts';
 import { AlterConfigs } from './alter-configs.ts';
 import { AlterPartitionReassignments } from './alter-partition-reassignments.ts';
 import { ApiVersions } from './api-versions.ts';
@@ -10,6 +11,7 @@ import { DeleteGroups } from './delete-groups.ts';
 import { DeleteRecords } from './delete-records.ts';
 import { DeleteTopics } from './delete-topics.ts';
 import { DescribeAcls } from './describe-acls.ts';
+import { DescribeClientQuotas } from './describe-client-quotas.ts';
 import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
 import { DescribeGroups } from './describe-groups.ts';
@@ -39,6 +41,7 @@ import { UnregisterBroker } from './unregister-broker.ts';
 import { UpdateFeatures } from './update-features.ts';
 
 export {
+  AlterClientQuotas,
   AlterConfigs,
   AlterPartitionReassignments,
   ApiVersions,
@@ -51,6 +54,7 @@ export {
   DeleteRecords,
   DeleteTopics,
   DescribeAcls,
+  DescribeClientQuotas,
   DescribeCluster,
   DescribeConfigs,
   DescribeGroups,
@@ -114,6 +118,8 @@ export const APIS = [
   AlterPartitionReassignments,
   ListPartitionReassignments,
   OffsetDelete,
+  DescribeClientQuotas,
+  AlterClientQuotas,
   DescribeQuorum,
   UpdateFeatures,
   DescribeCluster,

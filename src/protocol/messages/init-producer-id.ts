@@ -12,7 +12,7 @@ export const InitProducerId = api({
   request: {
     transactionalId: string.nullable(),
     transactionTimeoutMs: int32,
-    producerId: int64.since(3).default(-1),
+    producerId: int64.saturating().since(3).default(-1),
     producerEpoch: int16.since(3).default(-1),
     enable2Pc: bool.since(6).default(false),
     keepPreparedTxn: bool.since(6).default(false),

@@ -62,13 +62,20 @@ export function buildBatch(input: BatchInput): Buffer {
     at = writeRecord(whole, at, record, sizes[i]!, (record.timestamp ?? -1) - baseTimestamp, i, keys[i]!);
 
   const batch = plain ? whole : Buffer.concat([whole.subarray(0, BATCH_HEADER_BYTES), codec.compress(whole.subarray(BATCH_HEADER_BYTES))]);
-  const header = { ...input, attributes, baseTimestamp, maxTimestamp };
-  writeHeader(batch, header);
+  writeBatchHeader(batch, { ...input, count: records.length, attributes, baseTimestamp, maxTimestamp });
   return batch;
 }
 
-function writeHeader(batch: Buffer, header: BatchInput & { attributes: number; baseTimestamp: number; maxTimestamp: number }): void {
-  const count = header.records.length;
+export interface HeaderFields extends Omit<BatchInput, 'records'> {
+  readonly count: number;
+  readonly attributes: number;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
+}
+
+/** Writes the header, with the CRC, before the records that `batch` has behind the room for it. */
+export function writeBatchHeader(batch: Buffer, header: HeaderFields): void {
+  const { count } = header;
   const int64 = (value: number, at: number) => {
     batch.writeInt32BE(Math.floor(value / TWO_32), at);
     batch.writeUInt32BE(value >>> 0, at + 4);

@@ -26,8 +26,25 @@ export function plainCrc32c(): Crc {
   return (bytes, seed) => plain.buf(bytes, seed) >>> 0;
 }
 
+let plainCrc32: Crc | undefined;
+let nativeCrc32: Crc | null | undefined;
+/** Below it plain JavaScript is done before the native one begins. */
+const NATIVE_FROM_BYTES = 512;
+
 /** CRC-32 (IEEE), unsigned: of the message formats before v2. */
 export function crc32(bytes: Uint8Array): number {
-  const plain: { buf: Crc } = createRequire(import.meta.url)('crc-32');
-  return plain.buf(bytes) >>> 0;
+  if (bytes.byteLength >= NATIVE_FROM_BYTES) {
+    if (nativeCrc32 === undefined) nativeCrc32 = loadNativeCrc32();
+    if (nativeCrc32) return nativeCrc32(bytes);
+  }
+  plainCrc32 ??= (createRequire(import.meta.url)('crc-32') as { buf: Crc }).buf;
+  return plainCrc32(bytes) >>> 0;
+}
+
+function loadNativeCrc32(): Crc | null {
+  try {
+    return (createRequire(import.meta.url)('@node-rs/crc32') as { crc32: Crc }).crc32;
+  } catch {
+    return null;
+  }
 }

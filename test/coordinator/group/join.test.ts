@@ -106,6 +106,20 @@ test('the protocol that most members prefer among the common ones is chosen', as
   expect(joins[0]!.reply!.members.map(({ metadata }) => metadata.toString())).toEqual(['sticky', 'sticky', 'sticky']);
 });
 
+// As Apache Kafka 4.4.0 answers: the first in the order of its hash table.
+test.each([
+  [['roundrobin', 'range'], 'range'],
+  [['cooperative-sticky', 'range'], 'range'],
+  [['z', 'y'], 'y'],
+])('of protocols with as many votes (%j) %s is chosen', async (names, chosen) => {
+  const fixture = await groupsFixture();
+  const joins = [];
+  for (const liked of [names, names.toReversed()])
+    joins.push(await fixture.client({ protocols: liked.map((name) => protocol(name)) }).join());
+  await fixture.clock.advance(0);
+  expect(joins.map(({ reply }) => reply?.protocolName)).toEqual([chosen, chosen]);
+});
+
 test('the initial delay gathers members, and each new one extends it up to the rebalance timeout', async () => {
   const fixture = await groupsFixture({ initialRebalanceDelayMs: 3000 });
   const join = (rebalanceTimeoutMs: number) => fixture.client({ rebalanceTimeoutMs }).join();

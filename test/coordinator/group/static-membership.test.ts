@@ -127,6 +127,17 @@ test('an instance id that the group does not have is unknown for a member', asyn
   expect(a.heartbeat({ groupInstanceId: 'c' })).toBe('UNKNOWN_MEMBER_ID');
 });
 
+test('an id that was given out is nobody’s with an instance id: an instance has one member', async () => {
+  const { a, fixture } = await staticGroup();
+  const stranger = fixture.client();
+  stranger.send();
+  await fixture.clock.settle();
+  const joins = ['a', 'c'].map((groupInstanceId) => stranger.send({ groupInstanceId }));
+  await fixture.clock.settle();
+  expect(joins.map(({ reply }) => reply?.error)).toEqual(['FENCED_INSTANCE_ID', 'UNKNOWN_MEMBER_ID']);
+  expect(a.heartbeat()).toBe('NONE');
+});
+
 test('when the return of a static member cannot be stored the group rebalances, so that its log does not keep the old id', async () => {
   const fixture = await groupsFixture();
   const [a, b] = [fixture.client({ groupInstanceId: 'a' }), fixture.client()];

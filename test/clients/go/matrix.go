@@ -1,0 +1,112 @@
+// Package matrix has what the Go programs of the client matrix share: ../matrix/program.ts says what they print, ../matrix/features.ts
+// what they send.
+package matrix
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+)
+
+// Codecs by the partition of PREFIX-codecs, and of SHARED, that holds their records.
+var Codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
+
+// Header of a record.
+type Header struct {
+	Name  string
+	Value []byte
+}
+
+// Record as it is sent and as it must be read.
+type Record struct {
+	Key, Value  []byte
+	TimestampMs int64
+	Headers     []Header
+}
+
+// Records are the 20 that go into most topics.
+func Records() []Record {
+	records := make([]Record, 20)
+	for n := range records {
+		value := make([]byte, 100+10*n)
+		for at := range value {
+			value[at] = byte((7*at + n) % 256)
+		}
+		records[n] = Record{
+			Key:         []byte(fmt.Sprintf("key-%d", n)),
+			Value:       value,
+			TimestampMs: 1_700_000_000_000 + 1000*int64(n),
+			Headers:     []Header{{"number", []byte(fmt.Sprint(n))}, {"bytes", []byte{0, 255, byte(n)}}},
+		}
+	}
+	return records
+}
+
+// Same says where two lists of records differ; nil when they don't. A nil key or value is not an empty one.
+func Same(wanted, got []Record) error {
+	if len(wanted) != len(got) {
+		return fmt.Errorf("%d records instead of %d", len(got), len(wanted))
+	}
+	for n := range wanted {
+		w, g := wanted[n], got[n]
+		switch {
+		case !sameBytes(w.Key, g.Key):
+			return fmt.Errorf("record %d: key %q instead of %q", n, g.Key, w.Key)
+		case !sameBytes(w.Value, g.Value):
+			return fmt.Errorf("record %d: %d other bytes of value instead of %d", n, len(g.Value), len(w.Value))
+		case w.TimestampMs != g.TimestampMs:
+			return fmt.Errorf("record %d: timestamp %d instead of %d", n, g.TimestampMs, w.TimestampMs)
+		case len(w.Headers) != len(g.Headers):
+			return fmt.Errorf("record %d: %d headers instead of %d", n, len(g.Headers), len(w.Headers))
+		}
+		for at, header := range w.Headers {
+			if header.Name != g.Headers[at].Name || !sameBytes(header.Value, g.Headers[at].Value) {
+				return fmt.Errorf("record %d: header %q: %q", n, g.Headers[at].Name, g.Headers[at].Value)
+			}
+		}
+	}
+	return nil
+}
+
+func sameBytes(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
+
+// ErrNotInClient is wrapped by the error of a feature that the library does not have.
+var ErrNotInClient = errors.New("not in this client")
+
+// Feature is one thing to try: an error is a failure.
+type Feature struct {
+	ID  string
+	Try func() error
+}
+
+// Run tries them in their order, and prints what came of each.
+func Run(client, module string, features []Feature) {
+	out := json.NewEncoder(os.Stdout)
+	out.Encode(map[string]string{"client": client, "version": versionOf(module)})
+	for _, feature := range features {
+		line := map[string]any{"feature": feature.ID, "ok": true}
+		if err := feature.Try(); errors.Is(err, ErrNotInClient) {
+			line["ok"], line["detail"] = nil, strings.TrimPrefix(err.Error(), ErrNotInClient.Error()+": ")
+		} else if err != nil {
+			line["ok"], line["detail"] = false, err.Error()
+		}
+		out.Encode(line)
+	}
+}
+
+// NotInClient is the error of a feature that the library does not have.
+func NotInClient(why string) error { return fmt.Errorf("%w: %s", ErrNotInClient, why) }
+
+func versionOf(module string) string {
+	build, _ := debug.ReadBuildInfo()
+	for _, dependency := range build.Deps {
+		if dependency.Path == module {
+			return strings.TrimPrefix(dependency.Version, "v")
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,159 @@
+"""The matrix with kafka-python 3: python matrix.py BOOTSTRAP PREFIX SHARED"""
+import kafka
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+
+from matrix_client import DEADLINE_S, Client, Member, Read, Record, run, same
+
+
+def as_read(each):
+    return Read(each.partition, each.offset, Record(each.key, each.value, list(each.headers), each.timestamp))
+
+
+class KafkaPythonMember(Member):
+    def __init__(self, bootstrap, group, topic):
+        super().__init__()
+        self.consumer = KafkaConsumer(
+            topic,
+            bootstrap_servers=bootstrap,
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=200,
+        )
+
+    def poll(self):
+        batches = self.consumer.poll(timeout_ms=500)
+        # 3.0.12 leaves a join that outlives poll's timeout under way and may never look at it again: see ../groups/kafka-python.py.
+        coordinator = self.consumer._coordinator
+        if coordinator._join_task is not None:
+            coordinator.request_rejoin()
+        return [as_read(each) for records in batches.values() for each in records]
+
+    def owned(self):
+        return {each.partition for each in self.consumer.assignment()}
+
+    def commit(self):
+        self.consumer.commit()
+
+    def close(self):
+        self.consumer.close(autocommit=False)
+
+
+class KafkaPython(Client):
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self.consumer = KafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=2_000_000)
+
+    async def close(self):
+        self.consumer.close()
+        self.admin.close()
+
+    async def send(self, topic, records, partition, codec="none", acks="all", idempotent=False):
+        codec = None if codec == "none" else codec
+        producer = KafkaProducer(
+            bootstrap_servers=self.bootstrap, acks=acks, compression_type=codec, enable_idempotence=idempotent, linger_ms=5
+        )
+        futures = [
+            producer.send(topic, key=key, value=value, headers=headers, partition=partition, timestamp_ms=timestamp)
+            for key, value, headers, timestamp in records
+        ]
+        producer.flush(DEADLINE_S)
+        told = [future.get(DEADLINE_S) for future in futures]
+        producer.close()
+        return [(each.partition, each.offset) for each in told]
+
+    def at(self, topic, partition, offset):
+        place = TopicPartition(topic, partition)
+        self.consumer.assign([place])
+        self.consumer.seek(place, offset)
+        return place
+
+    async def read(self, topic, partition, offset, count):
+        self.at(topic, partition, offset)
+        return self.poll(count)
+
+    def poll(self, count):
+        read = []
+        for _ in range(DEADLINE_S):
+            if len(read) >= count:
+                break
+            read += [as_read(each) for records in self.consumer.poll(timeout_ms=1000).values() for each in records]
+        return read
+
+    async def positions(self, topic, partition, offset):
+        """After a seek, and after the rest is read."""
+        place = self.at(topic, partition, offset)
+        sought = self.consumer.position(place)
+        self.poll(20 - offset)
+        return sought, self.consumer.position(place)
+
+    async def beginning_and_end(self, topic, partition):
+        place = TopicPartition(topic, partition)
+        return self.consumer.beginning_offsets([place])[place], self.consumer.end_offsets([place])[place]
+
+    async def offset_for_time(self, topic, partition, time):
+        place = TopicPartition(topic, partition)
+        found = self.consumer.offsets_for_times({place: time})[place]
+        return None if found is None else found.offset
+
+    def member(self, group, topic):
+        return KafkaPythonMember(self.bootstrap, group, topic)
+
+    async def committed(self, group, topic):
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False)
+        found = {number: consumer.committed(TopicPartition(topic, number)) for number in (0, 1)}
+        consumer.close(autocommit=False)
+        return found
+
+    async def list_groups(self):
+        return [each["group_id"] for each in self.admin.list_groups()]
+
+    async def group_state(self, group):
+        return self.admin.describe_groups([group])[group]["group_state"]
+
+    async def group_offsets(self, group, topic):
+        found = self.admin.list_group_offsets(group)[group]
+        return {place.partition: meta.offset for place, meta in found.items() if place.topic == topic}
+
+    async def delete_group_offset(self, group, topic, partition):
+        place = TopicPartition(topic, partition)
+        same(self.admin.delete_group_offsets(group, [place])[place].errno, 0, "error")
+
+    async def delete_group(self, group):
+        self.admin.delete_groups([group])
+
+    async def create_topic(self, topic, partitions, configs):
+        self.admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
+
+    async def list_topics(self):
+        return self.admin.list_topics()
+
+    async def describe_topic(self, topic):
+        partitions = self.admin.describe_topics([topic])[0]["partitions"]
+        return {each["partition_index"]: (each["leader_id"], each["replica_nodes"], each["isr_nodes"]) for each in partitions}
+
+    async def create_partitions(self, topic, count):
+        self.admin.create_partitions({topic: count})
+
+    async def config(self, topic, key):
+        return self.admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, [key])])["topic"][topic][key]["value"]
+
+    async def set_config(self, topic, key, value):
+        self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {key: value})])
+
+    async def delete_topic(self, topic):
+        self.admin.delete_topics([topic])
+
+    async def delete_records(self, topic, partition, before):
+        self.admin.delete_records({TopicPartition(topic, partition): before})
+
+    async def cluster(self):
+        found = self.admin.describe_cluster()
+        brokers = {each["broker_id"]: (each["host"], each["port"]) for each in found["brokers"]}
+        return found["cluster_id"], list(brokers.values()), brokers.get(found["controller_id"])
+
+
+run(KafkaPython, "kafka-python", kafka.__version__)
