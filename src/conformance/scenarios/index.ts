@@ -4,6 +4,7 @@ import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from 
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
 import { brokerConfigLevelsScenarios } from './broker-config-levels.ts';
+import { alterClientQuotasScenarios, describeClientQuotasScenarios } from './client-quotas.ts';
 import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
@@ -49,6 +50,7 @@ import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
 import { staticMembersScenarios } from './static-members.ts';
 import { syncGroupScenarios } from './sync-group.ts';
+import { throttlingScenarios } from './throttling.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 
 /** Every scenario, in the order of the api keys. */
@@ -105,6 +107,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
+  ...describeClientQuotasScenarios,
+  ...alterClientQuotasScenarios,
+  ...throttlingScenarios,
   ...describeQuorumScenarios,
   ...updateFeaturesScenarios,
   ...describeClusterScenarios,
