@@ -4,6 +4,7 @@ import { absentMembersScenarios } from './absent-members.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
+import { brokerConfigLevelsScenarios } from './broker-config-levels.ts';
 import { alterClientQuotasScenarios, describeClientQuotasScenarios } from './client-quotas.ts';
 import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
@@ -104,6 +105,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
   ...incrementalAlterConfigsDetailScenarios,
+  ...brokerConfigLevelsScenarios,
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
