@@ -1,7 +1,17 @@
 import { DescribeGroups, JoinGroup, LeaveGroup } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
-import { ASSIGNMENT, committed, company, joinRequest, joinsAndWaits, leaveRequest, protocolsOf, soleMember } from './group-support.ts';
+import {
+  ASSIGNMENT,
+  committed,
+  company,
+  isIn,
+  joinRequest,
+  joinsAndWaits,
+  leaveRequest,
+  protocolsOf,
+  soleMember,
+} from './group-support.ts';
 
 const JOIN = 5;
 const LEAVE = 4;
@@ -15,9 +25,8 @@ const unnamed = ({ groups, ...rest }: ResponseOf<typeof DescribeGroups>) => ({
 });
 
 const states = scenario(DescribeGroups, 'in each state', async (stage) => {
-  const member = await soleMember(stage, 'a', 'joined');
+  const [member, stable, left] = await Promise.all([soleMember(stage, 'a', 'joined'), soleMember(stage, 'b'), soleMember(stage, 'c')]);
   await stage.step('completing its first rebalance', describe(member.groupId));
-  const stable = await soleMember(stage, 'b');
   await stage.step('stable', describe(stable.groupId));
   const { groupId } = await joinsAndWaits(stage, stable);
   await stage.step('preparing a rebalance', describe(groupId), ({ groups }) =>
@@ -26,13 +35,13 @@ const states = scenario(DescribeGroups, 'in each state', async (stage) => {
       members: members.map(({ clientId, clientHost, memberMetadata }) => ({ clientId, clientHost, memberMetadata })),
     })),
   );
-  const left = await soleMember(stage, 'c');
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   await stage.step('empty', describe(left.groupId));
   const { name } = await stage.topic('t');
   await stage.step('that only keeps offsets', describe(await committed(stage, 'd', name, [0])));
   const pending = await stage.group('e');
   await stage.ask(JoinGroup, JOIN, joinRequest(pending));
+  await isIn(stage, pending, 'Empty');
   await stage.step('that has given out an id', describe(pending));
   await stage.step('that does not exist', describe(await stage.group('nowhere')));
   // Others may have left a group without a name, or have it right now: then there is no error.
@@ -42,19 +51,21 @@ const states = scenario(DescribeGroups, 'in each state', async (stage) => {
 
 const members = scenario(DescribeGroups, 'with several members', async (stage) => {
   const said = (name: string) => ({ protocols: protocolsOf('range', name) });
-  const [a, b] = await company(stage, 'a', { a: said('x'), b: said('y'), c: { ...said('z'), groupInstanceId: 'static' } });
+  const connect = { protocolType: 'connect', protocols: protocolsOf('sessioned', 'eager') };
+  const [[a, b], joined, [worker], left] = await Promise.all([
+    company(stage, 'a', { a: said('x'), b: said('y'), c: { ...said('z'), groupInstanceId: 'static' } }),
+    company(stage, 'b', { d: said('x'), e: said('y'), f: {} }, 'joined'),
+    company(stage, 'c', { g: connect, h: connect }),
+    soleMember(stage, 'd', 'stable', null, connect),
+  ]);
   const { groupId } = a;
   await stage.step('stable', describe(groupId));
   const changed = { protocols: [{ name: 'range', metadata: ASSIGNMENT }] };
   stage.ask(JoinGroup, JOIN, joinRequest(groupId, { ...changed, memberId: b.memberId }), b.on).catch(() => {});
   await stage.until(DescribeGroups, stage.version, describe(groupId), ({ groups }) => groups[0]!.groupState === 'PreparingRebalance');
   await stage.step('preparing the next generation', describe(groupId));
-  const joined = await company(stage, 'b', { d: said('x'), e: said('y'), f: {} }, 'joined');
   await stage.step('completing', describe(joined[0].groupId));
-  const connect = { protocolType: 'connect', protocols: protocolsOf('sessioned', 'eager') };
-  const [worker] = await company(stage, 'c', { g: connect, h: connect });
   await stage.step('no consumers', describe(worker.groupId));
-  const left = await soleMember(stage, 'd', 'stable', null, connect);
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   await stage.step('no consumers, when they are gone', describe(left.groupId));
 });
@@ -73,9 +84,8 @@ const operations = scenario(
   'with what the client may do',
   async (stage) => {
     const asked = (...groups: string[]) => ({ groups, includeAuthorizedOperations: true });
-    const { groupId } = await soleMember(stage, 'a', 'stable', 'static');
+    const [{ groupId }, left] = await Promise.all([soleMember(stage, 'a', 'stable', 'static'), soleMember(stage, 'b')]);
     await stage.step('a group with a static member', asked(groupId));
-    const left = await soleMember(stage, 'b');
     await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
     await stage.step('an empty one', asked(left.groupId));
     await stage.step('one that does not exist', asked(await stage.group('nowhere')));

@@ -1,5 +1,6 @@
 import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
+import { absentMembersScenarios } from './absent-members.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
@@ -74,6 +75,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
   ...joinGroupMembersScenarios,
+  ...absentMembersScenarios,
   ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
