@@ -115,7 +115,7 @@ export async function checkConformance(
   if (options.signal.aborted) interrupted();
   const late = venue.clock.after(options.timeoutMs, () => stop.abort(new Error(`the time was over (${options.timeoutMs / 1000} s)`)));
   const runs: PlayedRun[] = [];
-  const stage = { ...venue, address: target.address, runId, self: target.self };
+  const stage = { ...venue, address: target.address, runId, self: target.self, pinned: target.brokers > 1 };
   let leftovers: Leftovers | null = null;
   try {
     const of = scenarios.reduce((sum, scenario) => sum + versionsOf(scenario).filter((version) => plan.plays(scenario, version)).length, 0);

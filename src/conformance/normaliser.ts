@@ -82,6 +82,7 @@ export const OWN_CONFIGS: ReadonlySet<string> = new Set([
  */
 export class Normaliser {
   private readonly placeholders = new Map<string, string>();
+  private readonly renamed = new Map<string, string>();
   private readonly counts = new Map<string, number>();
   private readonly clock: Clock;
   private readonly brokerPorts: readonly number[];
@@ -105,6 +106,11 @@ export class Normaliser {
   /** Gives an id a speaking placeholder, whenever it appears. */
   learn(id: string | number, placeholder: string): void {
     this.placeholders.set(String(id), `<${placeholder}>`);
+  }
+
+  /** Has a name shown as another one. */
+  rename(name: string, as: string): void {
+    this.renamed.set(name, as);
   }
 
   /** @param api the name of the API, which says which arrays are keyed */
@@ -177,7 +183,7 @@ export class Normaliser {
     const part = element[name];
     if (part === null || part === undefined || part === ZERO_UUID) return '';
     if (typeof part !== 'string') return String(part);
-    const text = part.replaceAll(this.ownPrefix, '~');
+    const text = (this.renamed.get(part) ?? part).replaceAll(this.ownPrefix, '~');
     if (name === 'topicId') return this.placeholders.get(text) ?? '<topic id>';
     return this.placeholders.get(text) ?? text.replace(UUID_IN_TEXT, (uuid) => this.placeholders.get(uuid) ?? uuid);
   }
@@ -191,7 +197,8 @@ export class Normaliser {
     });
   }
 
-  private text(field: string, text: string): Json {
+  private text(field: string, given: string): Json {
+    const text = this.renamed.get(given) ?? given;
     // A cluster's id is random; null, or an id of another shape, stays visible.
     if (field === 'clusterId' && /^[\w-]{22}$/.test(text)) return '<cluster id>';
     // Topic ids are random: those of a scenario's topics are learned, of the others only that there is one is told. The zero id means "none".

@@ -33,6 +33,8 @@ export interface Venue {
   readonly down?: readonly number[];
   /** What a broker by itself calls itself, where that is not node 1 at the address that is dialled. */
   readonly self?: Self;
+  /** It has a cluster around it: topics are put on this broker by hand, and groups get names that it coordinates. */
+  readonly pinned?: boolean;
   /** Aborted when the scenario has to end, wherever it is; its reason is thrown there. */
   readonly signal?: AbortSignal;
   record(entry: Entry): void;
@@ -57,6 +59,8 @@ const ASK_AGAIN_MS = 10;
 /** A request that no broker answers within this time gets no response. */
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
+/** Names that a group may be tried under, of which the broker coordinates one in as many as its cluster has brokers. */
+const MAX_GROUP_NAMES = 200;
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
@@ -247,11 +251,17 @@ export class Stage<Req = unknown, Res = unknown> {
     const partitions = options.partitions ?? 1;
     const configs = Object.entries(options.configs ?? {}).map(([key, value]) => ({ name: key, value }));
     const created = await this.ask(CreateTopics, AROUND.createTopics, {
-      topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs }],
+      topics: [{ name, ...this.placement(partitions), configs }],
     });
     const { errorCode, errorMessage } = created.topics[0]!;
     if (errorCode !== 0) throw new Error(`${this.scenario} v${this.version}: topic ${name} is not created: ${errorCode} ${errorMessage}`);
     return { name, topicId: await this.ready(name, partitions) };
+  }
+
+  private placement(partitions: number) {
+    if (!this.venue.pinned) return { numPartitions: partitions, replicationFactor: 1, assignments: [] };
+    const assignments = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, brokerIds: [SCENARIO_NODE] }));
+    return { numPartitions: -1, replicationFactor: -1, assignments };
   }
 
   /** Waits until every partition of a topic has a leader that answers, and every broker of a cluster knows it. Gives the topic's id. */
@@ -288,16 +298,21 @@ export class Stage<Req = unknown, Res = unknown> {
 
   /** The name of a group whose coordinator is ready. */
   async group(own: string): Promise<string> {
-    const group = this.name(own);
-    await this.until(
-      FindCoordinator,
-      AROUND.findCoordinator,
-      { keyType: 0, coordinatorKeys: [group] },
-      ({ coordinators }) => coordinators[0]?.errorCode === 0,
-    );
+    let group = this.name(own);
+    for (let n = 1; !(await this.isCoordinated(group)) && n < MAX_GROUP_NAMES; n++) {
+      group = this.name(`${own}-${n}`);
+      this.normaliser.rename(group, this.prefix() + own);
+    }
     const request = { groups: [{ groupId: group, topics: [] }] };
     await this.until(OffsetFetch, AROUND.offsetFetch, request, ({ groups }) => groups[0]?.errorCode === 0);
     return group;
+  }
+
+  /** Whether a group's coordinator is the broker of this scenario; where that has no cluster around it, it is. */
+  private async isCoordinated(group: string): Promise<boolean> {
+    const isThere = ({ coordinators }: Decoded<(typeof FindCoordinator)['response']['fields']>) => coordinators[0]?.errorCode === 0;
+    const found = await this.until(FindCoordinator, AROUND.findCoordinator, { keyType: 0, coordinatorKeys: [group] }, isThere);
+    return !this.venue.pinned || found?.coordinators[0]?.nodeId === SCENARIO_NODE;
   }
 
   /** Gives an id that brokers make up a speaking placeholder, also in arrays, whose order it then decides. Of a member id its uuid counts. */

@@ -10,9 +10,9 @@ export interface KafkaJs {
   consumer(groupId: string): Promise<Consumer>;
 }
 
-export function kafkaJs(bootstrap: string, { retries = 20 } = {}): KafkaJs {
+export function kafkaJs(bootstrap: string, { retries = 20, clientId = 'test' } = {}): KafkaJs {
   const retry = { initialRetryTime: 50, maxRetryTime: 500, retries };
-  const kafka = new Kafka({ clientId: 'test', brokers: bootstrap.split(','), logLevel: logLevel.NOTHING, retry });
+  const kafka = new Kafka({ clientId, brokers: bootstrap.split(','), logLevel: logLevel.NOTHING, retry });
   const opened = async <T extends Admin | Producer | Consumer>(client: T): Promise<T> => {
     onTestFinished(() => client.disconnect());
     await client.connect();

@@ -12,6 +12,7 @@ import {
   ownConfigs,
   TOPIC,
   TOPIC_VALUES,
+  valuesFor,
 } from './config-support.ts';
 
 export const alterConfigsScenarios = [
@@ -52,7 +53,7 @@ export const alterConfigsDetailScenarios = [
       resources: [{ resourceType: TOPIC, resourceName: name, configs: configs.map(([key, value]) => ({ name: key, value })) }],
       validateOnly,
     });
-    for (const [key, value] of TOPIC_VALUES) await stage.step(`${key} "${value}"`, set([[key, value]]));
+    for (const [key, value] of valuesFor(stage.version, 2, TOPIC_VALUES)) await stage.step(`${key} "${value}"`, set([[key, value]]));
     await stage.step(
       'a key twice',
       set([
@@ -82,6 +83,7 @@ export const alterConfigsDetailScenarios = [
       ),
     );
     await stage.step('an empty value of a list', set([['cleanup.policy', '']], false));
+    await stage.until(DescribeConfigs, 2, describe(TOPIC, name, null), has('cleanup.policy', ''));
     await stage.stepOf(DescribeConfigs, 2, 'what holds now', describe(TOPIC, name, null), ownConfigs);
     await stage.step('a value of 32767 characters', set([['follower.replication.throttled.replicas', `${'0:1,'.repeat(8191)}0:1`]]));
   }),
@@ -151,7 +153,8 @@ export const alterConfigsDetailScenarios = [
     ] as const) {
       // With it, as Apache Kafka holds it there and would not take it away.
       const staying: Record<string, string> = name === '' ? { 'min.insync.replicas': '1' } : {};
-      for (const [key, value] of BROKER_VALUES) await stage.step(`${who}: ${key} "${value}"`, set(name, { ...staying, [key]: value }));
+      for (const [key, value] of valuesFor(stage.version, 2, BROKER_VALUES))
+        await stage.step(`${who}: ${key} "${value}"`, set(name, { ...staying, [key]: value }));
       await stage.step(`${who}: two read-only keys`, set(name, { 'num.partitions': '3', 'node.id': '1' }));
     }
     for (const name of ['one', '01', '1.0', '-1', ' 1']) await stage.step(`broker "${name}"`, set(name, { 'max.connections': '100' }));

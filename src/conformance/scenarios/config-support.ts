@@ -193,3 +193,21 @@ export const BROKER_VALUES: readonly (readonly [key: string, value: string | nul
   ['no.such.config', ''],
   ['', '1'],
 ];
+
+/** What a scenario really alters of the broker, for a moment: a key without effect while there is no tiered storage. */
+export const ALTERED_KEY = 'remote.fetch.max.wait.ms';
+/** Begins keys that nobody knows: they may be a plug-in's. */
+export const PLUGIN_PREFIX = 'conformance.';
+
+/** All configs of a broker, but for those that another scenario may be altering just now. */
+export const unaltered = (response: Described): Described => ({
+  ...response,
+  results: response.results.map((result) => ({
+    ...result,
+    configs: result.configs.filter(({ name }) => name !== ALTERED_KEY && !name.startsWith(PLUGIN_PREFIX)),
+  })),
+});
+
+/** Values do not depend on the version of a request: the newest has them all, the others some. */
+export const valuesFor = <T>(version: number, newest: number, values: readonly T[]): readonly T[] =>
+  version === newest ? values : values.filter((_, index) => index % 8 === 0);

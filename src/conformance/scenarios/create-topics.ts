@@ -15,6 +15,12 @@ export const createTopicsScenarios = [
     await stage.step('again', { topics: [topic(name)] });
     if (stage.version >= 4)
       await stage.step('with the defaults', { topics: [topic(stage.name('b'), { numPartitions: -1, replicationFactor: -1 })] });
+    else {
+      await stage.step('with a default count, which no client of this version knows', {
+        topics: [topic(stage.name('g'), { numPartitions: -1 })],
+      });
+      await stage.step('with a default replication factor', { topics: [topic(stage.name('h'), { replicationFactor: -1 })] });
+    }
     const assignments = [0, 1].map((partitionIndex) => ({ partitionIndex, brokerIds: [1] }));
     await stage.step('with an assignment', { topics: [topic(stage.name('c'), { numPartitions: -1, replicationFactor: -1, assignments })] });
     await stage.step('two, one of them refused', { topics: [topic(stage.name('d')), topic(stage.name('e'), { numPartitions: 0 })] });

@@ -83,6 +83,7 @@ export const deleteTopicsRefusedScenarios = [
         'a name, an id, an unknown name, an unknown id, neither',
         request(named(a.name), named(stage.name('nowhere')), byId(UNKNOWN_ID), byId(ZERO)),
       );
+      await stage.until(Metadata, 12, seen(a.name), ({ topics }) => topics[0]?.errorCode === 3);
       const again = await stage.topic('a');
       await stage.step('the id that the name had before', request(byId(a.topicId)));
       await stage.step('the id that it has now', request(byId(again.topicId)));

@@ -1,6 +1,6 @@
 import { DescribeConfigs } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { BROKER, BROKER_LOGGER, CLIENT_METRICS, describe, GROUP, NODE, TOPIC } from './config-support.ts';
+import { BROKER, BROKER_LOGGER, CLIENT_METRICS, describe, GROUP, NODE, TOPIC, unaltered } from './config-support.ts';
 
 export const describeConfigsScenarios = [
   scenario(DescribeConfigs, 'of a topic', async (stage) => {
@@ -15,10 +15,10 @@ export const describeConfigsScenarios = [
   }),
 
   scenario(DescribeConfigs, 'of a broker', async (stage) => {
-    await stage.step('all', describe(BROKER, NODE, null));
+    await stage.step('all', describe(BROKER, NODE, null), unaltered);
     await stage.step('two keys', describe(BROKER, NODE, ['message.max.bytes', 'log.retention.ms']));
-    if (stage.version >= 1) await stage.step('with synonyms', describe(BROKER, NODE, null, { includeSynonyms: true }));
-    await stage.step("the cluster's defaults", describe(BROKER, '', null));
+    if (stage.version >= 1) await stage.step('with synonyms', describe(BROKER, NODE, null, { includeSynonyms: true }), unaltered);
+    await stage.step("the cluster's defaults", describe(BROKER, '', null), unaltered);
     if (stage.version >= 3)
       await stage.step('with documentation', describe(BROKER, NODE, ['message.max.bytes'], { includeDocumentation: true }));
   }),

@@ -16,6 +16,7 @@ import {
   SUBTRACT,
   TOPIC,
   TOPIC_VALUES,
+  valuesFor,
 } from './config-support.ts';
 
 export const incrementalAlterConfigsScenarios = [
@@ -111,7 +112,7 @@ const changes = (resourceType: number, resourceName: string, ...each: Change[]) 
 export const incrementalAlterConfigsDetailScenarios = [
   scenario(IncrementalAlterConfigs, 'values', async (stage) => {
     const { name } = await stage.topic('a');
-    for (const [key, value] of TOPIC_VALUES)
+    for (const [key, value] of valuesFor(stage.version, 1, TOPIC_VALUES))
       await stage.step(`${key} "${value}"`, { resources: [changes(TOPIC, name, [key, SET, value])], validateOnly: true });
   }),
 
@@ -230,7 +231,8 @@ export const incrementalAlterConfigsDetailScenarios = [
       ['this broker', NODE],
       ["the cluster's default", ''],
     ] as const) {
-      for (const [key, value] of BROKER_VALUES) await step(`${who}: ${key} "${value}"`, name, [key, SET, value]);
+      for (const [key, value] of valuesFor(stage.version, 1, BROKER_VALUES))
+        await step(`${who}: ${key} "${value}"`, name, [key, SET, value]);
       await step(`${who}: append to a list`, name, ['log.cleanup.policy', APPEND, 'compact']);
       await step(`${who}: append what is not allowed`, name, ['log.cleanup.policy', APPEND, 'burn']);
       await step(`${who}: subtract from a list`, name, ['log.cleanup.policy', SUBTRACT, 'delete']);

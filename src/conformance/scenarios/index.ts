@@ -1,8 +1,10 @@
 import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
+import { absentMembersScenarios } from './absent-members.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
+import { brokerConfigLevelsScenarios } from './broker-config-levels.ts';
 import { alterClientQuotasScenarios, describeClientQuotasScenarios } from './client-quotas.ts';
 import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
@@ -73,6 +75,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
   ...joinGroupMembersScenarios,
+  ...absentMembersScenarios,
   ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
@@ -102,6 +105,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...electLeadersScenarios,
   ...incrementalAlterConfigsScenarios,
   ...incrementalAlterConfigsDetailScenarios,
+  ...brokerConfigLevelsScenarios,
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,

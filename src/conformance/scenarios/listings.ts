@@ -45,4 +45,21 @@ export const listPartitionReassignmentsScenarios = [
     await stage.step('of a topic that does not exist', { topics: [{ name: stage.name('nowhere'), partitionIndexes: [0] }] });
     await stage.step('of a partition that does not exist', { topics: [{ name, partitionIndexes: [7] }] });
   }),
+
+  scenario(ListPartitionReassignments, 'what does not exist, and what stands there twice', async (stage) => {
+    const { name } = await stage.topic('a', { partitions: 2 });
+    const of = (...topics: [string, ...number[]][]) => ({
+      topics: topics.map(([each, ...partitionIndexes]) => ({ name: each, partitionIndexes })),
+    });
+    await stage.step('a topic without a name', of(['', 0]));
+    await stage.step('an invalid name', of(['a b', 0]));
+    await stage.step('no partitions', of([name]));
+    await stage.step('a negative partition', of([name, -1]));
+    await stage.step('a topic twice', of([name, 0], [name, 0, 1, 1]));
+    for (const timeoutMs of [0, -1]) await stage.step(`${timeoutMs} ms`, { ...of([name, 0]), timeoutMs });
+    await stage.step('0 ms, all', { topics: null, timeoutMs: 0 }, (response) => ({
+      errorCode: response.errorCode,
+      errorMessage: response.errorMessage,
+    }));
+  }),
 ];

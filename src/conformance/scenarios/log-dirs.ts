@@ -27,4 +27,26 @@ export const describeLogDirsScenarios = [
     await stage.step('a topic', { topics: [{ topic: stage.name('nowhere'), partitions: [0] }] });
     await stage.step('a partition beside one that does', { topics: [{ topic: name, partitions: [0, 7, -1] }] });
   }),
+
+  scenario(DescribeLogDirs, 'what is asked for', async (stage) => {
+    const { name: a } = await stage.topic('a', { partitions: 3 });
+    const { name: b } = await stage.topic('b');
+    const records = batchBytes({ values: ['a', 'b', 'c'] });
+    const partitionData = [0, 2].map((index) => ({ index, records }));
+    await stage.ask(Produce, 8, { acks: -1, timeoutMs: 5000, topicData: [{ name: a, partitionData }] });
+    await stage.step('two topics', {
+      topics: [
+        { topic: b, partitions: [0] },
+        { topic: a, partitions: [2, 1, 0] },
+      ],
+    });
+    await stage.step('partitions of one topic in two entries', {
+      topics: [
+        { topic: a, partitions: [0] },
+        { topic: a, partitions: [2] },
+      ],
+    });
+    await stage.step('a topic without a name', { topics: [{ topic: '', partitions: [0] }] });
+    await stage.step('an invalid name', { topics: [{ topic: 'a b', partitions: [0] }] });
+  }),
 ];

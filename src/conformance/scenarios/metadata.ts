@@ -1,7 +1,8 @@
-import { Metadata } from '../../protocol/messages/index.ts';
+import { DeleteTopics, Metadata } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
 
+const UNKNOWN_ID = 'AAAAAAAAAAAAAAAAAAAACQ';
 const NONE = 'AAAAAAAAAAAAAAAAAAAAAA';
 const named = (...names: string[]) => names.map((name) => ({ topicId: NONE, name }));
 const byId = (...ids: string[]) => ids.map((topicId) => ({ topicId, name: null }));
@@ -84,5 +85,87 @@ export const metadataScenarios = [
       if (stage.version <= 10) await stage.step('of the cluster', { topics: [], includeClusterAuthorizedOperations: true });
     },
     [8, 13],
+  ),
+
+  scenario(Metadata, 'names that cannot be created', async (stage) => {
+    // Version 0 to 3 always allow it.
+    const create = (...names: string[]) => ({ topics: named(...names), allowAutoTopicCreation: true });
+    for (const name of ['', '.', '..', 'a/b', 'a:b', 'ä', 'x'.repeat(250)]) await stage.step(`name "${name.slice(0, 5)}"`, create(name));
+    await stage.step('two of them', create('a/b', '..'));
+    await stage.step('one of them twice', create('a/b', 'a/b'));
+    const { name } = await stage.topic('a');
+    await stage.step('one beside a topic', create('a/b', name));
+    await stage.step('one beside a topic, in the other order', create(name, 'a/b'));
+  }),
+
+  scenario(
+    Metadata,
+    'topics that do not exist, and are not to be created',
+    async (stage) => {
+      const { name } = await stage.topic('a');
+      const [b, c] = [stage.name('b'), stage.name('c')];
+      await stage.step('two', { topics: named(b, c), allowAutoTopicCreation: false });
+      await stage.step('one twice', { topics: named(b, b), allowAutoTopicCreation: false });
+      await stage.step('between topics that do', { topics: named(b, name, c), allowAutoTopicCreation: false });
+      await stage.step("Kafka's metadata log", { topics: named('__cluster_metadata'), allowAutoTopicCreation: false });
+      await stage.step('they are not there still', { topics: named(b, c), allowAutoTopicCreation: false });
+    },
+    [4, 13],
+  ),
+
+  scenario(
+    Metadata,
+    'operations that are asked for',
+    async (stage) => {
+      const { name } = await stage.topic('a', { partitions: 2 });
+      const operations = { includeTopicAuthorizedOperations: true };
+      await stage.step('of all topics', { topics: null, ...operations }, own(stage.name('')));
+      await stage.step('of an invalid name', { topics: named('a b'), ...operations, allowAutoTopicCreation: false });
+      await stage.step('not asked for', { topics: named(name), allowAutoTopicCreation: false });
+      if (stage.version > 10) return;
+      await stage.step('of the cluster, and of topics', { topics: named(name), ...operations, includeClusterAuthorizedOperations: true });
+      await stage.step('of the cluster, with all topics', { topics: null, includeClusterAuthorizedOperations: true }, own(stage.name('')));
+    },
+    [8, 13],
+  ),
+
+  scenario(
+    Metadata,
+    'ids that are gone, and ids twice',
+    async (stage) => {
+      const a = await stage.topic('a');
+      await stage.ask(DeleteTopics, 5, { topicNames: [a.name], timeoutMs: 5000 });
+      await stage.until(Metadata, 12, { topics: byId(a.topicId) }, ({ topics }) => topics[0]?.errorCode === 100);
+      await stage.step('a topic that was deleted', { topics: byId(a.topicId), allowAutoTopicCreation: true });
+      const again = await stage.topic('a');
+      await stage.step('created again: its old id', { topics: byId(a.topicId), allowAutoTopicCreation: false });
+      await stage.step('created again: its new id', { topics: byId(again.topicId), allowAutoTopicCreation: false });
+      await stage.step('an id twice', { topics: byId(again.topicId, again.topicId), allowAutoTopicCreation: false });
+      await stage.step('an unknown id twice', { topics: byId(UNKNOWN_ID, UNKNOWN_ID), allowAutoTopicCreation: false });
+      await stage.step('an id and another name', {
+        topics: [{ topicId: again.topicId, name: stage.name('b') }],
+        allowAutoTopicCreation: false,
+      });
+      await stage.step('an unknown id and a name', { topics: [{ topicId: UNKNOWN_ID, name: again.name }], allowAutoTopicCreation: false });
+      await stage.step('with operations', {
+        topics: byId(again.topicId, UNKNOWN_ID),
+        allowAutoTopicCreation: false,
+        includeTopicAuthorizedOperations: true,
+      });
+    },
+    [12, 13],
+  ),
+
+  scenario(
+    Metadata,
+    'ids where they are not served yet',
+    async (stage) => {
+      const a = await stage.topic('a');
+      await stage.step('an id', { topics: byId(a.topicId), allowAutoTopicCreation: false });
+      await stage.step('a name and its id', { topics: [a], allowAutoTopicCreation: false });
+      await stage.step('neither', { topics: byId(NONE), allowAutoTopicCreation: false });
+      await stage.step('a name, and another id', { topics: [...named(a.name), ...byId(UNKNOWN_ID)], allowAutoTopicCreation: false });
+    },
+    [10, 11],
   ),
 ];

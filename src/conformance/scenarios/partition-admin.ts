@@ -13,6 +13,17 @@ const own = (prefix: string) => (response: ResponseOf<typeof ElectLeaders>) => (
 });
 
 export const electLeadersScenarios = [
+  scenario(ElectLeaders, 'no time', async (stage) => {
+    const { name } = await stage.topic('a');
+    const topicPartitions = [name, stage.name('nowhere')].map((topic) => ({ topic, partitions: [0] }));
+    for (const timeoutMs of [0, -1]) {
+      await stage.step(`${timeoutMs} ms`, { electionType: PREFERRED, topicPartitions, timeoutMs });
+      await stage.step(`${timeoutMs} ms, none`, { electionType: PREFERRED, topicPartitions: [], timeoutMs });
+      await stage.step(`${timeoutMs} ms, all`, { electionType: PREFERRED, topicPartitions: null, timeoutMs }, own(stage.name('')));
+    }
+    await stage.step('the most there is', { electionType: PREFERRED, topicPartitions, timeoutMs: 2_147_483_647 });
+  }),
+
   scenario(ElectLeaders, 'where no election is needed', async (stage) => {
     const { name: a } = await stage.topic('a', { partitions: 2 });
     const { name: b } = await stage.topic('b');
@@ -52,6 +63,30 @@ export const electLeadersScenarios = [
 ];
 
 export const alterPartitionReassignmentsScenarios = [
+  scenario(AlterPartitionReassignments, 'no time', async (stage) => {
+    const { name } = await stage.topic('a');
+    const topics = [name, stage.name('nowhere')].map((each) => ({ name: each, partitions: [{ partitionIndex: 0, replicas: [1] }] }));
+    for (const timeoutMs of [0, -1]) {
+      await stage.step(`${timeoutMs} ms`, { topics, timeoutMs });
+      await stage.step(`${timeoutMs} ms, none`, { topics: [], timeoutMs });
+    }
+    await stage.step('the most there is', { topics, timeoutMs: 2_147_483_647 });
+  }),
+
+  scenario(AlterPartitionReassignments, 'to other brokers', async (stage) => {
+    const { name } = await stage.topic('a', { partitions: 3 });
+    const to = (...replicas: (number[] | null)[]) => ({
+      topics: [{ name, partitions: replicas.map((each, partitionIndex) => ({ partitionIndex, replicas: each })) }],
+    });
+    await stage.step('one that is, one that is not', to([1], [9], [1]));
+    await stage.step('one that is, and one that is not, of one partition', to([1, 9]));
+    await stage.step('all cancelled', to(null, null, null));
+    await stage.step('of every kind', to([1], [], null));
+    await stage.step('of every kind, with the replication factor held', { ...to([1], [1, 9], null), allowReplicationFactorChange: false });
+    const partition = { partitionIndex: 0, replicas: [1] };
+    await stage.step('a partition twice', { topics: [{ name, partitions: [partition, partition] }] });
+  }),
+
   scenario(AlterPartitionReassignments, 'to where they are', async (stage) => {
     const { name } = await stage.topic('a', { partitions: 2 });
     const topics = [{ name, partitions: [1, 0].map((partitionIndex) => ({ partitionIndex, replicas: [1] })) }];

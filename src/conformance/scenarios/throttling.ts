@@ -61,12 +61,6 @@ const recordsOf = ({ throttleTimeMs, errorCode, sessionId, responses }: Response
 const TWO_AT_HAND = { controller_mutation_rate: 0.24 };
 const TOO_MANY = 3;
 
-/*
- * Apache Kafka's broker asks its controller for all that clients ask for, and waits itself when it is told to wait: so others wait, too. Who is not
- * refused is told to wait, which these scenarios would wait for.
- */
-const disturbs = { disturbs: true } as const;
-
 const creating = (stage: Stage<never, never>, app: string) => (step: string, own: string, numPartitions: number, validateOnly: boolean) => {
   const topics = [newTopic(stage.name(own), { numPartitions })];
   return stage.stepOf(CreateTopics, stage.version, step, { topics, timeoutMs: 5000, validateOnly }, throttled, `as ${app}`);
@@ -85,7 +79,6 @@ const mutationScenarios = [
       });
     },
     [2, 7],
-    disturbs,
   ),
 
   scenario(
@@ -100,7 +93,6 @@ const mutationScenarios = [
       });
     },
     [6, 7],
-    disturbs,
   ),
 
   scenario(
@@ -127,7 +119,6 @@ const mutationScenarios = [
       });
     },
     CreatePartitions.versions,
-    disturbs,
   ),
 
   scenario(
@@ -147,7 +138,6 @@ const mutationScenarios = [
       });
     },
     [1, 6],
-    disturbs,
   ),
 ];
 
@@ -199,17 +189,18 @@ export const throttlingScenarios = [
       for (let i = 0; i < 3; i++) await append(stage, topic, ['x'.repeat(BATCH_BYTES)]);
       const app = stage.name('app');
       const all = [of(topic, at(0, 0))];
-      const fetch = (name: string, sessionId: number, sessionEpoch: number, topics: ReturnType<typeof of>[]) =>
-        stage.stepOf(Fetch, stage.version, name, request(topics, { maxBytes: 1000, sessionId, sessionEpoch }), recordsOf, `as ${app}`);
+      const fetch = (name: string, sessionId: number, sessionEpoch: number, topics: ReturnType<typeof of>[], clientId = app) =>
+        stage.stepOf(Fetch, stage.version, name, request(topics, { maxBytes: 1000, sessionId, sessionEpoch }), recordsOf, `as ${clientId}`);
       let sessionId = 0;
       await withQuotas(stage, [app], { consumer_byte_rate: 9500 }, async () => {
         sessionId = (await fetch('begin', 0, 0, all))?.sessionId ?? 0;
         await fetch('the next is too much', sessionId, 1, [of(topic, at(0, 1))]);
       });
       await fetch('without a quota it goes on', sessionId, 2, []);
-      await withQuotas(stage, [app], { consumer_byte_rate: 100 }, async () => {
-        await fetch('none begins with what is too much', 0, 0, all);
-      });
+      const late = stage.name('late');
+      await withQuotas(stage, [late], { consumer_byte_rate: 4800 }, () =>
+        fetch('none begins with what is too much', 0, 0, all, late).then(() => {}),
+      );
     },
     [7, 18],
   ),

@@ -38,4 +38,37 @@ export const describeTopicPartitionsScenarios = [
     await stage.step('a negative partition, of all topics', { topics: [], cursor: { topicName: name, partitionIndex: -1 } });
     await stage.step('without a name', { topics: named(name), cursor: { topicName: '', partitionIndex: 0 } });
   }),
+
+  scenario(DescribeTopicPartitions, 'names that do not exist', async (stage) => {
+    const { name: b } = await stage.topic('b', { partitions: 2 });
+    const [a, c] = [stage.name('a'), stage.name('c')];
+    await stage.step('two, out of order', { topics: named(c, a) });
+    await stage.step('one twice', { topics: named(a, a) });
+    for (const responsePartitionLimit of [1, 2, 3])
+      await stage.step(`around one that does, at most ${responsePartitionLimit}`, { topics: named(a, b, c), responsePartitionLimit });
+    await stage.step('from one of them on', { topics: named(a, b, c), cursor: { topicName: a, partitionIndex: 0 } });
+    await stage.step('from one of them on, not its first partition', {
+      topics: named(a, b, c),
+      cursor: { topicName: c, partitionIndex: 5 },
+    });
+    await stage.step('the cursor alone', { topics: named(a), cursor: { topicName: a, partitionIndex: 0 } });
+    await stage.step('an invalid name between', { topics: named(a, stage.name('a b'), '..', b) });
+    await stage.step("Kafka's metadata log", { topics: named('__cluster_metadata') });
+    await stage.step('a limit of 2147483647', { topics: named(b), responsePartitionLimit: 2_147_483_647 });
+    await stage.step('a limit of -2147483648', { topics: named(b), responsePartitionLimit: -2_147_483_648 });
+    await stage.step('a cursor far beyond the last partition', {
+      topics: named(b),
+      cursor: { topicName: b, partitionIndex: 2_000_000_000 },
+    });
+  }),
+
+  scenario(DescribeTopicPartitions, 'from page to page', async (stage) => {
+    const topics = named((await stage.topic('a', { partitions: 3 })).name, (await stage.topic('b', { partitions: 2 })).name);
+    let cursor = null as { topicName: string; partitionIndex: number } | null;
+    for (let page = 1; page <= 4; page++) {
+      const response = await stage.step(`page ${page}`, { topics, responsePartitionLimit: 2, cursor });
+      cursor = response?.nextCursor ?? null;
+      if (!cursor) return;
+    }
+  }),
 ];
