@@ -93,7 +93,7 @@ export class UpConversion {
     cursor.readFields();
     const timestamp = wrapper?.isLogAppendTime ? wrapper.timestamp : cursor.timestamp;
     if (rules.compacted && cursor.keyBytes < 0)
-      this.refuse('INVALID_RECORD', `Compacted topic cannot accept message without key in topic partition ${rules.topicPartition}.`);
+      this.refuse('INVALID_RECORD', `Compacted topic cannot accept message without key in topic partition ${rules.topicPartition}`);
     else this.checkTimestamp(timestamp);
     if (!this.refusal) this.write(timestamp);
   }

@@ -169,7 +169,7 @@ function blameRecords(batch: BatchView, plain: Uint8Array, rules: RecordRules, e
   const judge = ({ offset, timestamp, key }: ReadRecord) => {
     const outOfRange = timestampType === 'CreateTime' && timestamp !== -1 && (timestamp < earliest || timestamp > latest);
     if (compacted && key === null) {
-      add(`Compacted topic cannot accept message without key in topic partition ${topicPartition}.`);
+      add(`Compacted topic cannot accept message without key in topic partition ${topicPartition}`);
     } else if (outOfRange) {
       badTimestamp = true;
       add(
@@ -198,7 +198,10 @@ function wholeBatchAt(batch: BatchView, at: number): BatchView | null {
   const left = batch.bytes.byteLength - at;
   if (left < BATCH_OVERHEAD_BYTES) return null;
   if (batch.sizeInBytes < SMALLEST_ENTRY_BYTES) {
-    throw new KafkaError('CORRUPT_MESSAGE', `Record batch of ${batch.sizeInBytes} bytes is smaller than any can be`);
+    throw new KafkaError(
+      'CORRUPT_MESSAGE',
+      `Record size ${batch.sizeInBytes - BATCH_OVERHEAD_BYTES} is less than the minimum record overhead (14)`,
+    );
   }
   if (left < MAGIC_END) return null;
   if (batch.magic < 0 || batch.magic > 2) throw new KafkaError('CORRUPT_MESSAGE', `Invalid magic found in record: ${batch.magic}`);

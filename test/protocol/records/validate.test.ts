@@ -165,7 +165,7 @@ describe('validateProduced', () => {
     expect(error).toMatchObject({
       recordErrors: [0, 2].map((batchIndex) => ({
         batchIndex,
-        message: 'Compacted topic cannot accept message without key in topic partition orders-0.',
+        message: 'Compacted topic cannot accept message without key in topic partition orders-0',
       })),
     });
     validateProduced(bytes, rules, NOW);
