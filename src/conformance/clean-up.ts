@@ -1,7 +1,17 @@
 import { Connection } from '../client/connection.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Address, Transport } from '../core/transport.ts';
-import { ApiVersions, DeleteGroups, DeleteTopics, DescribeGroups, LeaveGroup, ListGroups, Metadata } from '../protocol/messages/index.ts';
+import {
+  AlterClientQuotas,
+  ApiVersions,
+  DeleteGroups,
+  DeleteTopics,
+  DescribeClientQuotas,
+  DescribeGroups,
+  LeaveGroup,
+  ListGroups,
+  Metadata,
+} from '../protocol/messages/index.ts';
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
 
 /** What is left behind: nobody could delete it. */
@@ -11,7 +21,16 @@ export interface Leftovers {
 }
 
 /** The newest versions that are used here; a broker that offers less is asked at its own newest. */
-const NEWEST = { DeleteTopics: 5, DeleteGroups: 1, DescribeGroups: 3, LeaveGroup: 3, Metadata: 9, ListGroups: 2 } as const;
+const NEWEST = {
+  AlterClientQuotas: 1,
+  DescribeClientQuotas: 1,
+  DeleteTopics: 5,
+  DeleteGroups: 1,
+  DescribeGroups: 3,
+  LeaveGroup: 3,
+  Metadata: 9,
+  ListGroups: 2,
+} as const;
 const AT_ONCE = 100;
 const WITHIN_MS = 15_000;
 const NON_EMPTY_GROUP = 68;
@@ -42,10 +61,11 @@ export class CleanUp {
     }
   }
 
-  /** Deletes every topic and group whose name begins so. @returns what is there still; null: the broker does not tell */
+  /** Deletes every topic and group, and the quotas of every user and client id, whose name begins so. @returns what is there still; null: the broker does not tell */
   async sweep(prefix: string): Promise<Leftovers | null> {
     if (prefix === '') throw new Error('everything has a name that begins with nothing');
     try {
+      await this.removeQuotas(prefix);
       const before = await this.find(prefix);
       if (before.topics.length + before.groups.length === 0) return before;
       await this.remove([...new Set([...before.topics, ...before.groups])]);
@@ -53,6 +73,17 @@ export class CleanUp {
     } catch {
       return null;
     }
+  }
+
+  /** Those of scenarios that were cut off; the others take back their own. */
+  private async removeQuotas(prefix: string): Promise<void> {
+    const { offered } = await (this.opening ??= this.open());
+    if (!offered.has(DescribeClientQuotas.key) || !offered.has(AlterClientQuotas.key)) return;
+    const { entries } = await this.ask(DescribeClientQuotas, { components: [], strict: false });
+    const own = (entries ?? []).filter(({ entity }) => entity.some(({ entityName }) => entityName?.startsWith(prefix)));
+    if (own.length === 0) return;
+    const removed = own.map(({ entity, values }) => ({ entity, ops: values.map(({ key }) => ({ key, value: 0, remove: true })) }));
+    await this.ask(AlterClientQuotas, { entries: removed, validateOnly: false });
   }
 
   private async find(prefix: string): Promise<Leftovers> {

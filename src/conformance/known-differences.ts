@@ -18,6 +18,8 @@ const UNANSWERED = 'Apache Kafka fails inside and never answers.';
 const SPEAKING_CODE = 'Apache Kafka fails inside and answers UNKNOWN_SERVER_ERROR; there is a code for it.';
 const UNREADABLE = 'Records that not every client can read are refused; Apache Kafka keeps them.';
 const OLD_CONFIGS = 'Only 3.9.1 answers version 0, with keys and defaults of its own, and isDefault never set.';
+const HOST_NAMES = 'Names of hosts are not looked up, and an address must have all its parts.';
+const HALF_DONE = 'What is refused is not half carried out.';
 const WHY = 'The message says what is wrong; Apache Kafka leaves it out here.';
 const TWICE = 'A partition that stands in a request twice is served twice; Apache Kafka silently drops one of the two.';
 const V0_TIME = 'A segment counts from the time of its last record; Apache Kafka took the time of its file.';
@@ -107,6 +109,10 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
 
   { scenario: 'Produce: *', path: 'responses.*.errorMessage', reason: WHY },
   { scenario: 'CreatePartitions: *', path: 'results.*.errorMessage', reason: WHY },
+  { scenario: '*: beyond controller_mutation_rate*', path: '*.errorMessage', reason: WHY },
+  { scenario: 'AlterClientQuotas: of ips', step: 'a name', path: 'entries.0.*', reason: HOST_NAMES },
+  { scenario: 'AlterClientQuotas: of ips', step: 'an address of three numbers', path: 'entries.0.*', reason: HOST_NAMES },
+  { scenario: 'AlterClientQuotas: what is refused', step: 'what an entity twice has done', path: 'values.*', reason: HALF_DONE },
   { scenario: '*: no time', path: '*errorMessage', reason: WHY },
   { scenario: 'CreateTopics: names that collide', step: 'two of one request', reason: COLLIDING },
   { scenario: 'CreateTopics: very many partitions', step: '2147483647 beside another topic', versions: [0, 1], reason: OVERFLOW },

@@ -54,6 +54,7 @@ export const deleteTopics = handler(
         if (named.some(({ item, duplicated }) => !duplicated && !isNothing(item))) requireTime(request.timeoutMs);
         const namedTwice = alsoNamedById(wanted);
         await inSlices(clock, named, async ({ item: one, duplicated }) => {
+          let asked = one;
           try {
             if (one.name !== null && namedTwice.has(one.name)) return; // answered with its id
             if (duplicated) throw new KafkaError('INVALID_REQUEST', `Duplicate topic ${one.name === null ? 'id' : 'name'}.`);
@@ -63,11 +64,12 @@ export const deleteTopics = handler(
               responses.push(refused({ name, topicId }, error, version));
               return;
             }
+            asked = { name, topicId };
             quota?.charge(partitions.length);
             await topicAdmin.delete({ name, topicId });
             responses.push({ name, topicId, errorCode: 0, errorMessage: null });
           } catch (error) {
-            responses.push(refused(one, error, version));
+            responses.push(refused(asked, error, version));
           }
         });
         return { throttleTimeMs: quota?.throttleMs() ?? 0, responses };

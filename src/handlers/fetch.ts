@@ -29,9 +29,8 @@ const TELL_WITHIN_MS = 5;
  * (with a replica id) all that is written, and tell with each fetch how far they are.
  *
  * Versions: v0-1 messages of magic 0, v2-3 of magic 1 (KIP-32), converted from record batches · v3 max bytes (KIP-74) · v4 isolation level, record
- * batches (KIP-98) · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd ·
- * v11 rack (KIP-392) · v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) ·
- * v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). Apache Kafka 4 has dropped v0-3; here they do what they did in 3.9.
+ * batches (KIP-98) · v5 log start offset · v7 sessions (KIP-227) · v9 current leader epoch (KIP-320) · v10 zstd · v11 rack (KIP-392) ·
+ * v12 flexible, last fetched epoch · v13 topic ids (KIP-516) · v15 replica state (KIP-903) · v16 node endpoints (KIP-951) · v17 directory id · v18 high watermark (KIP-1166). Apache Kafka 4 has dropped v0-3; here they do what they did in 3.9.
  * Behaviour:
  * - Waits until `minBytes` are there or `maxWaitMs` is over; answers at once on any error, or without partitions. A consumer waits for the others when
  *   some of its partitions do not exist, so that it does not ask in a loop before it has other metadata.
@@ -42,9 +41,13 @@ const TELL_WITHIN_MS = 5;
  * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
  * - A consumer beyond its consumer_byte_rate is answered with nothing, and how long it must wait (KIP-219); followers are not held to quotas.
  * - A follower that waits is answered when its next fetch comes, and soon when it has not been told of the high watermark or the log start.
+ * - The old formats have no headers, no transaction markers and no zstd (UNSUPPORTED_COMPRESSION_TYPE). Below v3 a batch that is larger than the
+ *   client's limit is not sent. Small records grow as messages: DownConverter and fetch.max.bytes bound what becomes of them.
  * Deviations from Apache Kafka: a consumer beyond its request_percentage gets its records all the same, and waits afterwards; who names a
- * replica id without its broker epoch (v15) is refused as a replica that the partition does not have; a follower beyond the end of the leader's log is told so by a
- * diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's recovery reads them.
+ * replica id without its broker epoch (v15) is refused as a replica that the partition does not have; a follower beyond the end of the leader's
+ * log is told so by a diverging epoch -1; OFFSET_OUT_OF_RANGE is answered with the partition's offsets instead of -1, because platformatic's
+ * recovery reads them; where there are only transaction markers, v0-3 are answered without bytes: the part of a message that Apache Kafka 3.9
+ * sends there makes clients fail with a record that is too large.
  */
 export const fetch = handler(
   Fetch,

@@ -14,10 +14,12 @@ const ENV_SCRIPT = fileURLToPath(new URL('../../scripts/python-env.js', import.m
 const REQUIREMENTS = fileURLToPath(new URL('../../examples/lab1/kafka-python/requirements.txt', import.meta.url));
 const NO_PYTHON = 3;
 /** The one that tutorials, and programs of many years, still install. */
-const OLD_VERSION = '2.0.2';
+export const OLD_KAFKA_PYTHON = '2.0.2';
 
-/** librdkafka, and the newest kafka-python with a library for each codec that Python lacks. */
-export const RECORD_CLIENTS = ['confluent-kafka==2.16.1', 'python-snappy==0.7.3', 'lz4==4.4.5', 'zstandard==0.25.0'];
+/** A library for each codec that Python lacks. */
+const CODECS = ['python-snappy==0.7.3', 'lz4==4.4.5', 'zstandard==0.25.0'];
+/** librdkafka, beside the newest kafka-python. */
+export const RECORD_CLIENTS = ['confluent-kafka==2.16.1', ...CODECS];
 
 /** The version that the lab pins. */
 export function newestKafkaPython(): string {
@@ -29,10 +31,15 @@ export function newestKafkaPython(): string {
  * Without a Python: none, said loudly; in CI an error.
  */
 export function pythonEnvs(): PythonEnv[] {
-  return [newestKafkaPython(), OLD_VERSION].flatMap((version) => {
+  return [newestKafkaPython(), OLD_KAFKA_PYTHON].flatMap((version) => {
     const interpreter = pythonWith([`kafka-python==${version}`]);
     return interpreter === null ? [] : [{ version, interpreter }];
   });
+}
+
+/** The Python that has kafka-python 2.0.2 and all codecs; null likewise. */
+export function pythonWithOldKafkaPython(): string | null {
+  return pythonWith([`kafka-python==${OLD_KAFKA_PYTHON}`, ...CODECS]);
 }
 
 /** The Python that has confluent-kafka, kafka-python and all codecs; null, said loudly, when there is none; in CI an error. */

@@ -7,6 +7,7 @@ import { kafkaMessages } from '../support/schema-files.ts';
 import { goldenFrames } from '../support/schema-golden.ts';
 import { bombs, hostileBatch, validBatch } from './batches.ts';
 import type { Chance } from './chance.ts';
+import { hostileMessageSet } from './message-sets.ts';
 
 /** What the fuzzing may touch. Its neighbour's topic and group are named otherwise, and no mutation makes up their names. */
 export const TOPICS = ['fuzz-a', 'fuzz-b', 'fuzz-c'] as const;
@@ -47,6 +48,8 @@ export interface Corpus {
 }
 
 const MESSAGES = kafkaMessages('api');
+/** Produce before it has message sets. */
+const FIRST_WITH_BATCHES = 3;
 /** fast-check begins with small values; the last ones have something in them. */
 const SAMPLED = 20;
 const SAMPLES = 5;
@@ -87,13 +90,13 @@ export function corpus(seed: number, known: Known): Corpus {
       return { api: apiName, bytes: Buffer.from(bytes) };
     },
     produce(chance) {
-      const version = chance.between(3, 12);
+      const version = chance.percent(70) ? chance.between(3, 12) : chance.below(FIRST_WITH_BATCHES);
       const partitionData = Array.from({ length: chance.pick([1, 1, 2]) }, () => ({
         index: chance.below(2),
-        records: hostileBatch(chance, made),
+        records: version < FIRST_WITH_BATCHES && chance.percent(90) ? hostileMessageSet(chance, made) : hostileBatch(chance, made),
       }));
       const body = {
-        transactionalId: null,
+        ...(version >= FIRST_WITH_BATCHES && { transactionalId: null }),
         acks: chance.percent(3) ? 0 : chance.pick([-1, 1]),
         timeoutMs: 1000,
         topicData: [{ name: chance.pick(TOPICS), partitionData }],
@@ -108,7 +111,7 @@ export function corpus(seed: number, known: Known): Corpus {
           4,
           { resources: [...TOPICS, ...TOPICS].map((name) => ({ resourceType: 2, resourceName: name, configurationKeys: null })) },
         ],
-        ['Fetch', 4, fetchAll(chance)],
+        ['Fetch', chance.pick([4, 0, 2, 3]), fetchAll(chance)],
       ]);
       return { api, bytes: requestFrame(api, version, chance.below(0x7fffffff), body) };
     },

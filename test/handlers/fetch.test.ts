@@ -200,6 +200,17 @@ describe('waiting', () => {
   const waiting = (more: Struct = {}, offset = 0) =>
     fetchBody([{ topic: 'orders', fetchOffset: offset }], { maxWaitMs: 500, minBytes: 1, ...more });
 
+  test('what does not exist is no reason not to wait for what does (seen at Apache Kafka); alone it is answered at once', async () => {
+    const patient = { maxWaitMs: 60_000, minBytes: 1 };
+    const reply = consumer.call('Fetch', 11, fetchBody([{ topic: 'nope' }, { topic: 'orders' }], patient));
+    expect(await isSettled(reply)).toBe(false);
+    await produce();
+    expect(await isSettled(reply)).toBe(true);
+    expect(partitionsOf(await reply)).toMatchObject([{ errorCode: 0, highWatermark: 1 }, { errorCode: 3 }]);
+    const alone = consumer.call('Fetch', 11, fetchBody([{ topic: 'nope' }], patient));
+    expect(await isSettled(alone)).toBe(true);
+  });
+
   test('a fetch at the end is answered when something is produced', async () => {
     const reply = consumer.call('Fetch', 11, waiting());
     expect(await isSettled(reply)).toBe(false);

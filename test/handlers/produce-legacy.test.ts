@@ -3,6 +3,8 @@ import { message, messages } from '../../src/conformance/scenarios/legacy-bytes.
 import { eachBatch } from '../../src/protocol/records/batch.ts';
 import { buildBatch } from '../../src/protocol/records/build.ts';
 import { readRecords } from '../../src/protocol/records/walk.ts';
+import { chance as chanceOf } from '../fuzz/chance.ts';
+import { hostileMessageSet } from '../fuzz/message-sets.ts';
 import { fetchBody, firstPartition, type MemoryBroker, memoryBroker, produceBody } from '../support/memory-broker.ts';
 import type { RawClient } from '../support/raw-client.ts';
 
@@ -60,4 +62,21 @@ test.each(OLD_VERSIONS)('Produce v%i takes one record batch, and nothing that fo
 test('message sets are still refused from v3 on', async () => {
   for (const version of [3, 9])
     expect(firstPartition(await client.call('Produce', version, produceBody('orders', messages(1, ABC)))).errorCode).toBe(87);
+});
+
+test('whatever a message set holds, it is taken or refused with a code that says why, and the log stays readable', async () => {
+  const seed = Number(process.env.MESSAGE_SET_SEED ?? Date.now() % 1_000_000);
+  const chance = chanceOf(seed);
+  const codes = new Set<number>();
+  for (let n = 0; n < 500; n++) {
+    const set = hostileMessageSet(chance, [buildBatch({ records: [{ value: Buffer.alloc(1000) }], attributes: 3 })]);
+    codes.add(Number(firstPartition(await client.call('Produce', chance.below(3), produceBody('orders', set))).errorCode));
+  }
+  expect([...codes].sort(), `MESSAGE_SET_SEED=${seed}`).not.toContain(-1);
+  expect(codes).toContain(0);
+  for (const version of [0, 2, 11]) {
+    const { errorCode, records } = firstPartition(await client.call('Fetch', version, fetchBody([{ topic: 'orders' }])));
+    expect([errorCode, (records as Buffer).byteLength > 0]).toEqual([0, true]);
+  }
+  await values(); // throws where a batch cannot be read
 });

@@ -15,9 +15,8 @@ const unnamed = ({ groups, ...rest }: ResponseOf<typeof DescribeGroups>) => ({
 });
 
 const states = scenario(DescribeGroups, 'in each state', async (stage) => {
-  const member = await soleMember(stage, 'a', 'joined');
+  const [member, stable, left] = await Promise.all([soleMember(stage, 'a', 'joined'), soleMember(stage, 'b'), soleMember(stage, 'c')]);
   await stage.step('completing its first rebalance', describe(member.groupId));
-  const stable = await soleMember(stage, 'b');
   await stage.step('stable', describe(stable.groupId));
   const { groupId } = await joinsAndWaits(stage, stable);
   await stage.step('preparing a rebalance', describe(groupId), ({ groups }) =>
@@ -26,7 +25,6 @@ const states = scenario(DescribeGroups, 'in each state', async (stage) => {
       members: members.map(({ clientId, clientHost, memberMetadata }) => ({ clientId, clientHost, memberMetadata })),
     })),
   );
-  const left = await soleMember(stage, 'c');
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   await stage.step('empty', describe(left.groupId));
   const { name } = await stage.topic('t');
@@ -42,19 +40,21 @@ const states = scenario(DescribeGroups, 'in each state', async (stage) => {
 
 const members = scenario(DescribeGroups, 'with several members', async (stage) => {
   const said = (name: string) => ({ protocols: protocolsOf('range', name) });
-  const [a, b] = await company(stage, 'a', { a: said('x'), b: said('y'), c: { ...said('z'), groupInstanceId: 'static' } });
+  const connect = { protocolType: 'connect', protocols: protocolsOf('sessioned', 'eager') };
+  const [[a, b], joined, [worker], left] = await Promise.all([
+    company(stage, 'a', { a: said('x'), b: said('y'), c: { ...said('z'), groupInstanceId: 'static' } }),
+    company(stage, 'b', { d: said('x'), e: said('y'), f: {} }, 'joined'),
+    company(stage, 'c', { g: connect, h: connect }),
+    soleMember(stage, 'd', 'stable', null, connect),
+  ]);
   const { groupId } = a;
   await stage.step('stable', describe(groupId));
   const changed = { protocols: [{ name: 'range', metadata: ASSIGNMENT }] };
   stage.ask(JoinGroup, JOIN, joinRequest(groupId, { ...changed, memberId: b.memberId }), b.on).catch(() => {});
   await stage.until(DescribeGroups, stage.version, describe(groupId), ({ groups }) => groups[0]!.groupState === 'PreparingRebalance');
   await stage.step('preparing the next generation', describe(groupId));
-  const joined = await company(stage, 'b', { d: said('x'), e: said('y'), f: {} }, 'joined');
   await stage.step('completing', describe(joined[0].groupId));
-  const connect = { protocolType: 'connect', protocols: protocolsOf('sessioned', 'eager') };
-  const [worker] = await company(stage, 'c', { g: connect, h: connect });
   await stage.step('no consumers', describe(worker.groupId));
-  const left = await soleMember(stage, 'd', 'stable', null, connect);
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   await stage.step('no consumers, when they are gone', describe(left.groupId));
 });
@@ -73,9 +73,8 @@ const operations = scenario(
   'with what the client may do',
   async (stage) => {
     const asked = (...groups: string[]) => ({ groups, includeAuthorizedOperations: true });
-    const { groupId } = await soleMember(stage, 'a', 'stable', 'static');
+    const [{ groupId }, left] = await Promise.all([soleMember(stage, 'a', 'stable', 'static'), soleMember(stage, 'b')]);
     await stage.step('a group with a static member', asked(groupId));
-    const left = await soleMember(stage, 'b');
     await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
     await stage.step('an empty one', asked(left.groupId));
     await stage.step('one that does not exist', asked(await stage.group('nowhere')));

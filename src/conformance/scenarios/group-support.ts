@@ -61,7 +61,7 @@ export const subscriptionTo = (topic: string) =>
   Buffer.concat([Buffer.of(0, 0, 0, 0, 0, 1, 0, topic.length), Buffer.from(topic), Buffer.of(255, 255, 255, 255)]);
 
 /** Joins as somebody new, not recorded: twice, where the first answer is an id. Waits until the group's rebalance is over. */
-async function join<Q, R>(stage: Stage<Q, R>, groupId: string, more: object, on = 'setup') {
+async function join<Q, R>(stage: Stage<Q, R>, groupId: string, more: object, on: string) {
   let joined = await stage.ask(JoinGroup, JOIN, joinRequest(groupId, more), on);
   if (joined.errorCode === MEMBER_ID_REQUIRED)
     joined = await stage.ask(JoinGroup, JOIN, joinRequest(groupId, { ...more, memberId: joined.memberId }), on);
@@ -69,12 +69,15 @@ async function join<Q, R>(stage: Stage<Q, R>, groupId: string, more: object, on 
   return joined;
 }
 
-async function sync<Q, R>(stage: Stage<Q, R>, member: Member, more: object, on = 'setup'): Promise<void> {
+async function sync<Q, R>(stage: Stage<Q, R>, member: Member, more: object, on: string): Promise<void> {
   const synced = await stage.ask(SyncGroup, SYNC, syncRequest(member, more), on);
   if (synced.errorCode !== 0) throw new Error(`${member.groupId} is not stable: error ${synced.errorCode}`);
 }
 
-/** Makes a group with one member, not recorded. `until` says how far: `joined` (not synced yet) or `stable`. */
+/**
+ * Makes a group with one member, not recorded. `until` says how far: `joined` (not synced yet) or `stable`. A first member may have to wait
+ * (group.initial.rebalance.delay.ms): several groups are better made at once.
+ */
 export async function soleMember<Q, R>(
   stage: Stage<Q, R>,
   own: string,
@@ -82,9 +85,10 @@ export async function soleMember<Q, R>(
   groupInstanceId: string | null = null,
   more: object = {},
 ): Promise<Member> {
+  const on = `setup of ${own}`;
   const groupId = await stage.group(own);
-  const member = memberOf(groupId, await join(stage, groupId, { ...more, groupInstanceId }));
-  if (until === 'stable') await sync(stage, member, { groupInstanceId });
+  const member = memberOf(groupId, await join(stage, groupId, { ...more, groupInstanceId }, on));
+  if (until === 'stable') await sync(stage, member, { groupInstanceId }, on);
   return member;
 }
 
@@ -151,6 +155,16 @@ export async function joinsAndWaits<Q, R>(stage: Stage<Q, R>, { groupId }: Membe
   stage.ask(JoinGroup, JOIN, joinRequest(groupId, { memberId: given.memberId }), on).catch(() => {});
   await isIn(stage, groupId, 'PreparingRebalance');
   return { groupId, memberId: given.memberId, generationId: -1 };
+}
+
+/** Begins the join of somebody new at the version in question, which waits, and names its member id. */
+export async function begins<Q, R>(stage: Stage<Q, R>, name: string, groupId: string, more: object, on: string) {
+  let memberId = '';
+  if (stage.version >= 4) {
+    memberId = (await stage.ask(JoinGroup, stage.version, joinRequest(groupId, more))).memberId;
+    stage.learn(memberId, on);
+  }
+  return stage.begin(JoinGroup, stage.version, name, joinRequest(groupId, { ...more, memberId }), on);
 }
 
 /** Commits offset 5 for partitions of a topic, as somebody outside the group. Not recorded. */

@@ -19,12 +19,11 @@ const states = scenario(Heartbeat, 'in each state', async (stage) => {
     await step('an instance id that does not exist', { groupInstanceId: 'nobody' });
     await step('an empty instance id', { groupInstanceId: '' });
   };
-  await answers('completing its rebalance', await soleMember(stage, 'a', 'joined'));
-  const member = await soleMember(stage, 'b');
+  const [joined, member, left] = await Promise.all([soleMember(stage, 'a', 'joined'), soleMember(stage, 'b'), soleMember(stage, 'c')]);
+  await answers('completing its rebalance', joined);
   await answers('stable', member);
   await joinsAndWaits(stage, member);
   await answers('preparing a rebalance', member);
-  const left = await soleMember(stage, 'c');
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   await answers('empty', left);
   const { name } = await stage.topic('t');

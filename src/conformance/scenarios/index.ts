@@ -1,8 +1,10 @@
 import { malformedScenarios } from '../malformed/index.ts';
 import type { Scenario } from '../scenario.ts';
+import { absentMembersScenarios } from './absent-members.ts';
 import { createAclsScenarios, deleteAclsScenarios, describeAclsScenarios } from './acls.ts';
 import { alterConfigsDetailScenarios, alterConfigsScenarios } from './alter-configs.ts';
 import { apiVersionsScenarios } from './api-versions.ts';
+import { alterClientQuotasScenarios, describeClientQuotasScenarios } from './client-quotas.ts';
 import { describeClusterScenarios } from './cluster.ts';
 import { compressionScenarios } from './compression.ts';
 import { createPartitionsRefusedScenarios, createPartitionsScenarios } from './create-partitions.ts';
@@ -48,6 +50,7 @@ import { produceLimitsScenarios } from './produce-limits.ts';
 import { produceRefusedScenarios } from './produce-refused.ts';
 import { staticMembersScenarios } from './static-members.ts';
 import { syncGroupScenarios } from './sync-group.ts';
+import { throttlingScenarios } from './throttling.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
 
 /** Every scenario, in the order of the api keys. */
@@ -71,6 +74,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...findCoordinatorScenarios,
   ...joinGroupScenarios,
   ...joinGroupMembersScenarios,
+  ...absentMembersScenarios,
   ...staticMembersScenarios,
   ...heartbeatScenarios,
   ...leaveGroupScenarios,
@@ -103,6 +107,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...alterPartitionReassignmentsScenarios,
   ...listPartitionReassignmentsScenarios,
   ...offsetDeleteScenarios,
+  ...describeClientQuotasScenarios,
+  ...alterClientQuotasScenarios,
+  ...throttlingScenarios,
   ...describeQuorumScenarios,
   ...updateFeaturesScenarios,
   ...describeClusterScenarios,

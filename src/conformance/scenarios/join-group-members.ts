@@ -1,11 +1,10 @@
 import { DescribeGroups, Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import type { Stage } from '../stage.ts';
 import {
   ASSIGNMENT,
+  begins,
   company,
   hasMembers,
-  isIn,
   joinRequest,
   leaveRequest,
   memberOf,
@@ -20,19 +19,6 @@ const SYNC = 3;
 const HEARTBEAT = 3;
 const LEAVE = 4;
 const DESCRIBE = 5;
-
-/** A rebalance timeout that is waited for. */
-const PATIENCE_MS = 1500;
-
-/** Begins the join of somebody new at the version in question, which waits, and names its member id. */
-async function begins<Q, R>(stage: Stage<Q, R>, name: string, groupId: string, more: object, on: string) {
-  let memberId = '';
-  if (stage.version >= 4) {
-    memberId = (await stage.ask(JoinGroup, stage.version, joinRequest(groupId, more))).memberId;
-    stage.learn(memberId, on);
-  }
-  return stage.begin(JoinGroup, stage.version, name, joinRequest(groupId, { ...more, memberId }), on);
-}
 
 const two = scenario(JoinGroup, 'two members', async (stage) => {
   const first = await soleMember(stage, 'a');
@@ -215,26 +201,6 @@ const repeated = scenario(JoinGroup, 'what is asked again while it waits', async
   await last.finish();
 });
 
-const hungUp = scenario(
-  JoinGroup,
-  'a member whose client goes away while it waits',
-  async (stage) => {
-    const brief = { rebalanceTimeoutMs: PATIENCE_MS };
-    const a = await soleMember(stage, 'a', 'stable', null, brief);
-    const { groupId } = a;
-    const b = (await stage.ask(JoinGroup, stage.version, joinRequest(groupId, brief))).memberId;
-    stage.learn(a.memberId, 'a');
-    stage.learn(b, 'b');
-    stage.ask(JoinGroup, stage.version, joinRequest(groupId, { ...brief, memberId: b }), 'gone').catch(() => {});
-    await rebalancing(stage, a);
-    await stage.hangUp('gone');
-    await stage.pause(100);
-    await stage.step('the other joins', joinRequest(groupId, { ...brief, memberId: a.memberId }));
-    await stage.stepOf(Heartbeat, HEARTBEAT, 'who went away', { groupId, memberId: b, generationId: 2 });
-  },
-  [9, 9],
-);
-
 const leaving = scenario(JoinGroup, 'members that leave while others join', async (stage) => {
   const [a, b, c] = await company(stage, 'a', { a: {}, b: {}, c: {} });
   const { groupId } = a!;
@@ -263,40 +229,4 @@ const leaving = scenario(JoinGroup, 'members that leave while others join', asyn
   await first.finish();
 });
 
-const silent = scenario(
-  JoinGroup,
-  'members that do not come back',
-  async (stage) => {
-    const brief = { rebalanceTimeoutMs: PATIENCE_MS };
-    const [a] = await company(stage, 'a', { a: brief, b: brief });
-    const { groupId } = a!;
-    const third = await begins(stage, 'the third is alone, and leads', groupId, brief, 'third');
-    await third.finish();
-    await stage.stepOf(Heartbeat, HEARTBEAT, 'who did not come back is out', a!);
-    await stage.step('and is told so', joinRequest(groupId, { memberId: a!.memberId }));
-  },
-  [1, 9],
-);
-
-const neverSynced = scenario(
-  JoinGroup,
-  'a member that never syncs',
-  async (stage) => {
-    const brief = { rebalanceTimeoutMs: PATIENCE_MS };
-    const { groupId, ...member } = await soleMember(stage, 'a', 'joined', null, brief);
-    await stage.stepOf(Heartbeat, HEARTBEAT, 'it is a member', { groupId, ...member });
-    await isIn(stage, groupId, 'Empty');
-    await stage.stepOf(Heartbeat, HEARTBEAT, 'it is none any more', { groupId, ...member });
-    await stage.step('it joins again', joinRequest(groupId, { memberId: member.memberId }));
-    await stage.step('as somebody new', joinRequest(groupId));
-
-    const [leader, follower] = await company(stage, 'b', { leader: brief, follower: brief }, 'joined');
-    await stage.ask(SyncGroup, SYNC, syncRequest(leader));
-    await rebalancing(stage, leader);
-    await stage.stepOf(Heartbeat, HEARTBEAT, 'a follower that did not', follower);
-    await stage.step('the leader is alone', joinRequest(leader.groupId, { memberId: leader.memberId }));
-  },
-  [9, 9],
-);
-
-export const joinGroupMembersScenarios = [two, three, votes, changes, inCommon, repeated, hungUp, leaving, silent, neverSynced];
+export const joinGroupMembersScenarios = [two, three, votes, changes, inCommon, repeated, leaving];

@@ -40,10 +40,14 @@ const oneMember = scenario(JoinGroup, 'one member', async (stage) => {
 });
 
 const unusual = scenario(JoinGroup, 'unusual but allowed', async (stage) => {
+  const left = await soleMember(stage, 'h');
+  await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
+  const { name: topic } = await stage.topic('t');
+  const waiting: { finish(): Promise<unknown> }[] = [];
   /** Of those who come in two steps only the second counts. */
   const joins = async (name: string, group: string, more: object) => {
-    const given = stage.version < 4 ? '' : (await stage.ask(JoinGroup, stage.version, joinRequest(group, more))).memberId;
-    await stage.step(name, joinRequest(group, { ...more, memberId: given }));
+    const given = stage.version < 4 ? '' : (await stage.ask(JoinGroup, stage.version, joinRequest(group, more), name)).memberId;
+    waiting.push(await stage.begin(JoinGroup, stage.version, name, joinRequest(group, { ...more, memberId: given }), name));
   };
   await joins('the shortest session', await stage.group('a'), { sessionTimeoutMs: 6000 });
   await joins('the longest session', await stage.group('b'), { sessionTimeoutMs: 1_800_000 });
@@ -52,15 +56,15 @@ const unusual = scenario(JoinGroup, 'unusual but allowed', async (stage) => {
   await joins('a protocol without a name', await stage.group('e'), { protocols: protocolsOf('') });
   await joins('no consumers', await stage.group('f'), { protocolType: 'connect', protocols: protocolsOf('sessioned', 'eager') });
   await joins('a group name that is no topic name', await stage.group('/ ü\n"'), {});
-  if (stage.version >= 5) await joins('an empty instance id', await stage.group('i'), { groupInstanceId: '' });
-  const { name } = await stage.topic('t');
-  await joins('a group that only kept offsets', await committed(stage, 'g', name, [0]), { protocolType: 'connect' });
-  const left = await soleMember(stage, 'h');
-  await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
+  await joins('a group that only kept offsets', await committed(stage, 'g', topic, [0]), { protocolType: 'connect' });
   await joins('a group that others have left, of another type', left.groupId, { protocolType: 'connect', protocols: protocolsOf('eager') });
+  for (const { finish } of waiting) await finish();
   await stage.stepOf(DescribeGroups, DESCRIBE, 'its type is that of the new member', describe(left.groupId), ({ groups }) =>
     groups.map(({ protocolType, groupState }) => [protocolType, groupState]),
   );
+  if (stage.version < 5) return;
+  const empty = joinRequest(await stage.group('i'), { groupInstanceId: '' });
+  await stage.step('an empty instance id', empty);
 });
 
 const refused = scenario(JoinGroup, 'what is refused', async (stage) => {
@@ -94,8 +98,12 @@ const leftBehind = scenario(JoinGroup, 'what a refused join leaves', async (stag
 });
 
 const refusedByMembers = scenario(JoinGroup, 'what a group with members refuses', async (stage) => {
-  for (const until of ['joined', 'stable'] as const) {
-    const { groupId, memberId } = await soleMember(stage, until, until);
+  const [joined, stable, left] = await Promise.all([
+    soleMember(stage, 'joined', 'joined'),
+    soleMember(stage, 'stable'),
+    soleMember(stage, 'left'),
+  ]);
+  for (const [until, { groupId, memberId }] of Object.entries({ joined, stable })) {
     const refuses = (what: string, more: object) => stage.step(`${until}: ${what}`, joinRequest(groupId, more));
     await refuses('another protocol type', { protocolType: 'connect' });
     await refuses('no protocol in common', { protocols: protocolsOf('other', 'third') });
@@ -107,7 +115,6 @@ const refusedByMembers = scenario(JoinGroup, 'what a group with members refuses'
     await refuses('the member itself with another protocol type', { memberId, protocolType: 'connect' });
     await refuses('the member itself with no protocols', { memberId, protocols: [] });
   }
-  const left = await soleMember(stage, 'left');
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   await stage.step('empty: a member id', joinRequest(left.groupId, { memberId: left.memberId }));
   await stage.step('empty: no protocols', joinRequest(left.groupId, { protocols: [] }));

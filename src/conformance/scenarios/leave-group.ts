@@ -106,27 +106,29 @@ const statics = scenario(
 
 const whatFollows = scenario(LeaveGroup, 'what follows from it', async (stage) => {
   const leave = ({ groupId, memberId }: { groupId: string; memberId: string }) => ({ groupId, memberId, members: [{ memberId }] });
-  const [a, b] = await company(stage, 'a', { a: {}, b: {} });
+  const [[a, b], [c, d], sole, stays] = await Promise.all([
+    company(stage, 'a', { a: {}, b: {} }),
+    company(stage, 'b', { c: {}, d: {} }, 'joined'),
+    soleMember(stage, 'c'),
+    soleMember(stage, 'd'),
+  ]);
   await stage.step('the leader of two', leave(a));
   await stage.stepOf(Heartbeat, HEARTBEAT, 'the other has to join again', b);
   await stage.stepOf(JoinGroup, JOIN, 'and leads', joinRequest(b.groupId, { memberId: b.memberId }));
   await stage.step('the last one', leave(b));
   await stage.stepOf(DescribeGroups, DESCRIBE, 'nobody is left', describe(b.groupId));
 
-  const [c, d] = await company(stage, 'b', { c: {}, d: {} }, 'joined');
   // Apache Kafka never answers it.
   stage.ask(SyncGroup, SYNC, syncRequest(d, { assignments: [] }), d.on).catch(() => {});
   await stage.pause(30);
   await stage.step('while it waits for its share', leave(d));
   await stage.stepOf(Heartbeat, HEARTBEAT, 'the leader has to join again', c);
 
-  const sole = await soleMember(stage, 'c');
   const joining = await joinsAndWaits(stage, sole);
   await stage.step('the one that the other waits for', leave(sole));
   await stage.until(DescribeGroups, DESCRIBE, describe(sole.groupId), ({ groups }) => groups[0]!.groupState === 'CompletingRebalance');
   await stage.stepOf(Heartbeat, HEARTBEAT, 'which is alone now', { ...joining, generationId: 2 });
 
-  const stays = await soleMember(stage, 'd');
   const goes = await joinsAndWaits(stage, stays);
   await stage.step('one that joins', leave(goes));
   await rebalancing(stage, stays);

@@ -43,11 +43,15 @@ const all = scenario(ListGroups, 'in each state', async (stage) => {
     ...rest,
     groups: groups.filter(({ groupId }) => groupId.startsWith(stage.name(''))),
   });
-  await soleMember(stage, 'completing', 'joined');
-  await soleMember(stage, 'stable');
-  await soleMember(stage, 'connect', 'stable', null, { protocolType: 'connect' });
-  await joinsAndWaits(stage, await soleMember(stage, 'preparing'));
-  await stage.ask(LeaveGroup, LEAVE, leaveRequest(await soleMember(stage, 'empty')));
+  const [preparing, left] = await Promise.all([
+    soleMember(stage, 'preparing'),
+    soleMember(stage, 'empty'),
+    soleMember(stage, 'completing', 'joined'),
+    soleMember(stage, 'stable'),
+    soleMember(stage, 'connect', 'stable', null, { protocolType: 'connect' }),
+  ]);
+  await joinsAndWaits(stage, preparing);
+  await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
   const { name } = await stage.topic('t');
   await committed(stage, 'offsets', name, [0]);
   const deleted = await committed(stage, 'deleted', name, [0]);

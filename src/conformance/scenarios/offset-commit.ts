@@ -110,13 +110,12 @@ const byMembers = scenario(
       await step('an instance id that does not exist', { groupInstanceId: 'nobody' });
       await step('nobody, with an instance id', { memberId: '', generationIdOrMemberEpoch: -1, groupInstanceId: 'nobody' });
     };
-    await answers('completing its rebalance', await soleMember(stage, 'a', 'joined'));
-    const member = await soleMember(stage, 'b');
+    const [joined, member, left] = await Promise.all([soleMember(stage, 'a', 'joined'), soleMember(stage, 'b'), soleMember(stage, 'c')]);
+    await answers('completing its rebalance', joined);
     await answers('stable', member);
     const joining = await joinsAndWaits(stage, member);
     await answers('preparing a rebalance', member);
     await stage.step('preparing a rebalance: one that joins', by(joining, { generationIdOrMemberEpoch: 1 }));
-    const left = await soleMember(stage, 'c');
     await stage.ask(LeaveGroup, LEAVE, leaveRequest(left));
     await answers('empty', left);
     const pending = await stage.group('d');
@@ -129,6 +128,24 @@ const byMembers = scenario(
     }
   },
   [1, 10],
+);
+
+const tooLarge = scenario(
+  OffsetCommit,
+  'more than one write holds',
+  async (stage) => {
+    const topic = await stage.topic('a');
+    const groupId = await stage.group('a');
+    const metadata = 'm'.repeat(4096);
+    const offsets = Array.from({ length: 300 }, (_, i) => [0, i, metadata] as const);
+    await stage.step('of one partition', commit(groupId, topic, offsets), ({ topics: answered }) => [
+      ...new Set(answered.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode))),
+    ]);
+    await stage.stepOf(OffsetFetch, FETCH, 'what is committed', fetch(groupId, null));
+    await stage.step('of the others nothing is lost', commit(groupId, topic, [[0, 5]]));
+    await stage.stepOf(OffsetFetch, FETCH, 'what is committed now', fetch(groupId, null));
+  },
+  [10, 10],
 );
 
 const statics = scenario(
@@ -158,4 +175,4 @@ const statics = scenario(
   [7, 10],
 );
 
-export const offsetCommitScenarios = [withoutMembers, topics, times, epochs, byMembers, statics];
+export const offsetCommitScenarios = [withoutMembers, topics, times, epochs, byMembers, tooLarge, statics];

@@ -20,18 +20,20 @@ const LEAVE = 4;
 const named = (version: number) => (version >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {});
 
 const one = scenario(SyncGroup, 'one member', async (stage) => {
-  const member = await soleMember(stage, 'a', 'joined');
+  const [member, bare, connect, twice] = await Promise.all([
+    soleMember(stage, 'a', 'joined'),
+    soleMember(stage, 'b', 'joined'),
+    soleMember(stage, 'c', 'joined', null, { protocolType: 'connect' }),
+    soleMember(stage, 'd', 'joined'),
+  ]);
   const names = named(stage.version);
   await stage.step('the leader assigns', syncRequest(member, names));
   await stage.step('asks again', syncRequest(member, { ...names, assignments: [] }));
   const other = [{ memberId: member.memberId, assignment: Buffer.from('other') }];
   await stage.step('assigns anew, which does not count', syncRequest(member, { ...names, assignments: other }));
-  const bare = await soleMember(stage, 'b', 'joined');
   await stage.step('the leader assigns nothing', syncRequest(bare, { ...names, assignments: [] }));
-  const connect = await soleMember(stage, 'c', 'joined', null, { protocolType: 'connect' });
   const ofConnect = stage.version >= 5 ? { protocolType: 'connect', protocolName: 'range' } : {};
   await stage.step('the leader of a connect group assigns nothing', syncRequest(connect, { ...ofConnect, assignments: [] }));
-  const twice = await soleMember(stage, 'd', 'joined');
   const assignments = ['first', 'nobody', 'last'].map((text) => ({
     memberId: text === 'nobody' ? 'nobody' : twice.memberId,
     assignment: Buffer.from(text),
@@ -96,7 +98,10 @@ const company3 = scenario(SyncGroup, 'members that wait for their share', async 
 
 const interrupted = scenario(SyncGroup, 'a rebalance in between', async (stage) => {
   const nothing = { ...named(stage.version), assignments: [] };
-  const [a, b] = await company(stage, 'a', { a: {}, b: {} }, 'joined');
+  const [[a, b], [c, d]] = await Promise.all([
+    company(stage, 'a', { a: {}, b: {} }, 'joined'),
+    company(stage, 'b', { c: {}, d: {} }, 'joined'),
+  ]);
   const waiting = await stage.begin(SyncGroup, stage.version, 'one that waits when another joins', syncRequest(b, nothing), b.on);
   await stage.pause(30);
   await joinsAndWaits(stage, a);
@@ -105,7 +110,6 @@ const interrupted = scenario(SyncGroup, 'a rebalance in between', async (stage) 
   await stage.step('an old generation', syncRequest({ ...a, generationId: 1 }, nothing));
   await stage.step('an unknown member', syncRequest({ ...a, memberId: 'nobody' }, nothing));
 
-  const [c, d] = await company(stage, 'b', { c: {}, d: {} }, 'joined');
   const left = await stage.begin(SyncGroup, stage.version, 'one that waits when the leader leaves', syncRequest(d, nothing), d.on);
   await stage.pause(30);
   await stage.ask(LeaveGroup, LEAVE, leaveRequest(c));
@@ -113,6 +117,28 @@ const interrupted = scenario(SyncGroup, 'a rebalance in between', async (stage) 
   await rebalancing(stage, d);
   await stage.stepOf(JoinGroup, JOIN, 'it leads now', joinRequest(d.groupId, { memberId: d.memberId }));
 });
+
+/** Beyond max.message.bytes: a batch of the coordinator's log does not hold it. */
+const TOO_LARGE_BYTES = 1_100_000;
+
+const tooLarge = scenario(
+  SyncGroup,
+  'a share that is too large',
+  async (stage) => {
+    const names = named(stage.version);
+    const member = await soleMember(stage, 'a', 'joined');
+    const assignments = [{ memberId: member.memberId, assignment: Buffer.alloc(TOO_LARGE_BYTES) }];
+    await stage.step('the leader', syncRequest(member, { ...names, assignments }));
+    await stage.stepOf(Heartbeat, HEARTBEAT, 'it has to join again', member);
+    await stage.stepOf(JoinGroup, JOIN, 'it joins again', joinRequest(member.groupId, { memberId: member.memberId }));
+    await stage.step('with less', syncRequest({ ...member, generationId: 2 }, names));
+    const protocols = [{ name: 'range', metadata: Buffer.alloc(TOO_LARGE_BYTES) }];
+    const wordy = await soleMember(stage, 'b', 'joined', null, { protocols });
+    await stage.step('the share of one who said too much', syncRequest(wordy, names));
+    await stage.stepOf(Heartbeat, HEARTBEAT, 'who said too much has to join again', wordy);
+  },
+  [5, 5],
+);
 
 const fenced = scenario(
   SyncGroup,
@@ -131,4 +157,4 @@ const fenced = scenario(
   [3, 5],
 );
 
-export const syncGroupScenarios = [one, refused, withoutGroup, company3, interrupted, fenced];
+export const syncGroupScenarios = [one, refused, withoutGroup, company3, interrupted, tooLarge, fenced];

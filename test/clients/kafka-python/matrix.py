@@ -1,7 +1,7 @@
-"""The matrix with kafka-python 3: python matrix.py BOOTSTRAP PREFIX SHARED"""
+"""The matrix with kafka-python 3 and 2.0.2: python matrix.py BOOTSTRAP PREFIX SHARED"""
 import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 
 from matrix_client import DEADLINE_S, Client, Member, Read, Record, run, same
 
@@ -27,7 +27,7 @@ class KafkaPythonMember(Member):
         batches = self.consumer.poll(timeout_ms=500)
         # 3.0.12 leaves a join that outlives poll's timeout under way and may never look at it again: see ../groups/kafka-python.py.
         coordinator = self.consumer._coordinator
-        if coordinator._join_task is not None:
+        if getattr(coordinator, "_join_task", None) is not None:
             coordinator.request_rejoin()
         return [as_read(each) for records in batches.values() for each in records]
 
@@ -53,9 +53,8 @@ class KafkaPython(Client):
 
     async def send(self, topic, records, partition, codec="none", acks="all", idempotent=False):
         codec = None if codec == "none" else codec
-        producer = KafkaProducer(
-            bootstrap_servers=self.bootstrap, acks=acks, compression_type=codec, enable_idempotence=idempotent, linger_ms=5
-        )
+        more = self.producer_settings(idempotent)
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks=acks, compression_type=codec, linger_ms=5, **more)
         futures = [
             producer.send(topic, key=key, value=value, headers=headers, partition=partition, timestamp_ms=timestamp)
             for key, value, headers, timestamp in records
@@ -64,6 +63,9 @@ class KafkaPython(Client):
         told = [future.get(DEADLINE_S) for future in futures]
         producer.close()
         return [(each.partition, each.offset) for each in told]
+
+    def producer_settings(self, idempotent):
+        return {"enable_idempotence": idempotent}
 
     def at(self, topic, partition, offset):
         place = TopicPartition(topic, partition)
@@ -156,4 +158,44 @@ class KafkaPython(Client):
         return found["cluster_id"], list(brokers.values()), brokers.get(found["controller_id"])
 
 
-run(KafkaPython, "kafka-python", kafka.__version__)
+class OldKafkaPython(KafkaPython):
+    """2.0.2: what tutorials, and programs of many years, still install."""
+
+    missing = {feature: "not in kafka-python 2.0.2" for feature in ("idempotence", "delete-group-offsets", "delete-records")}
+
+    def producer_settings(self, idempotent):
+        return {}
+
+    async def list_groups(self):
+        return [name for name, _ in self.admin.list_consumer_groups()]
+
+    async def group_state(self, group):
+        return self.admin.describe_consumer_groups([group])[0].state
+
+    async def group_offsets(self, group, topic):
+        found = self.admin.list_consumer_group_offsets(group)
+        return {place.partition: meta.offset for place, meta in found.items() if place.topic == topic}
+
+    async def delete_group(self, group):
+        same([error.errno for _, error in self.admin.delete_consumer_groups([group])], [0], "errors")
+
+    async def describe_topic(self, topic):
+        partitions = self.admin.describe_topics([topic])[0]["partitions"]
+        return {each["partition"]: (each["leader"], each["replicas"], each["isr"]) for each in partitions}
+
+    async def create_partitions(self, topic, count):
+        self.admin.create_partitions({topic: NewPartitions(count)})
+
+    async def config(self, topic, key):
+        (answer,) = self.admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {key: None})])
+        ((error, _, _, _, entries),) = answer.resources
+        same(error, 0, "error")
+        return {name: value for name, value, *_ in entries}[key]
+
+    async def cluster(self):
+        found = self.admin.describe_cluster()
+        brokers = {each["node_id"]: (each["host"], each["port"]) for each in found["brokers"]}
+        return found["cluster_id"], list(brokers.values()), brokers.get(found["controller_id"])
+
+
+run(OldKafkaPython if kafka.__version__ == "2.0.2" else KafkaPython, "kafka-python", kafka.__version__)

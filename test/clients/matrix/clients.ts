@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crateVersion, goProgram, goVersion, rustProgram } from '../compiled.ts';
 import { javaWithClient } from '../java.ts';
-import { newestKafkaPython, pythonWith, pythonWithAllCodecs, RECORD_CLIENTS } from '../python.ts';
+import {
+  newestKafkaPython,
+  OLD_KAFKA_PYTHON,
+  pythonWith,
+  pythonWithAllCodecs,
+  pythonWithOldKafkaPython,
+  RECORD_CLIENTS,
+} from '../python.ts';
 import type { MatrixClient } from './program.ts';
 
 const folder = join(import.meta.dirname, '..');
@@ -18,6 +25,13 @@ export function matrixClients(): readonly MatrixClient[] {
     { name: 'kafkajs', version: npmVersion('kafkajs'), language: 'JavaScript', command: node('kafkajs') },
     { name: '@platformatic/kafka', version: npmVersion('@platformatic/kafka'), language: 'JavaScript', command: node('platformatic') },
     { name: 'kafka-python', version: newestKafkaPython(), language: 'Python', command: python(allCodecs, 'kafka-python'), env: PYTHON },
+    {
+      name: 'kafka-python',
+      version: OLD_KAFKA_PYTHON,
+      language: 'Python',
+      command: python(pythonWithOldKafkaPython(), 'kafka-python'),
+      env: PYTHON,
+    },
     {
       name: 'confluent-kafka',
       version: pinned(RECORD_CLIENTS),
