@@ -18,6 +18,8 @@ import { BROKE_OFF, type Entry, type Transcript } from './transcript.ts';
 
 /** Scenarios in flight at once: they spend their time waiting, and do not share topics or groups. */
 const AT_ONCE = 4;
+/** More that break off are no accident. */
+const MAX_AGAIN = 40;
 /** Runs between two clean-ups. */
 const BATCH = 20;
 /**
@@ -50,6 +52,8 @@ export interface PlayOptions {
   readonly signal?: AbortSignal;
   /** Deletes the topics and groups of each few runs when they are over. */
   readonly cleansUp?: boolean;
+  /** Plays what broke off once more at the end, alone: on a laden machine a member comes too late, and a group goes on without it. */
+  readonly triesAgain?: boolean;
   /** Told of each run that is over, with what it recorded. */
   ended?(run: PlayedRun): void;
 }
@@ -80,13 +84,16 @@ export async function play(
       .map((version) => ({ scenario, version, entries: [] as Entry[], names: new Set<string>() })),
   );
   const remove = async (some: readonly Planned[]) => cleanUp?.remove([...new Set(some.flatMap(({ names }) => [...names]))]);
+  const again: Planned[] = [];
   for (const { some, workers, isQuiet } of phasesOf(runs, atOnce)) {
     const over: Planned[] = [];
     let removing = Promise.resolve();
     let next = 0;
     const worker = async () => {
       for (let run = some[next++]; run && !signal?.aborted; run = some[next++]) {
-        await playRun(broker, run, options);
+        const played = await playRun(broker, run, options);
+        if (played.brokeOff && options.triesAgain && !signal?.aborted && again.length < MAX_AGAIN) again.push(run);
+        else options.ended?.(played);
         over.push(run);
         if (isQuiet || over.length < BATCH) continue;
         const batch = over.splice(0);
@@ -97,6 +104,12 @@ export async function play(
     await removing;
     await remove(over);
   }
+  for (const run of again) {
+    if (signal?.aborted) break;
+    run.entries.length = 0;
+    options.ended?.(await playRun({ ...broker, runId: `${broker.runId ?? ''}again-` }, run, options));
+  }
+  await remove(again);
   await cleanUp?.close();
   return { entries: runs.flatMap(({ entries }) => entries), runs: runs.length, tookMs: broker.clock.monotonicMs() - started };
 }
@@ -125,7 +138,7 @@ function phasesOf(runs: readonly Planned[], workers: number): Phase[] {
   return [...phases, { some: loud!, workers: 1, isQuiet: false }];
 }
 
-async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: PlayOptions): Promise<void> {
+async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: PlayOptions): Promise<PlayedRun> {
   const { scenario, version, entries, names } = run;
   const { timeoutMs, signal } = options;
   const ending = new AbortController();
@@ -148,7 +161,7 @@ async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: Pla
     late?.cancel();
     signal?.removeEventListener('abort', end);
   }
-  options.ended?.({ scenario, version, entries, brokeOff, tookMs: broker.clock.monotonicMs() - started });
+  return { scenario, version, entries, brokeOff, tookMs: broker.clock.monotonicMs() - started };
 }
 
 export function versionsOf({ versions: [first, last] }: Pick<Scenario, 'versions'>): number[] {

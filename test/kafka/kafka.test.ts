@@ -71,22 +71,11 @@ async function playAt(name: string, at: string, wanted: Wanted, asOffered: boole
   const venue = { transport: tcpTransport, clock: realClock, address, runId };
   const took = new Map<string, number>();
   const ended = ({ scenario, tookMs }: PlayedRun) => void took.set(scenario.name, (took.get(scenario.name) ?? 0) + tookMs);
-  const transcript = await play(venue, scenarios, chosen, { atOnce: AT_ONCE, cleansUp: true, ended });
+  const transcript = await play(venue, scenarios, chosen, { atOnce: AT_ONCE, cleansUp: true, triesAgain: true, ended });
   say(`${name}: ${transcript.runs} runs, ${transcript.entries.length} steps in ${(transcript.tookMs / 1000).toFixed(1)} s`);
-  const entries = [...transcript.entries];
-  const broken = new Set(entries.filter(({ step }) => step === BROKE_OFF).map(({ scenario, version }) => versionKey(scenario, version)));
-  if (broken.size > 0) {
-    // On a laden machine a member comes too late, and a group goes on without it.
-    for (const { scenario, version, response } of entries.filter(({ step }) => step === BROKE_OFF))
-      say(`  ${scenario} v${version}: ${response}`);
-    const again: Wanted = (scenario, version) => chosen(scenario, version) && broken.has(versionKey(scenario.name, version));
-    const second = await play({ ...venue, runId: `again-${runId}` }, scenarios, again, { atOnce: 1, cleansUp: true });
-    const kept = entries.filter(({ scenario, version }) => !broken.has(versionKey(scenario, version)));
-    entries.splice(0, entries.length, ...kept, ...second.entries);
-  }
   const slowest = [...took].sort(([, a], [, b]) => b - a).slice(0, 5);
   say(`  longest: ${slowest.map(([scenario, ms]) => `${scenario} ${(ms / 1000).toFixed(0)} s`).join(', ')}`);
-  return { ...transcript, entries, offered };
+  return { ...transcript, offered };
 }
 
 async function playOn(starting: Promise<RunningBroker>, wanted: Wanted, asOffered: boolean): Promise<Played> {
