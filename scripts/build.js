@@ -1,7 +1,7 @@
 // Builds dist/ from src/, from scratch: bundles of the command line and the library as ES modules, one of the library as CommonJS for
 // programs that load no ES modules (Jest for one), and the types of both. Nothing is minified: names and lines in a stack trace can be found.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -66,5 +66,9 @@ await bundle(
   { dir: join(dist, 'cjs'), format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name].cjs', dynamicImportInCjs: false },
 );
 // Where the chunk that reads them finds them: src/conformance/transcript-files.ts.
-cpSync(join(root, 'src/conformance/transcripts'), join(dist, 'conformance/transcripts'), { recursive: true });
+const transcripts = join(root, 'src', 'conformance', 'transcripts');
+for (const name of readdirSync(transcripts)) {
+  const stored = JSON.parse(readFileSync(join(transcripts, name), 'utf8'));
+  write(join(dist, 'conformance', 'transcripts', name), JSON.stringify(stored)); // a third smaller than what is laid out for reviewers
+}
 write(stamp, `${started.toISOString()}\n`);

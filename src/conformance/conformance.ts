@@ -125,6 +125,7 @@ export async function checkConformance(
       timeoutMs: options.scenarioTimeoutMs,
       signal: stop.signal,
       cleansUp: true,
+      triesAgain: true,
       ended: (run) => {
         // What was broken off from outside tells nothing.
         if (!(run.brokeOff && stop.signal.aborted)) runs.push(run);

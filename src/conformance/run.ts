@@ -1,3 +1,16 @@
+import {
+  DeleteGroups,
+  DescribeGroups,
+  FindCoordinator,
+  Heartbeat,
+  JoinGroup,
+  LeaveGroup,
+  ListGroups,
+  OffsetCommit,
+  OffsetDelete,
+  OffsetFetch,
+  SyncGroup,
+} from '../protocol/messages/index.ts';
 import { CleanUp } from './clean-up.ts';
 import type { Scenario } from './scenario.ts';
 import type { Venue } from './stage.ts';
@@ -5,11 +18,30 @@ import { BROKE_OFF, type Entry, type Transcript } from './transcript.ts';
 
 /** Scenarios in flight at once: they spend their time waiting, and do not share topics or groups. */
 const AT_ONCE = 4;
+/** More that break off are no accident. */
+const MAX_AGAIN = 40;
+/** Runs between two clean-ups. */
+const BATCH = 20;
 /**
- * Runs between two clean-ups, at which none is in flight: when a topic is deleted, Apache Kafka 3.9 forgets every group, of whomever, that has
+ * The same for scenarios of groups, while which nothing is deleted: when a topic is, Apache Kafka 3.9 forgets every group, of whomever, that has
  * neither members nor offsets, even while somebody joins it.
  */
-const BATCH = 40;
+const QUIET_BATCH = 120;
+const GROUP_APIS: ReadonlySet<number> = new Set(
+  [
+    OffsetCommit,
+    OffsetFetch,
+    FindCoordinator,
+    JoinGroup,
+    Heartbeat,
+    LeaveGroup,
+    SyncGroup,
+    DescribeGroups,
+    ListGroups,
+    DeleteGroups,
+    OffsetDelete,
+  ].map(({ key }) => key),
+);
 
 export interface PlayOptions {
   /** Runs in flight at once; default 4. */
@@ -20,6 +52,8 @@ export interface PlayOptions {
   readonly signal?: AbortSignal;
   /** Deletes the topics and groups of each few runs when they are over. */
   readonly cleansUp?: boolean;
+  /** Plays what broke off once more at the end, alone: on a laden machine a member comes too late, and a group goes on without it. */
+  readonly triesAgain?: boolean;
   /** Told of each run that is over, with what it recorded. */
   ended?(run: PlayedRun): void;
 }
@@ -49,17 +83,33 @@ export async function play(
       .filter((version) => wanted(scenario, version))
       .map((version) => ({ scenario, version, entries: [] as Entry[], names: new Set<string>() })),
   );
-  const playSome = async (some: readonly Planned[], workers: number) => {
+  const remove = async (some: readonly Planned[]) => cleanUp?.remove([...new Set(some.flatMap(({ names }) => [...names]))]);
+  const again: Planned[] = [];
+  for (const { some, workers, isQuiet } of phasesOf(runs, atOnce)) {
+    const over: Planned[] = [];
+    let removing = Promise.resolve();
     let next = 0;
     const worker = async () => {
-      for (let run = some[next++]; run && !signal?.aborted; run = some[next++]) await playRun(broker, run, options);
+      for (let run = some[next++]; run && !signal?.aborted; run = some[next++]) {
+        const played = await playRun(broker, run, options);
+        if (played.brokeOff && options.triesAgain && !signal?.aborted && again.length < MAX_AGAIN) again.push(run);
+        else options.ended?.(played);
+        over.push(run);
+        if (isQuiet || over.length < BATCH) continue;
+        const batch = over.splice(0);
+        removing = removing.then(() => remove(batch));
+      }
     };
     await Promise.all(Array.from({ length: workers }, worker));
-    await cleanUp?.remove([...new Set(some.flatMap(({ names }) => [...names]))]);
-  };
-  for (const batch of batchesOf(runs, cleanUp ? BATCH : runs.length)) {
-    if (!signal?.aborted) await playSome(batch, batch[0]!.scenario.disturbs ? 1 : atOnce);
+    await removing;
+    await remove(over);
   }
+  for (const run of again) {
+    if (signal?.aborted) break;
+    run.entries.length = 0;
+    options.ended?.(await playRun({ ...broker, runId: `${broker.runId ?? ''}again-` }, run, options));
+  }
+  await remove(again);
   await cleanUp?.close();
   return { entries: runs.flatMap(({ entries }) => entries), runs: runs.length, tookMs: broker.clock.monotonicMs() - started };
 }
@@ -71,17 +121,24 @@ interface Planned {
   readonly names: Set<string>;
 }
 
-/** Runs that may be in flight together; those that disturb others come last. */
-function batchesOf(runs: readonly Planned[], size: number): Planned[][] {
-  const batches: Planned[][] = [];
-  for (const disturbs of [false, true]) {
-    const some = runs.filter(({ scenario }) => scenario.disturbs === disturbs);
-    for (let at = 0; at < some.length; at += size) batches.push(some.slice(at, at + size));
-  }
-  return batches;
+interface Phase {
+  readonly some: readonly Planned[];
+  readonly workers: number;
+  /** Nothing is deleted before it is over. */
+  readonly isQuiet: boolean;
 }
 
-async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: PlayOptions): Promise<void> {
+/** Runs that may be in flight together; those that disturb others come last. */
+function phasesOf(runs: readonly Planned[], workers: number): Phase[] {
+  const [quiet, loud] = [false, true].map((disturbs) => runs.filter(({ scenario }) => scenario.disturbs === disturbs));
+  const groups = quiet!.filter(({ scenario }) => GROUP_APIS.has(scenario.apiKey));
+  const rest = quiet!.filter(({ scenario }) => !GROUP_APIS.has(scenario.apiKey));
+  const phases: Phase[] = [{ some: rest, workers, isQuiet: false }];
+  for (let at = 0; at < groups.length; at += QUIET_BATCH) phases.push({ some: groups.slice(at, at + QUIET_BATCH), workers, isQuiet: true });
+  return [...phases, { some: loud!, workers: 1, isQuiet: false }];
+}
+
+async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: PlayOptions): Promise<PlayedRun> {
   const { scenario, version, entries, names } = run;
   const { timeoutMs, signal } = options;
   const ending = new AbortController();
@@ -104,7 +161,7 @@ async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: Pla
     late?.cancel();
     signal?.removeEventListener('abort', end);
   }
-  options.ended?.({ scenario, version, entries, brokeOff, tookMs: broker.clock.monotonicMs() - started });
+  return { scenario, version, entries, brokeOff, tookMs: broker.clock.monotonicMs() - started };
 }
 
 export function versionsOf({ versions: [first, last] }: Pick<Scenario, 'versions'>): number[] {

@@ -16,6 +16,17 @@ export interface Assumption {
 
 const AUTO_CREATED = 'Metadata: a topic that is created*';
 
+/** Sizes of pools, which may not be changed by much at once. */
+const POOLS: readonly (readonly [key: string, value: string])[] = [
+  ['background.threads', '10'],
+  ['log.cleaner.dedupe.buffer.size', '134217728'],
+  ['log.cleaner.threads', '1'],
+  ['num.io.threads', '8'],
+  ['num.network.threads', '3'],
+  ['num.recovery.threads.per.data.dir', '2'],
+  ['num.replica.fetchers', '1'],
+];
+
 /** What the expectations assume of a broker's settings. */
 export const ASSUMPTIONS: readonly Assumption[] = [
   { key: 'num.partitions', value: '1', scenarios: ['CreateTopics: *', AUTO_CREATED], why: 'topics are created with the default' },
@@ -61,6 +72,18 @@ export const ASSUMPTIONS: readonly Assumption[] = [
   },
   { key: 'offset.metadata.max.bytes', value: '4096', scenarios: ['OffsetCommit: *'], why: 'longer metadata is refused' },
   { key: 'offsets.topic.num.partitions', value: '50', scenarios: ['Metadata: *'], why: '__consumer_offsets is looked at' },
+  ...POOLS.map(([key, value]) => ({
+    key,
+    value,
+    scenarios: ['*AlterConfigs: of brokers, validated only'],
+    why: 'what is refused depends on it',
+  })),
+  {
+    key: 'remote.fetch.max.wait.ms',
+    value: '500',
+    scenarios: ['IncrementalAlterConfigs: the levels of a broker config'],
+    why: 'it is altered, and put back',
+  },
   { key: 'group.initial.rebalance.delay.ms', value: '0', scenarios: [], why: 'with a delay the scenarios of groups take longer' },
   { key: 'log.retention.ms', value: '-1', scenarios: [], why: 'records are years old: a retention check meanwhile may delete them' },
 ];

@@ -75,6 +75,8 @@ export function verdictOn(actual: readonly Entry[], { expected, played, known, s
       const [a, b] = [before.get(entryKey(difference)), now.get(entryKey(difference))];
       return {
         ...difference,
+        // Of a scenario that broke off one wants to know why.
+        ...(difference.step === BROKE_OFF && { actual: b?.response }),
         api: apiOf(difference.scenario),
         kafka: kafkaOf(difference),
         kind,

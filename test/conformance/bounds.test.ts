@@ -76,7 +76,7 @@ test('where nobody answers a clean-up gives up, and says that it does not know',
 test('a run that takes too long is broken off where it is, and the others are not', async () => {
   const endless = scenario(Heartbeat, 'endless', async (stage) => {
     await stage.step('before', { groupId: 'g', generationId: 1, memberId: 'm' });
-    for (;;) await stage.pause(1);
+    for (;;) await stage.pause(10);
   });
   const waiting = scenario(Heartbeat, 'waiting', async (stage) => {
     await stage.until(Metadata, 9, { topics: [] }, () => false);
@@ -87,12 +87,12 @@ test('a run that takes too long is broken off where it is, and the others are no
     async (stage) => void (await stage.step('one', { groupId: 'g', generationId: 1, memberId: 'm' })),
   );
   const ended: PlayedRun[] = [];
-  await play(venue, [endless, waiting, quick], once, { timeoutMs: 200, ended: (run) => void ended.push(run) });
+  await play(venue, [endless, waiting, quick], once, { timeoutMs: 1500, ended: (run) => void ended.push(run) });
   const shape = ended.map(({ scenario: { name }, brokeOff }) => [name, brokeOff]);
   expect(new Map(shape as [string, string | null][])).toEqual(
     new Map([
-      ['Heartbeat: endless', 'Error: not over after 200 ms'],
-      ['Heartbeat: waiting', 'Error: not over after 200 ms'],
+      ['Heartbeat: endless', 'Error: not over after 1500 ms'],
+      ['Heartbeat: waiting', 'Error: not over after 1500 ms'],
       ['Heartbeat: quick', null],
     ]),
   );
@@ -116,6 +116,24 @@ test('no more runs are in flight than were asked for, and those that disturb oth
   await play(venue, [counting('loud', true), counting('quiet', false)], () => true, { atOnce: 3 });
   expect(Math.max(...seen.map(([, count]) => count))).toBe(3);
   expect(seen.slice(-5)).toEqual(Array.from({ length: 5 }, () => ['loud', 1]));
+});
+
+test('what breaks off has a second chance, alone, under other names', async () => {
+  const tries: string[] = [];
+  const flaky = scenario(Heartbeat, 'flaky', async (stage) => {
+    tries.push(stage.name('a'));
+    await stage.step('one', { groupId: 'g', generationId: 1, memberId: 'm' });
+    if (tries.length === 1) throw new Error('late');
+  });
+  const broken = scenario(Heartbeat, 'broken', async () => {
+    throw new Error('always');
+  });
+  const ended: PlayedRun[] = [];
+  const { entries } = await play(venue, [flaky, broken], once, { triesAgain: true, ended: (run) => void ended.push(run) });
+  expect(new Set(tries).size).toBe(2);
+  expect(new Set(ended.map(({ brokeOff }) => brokeOff))).toEqual(new Set([null, 'Error: always']));
+  expect(ended).toHaveLength(2);
+  expect(entries.map(({ step }) => step)).toEqual(['one', 'the scenario broke off']);
 });
 
 async function check(more: Partial<ConformanceOptions>) {

@@ -73,6 +73,10 @@ test.each<[string, number, string, number]>([
   expect(await describe(4, type, name, null)).toMatchObject({ errorCode, resourceType: type, resourceName: name, configs: [] });
 });
 
+test.each(['+1', '01'])('a broker is its number, however it is written: %s', async (name) => {
+  expect(await describe(4, BROKER, name, ['num.partitions'])).toMatchObject({ errorCode: 0, resourceName: name });
+});
+
 test('a request of a few bytes for each resource does not get configs without end', async () => {
   const needs = { config: () => brokerConfig(), nodeId: 1, clock: on.clock, metadata: undefined as never };
   const resource = { resourceType: BROKER, resourceName: '1', configurationKeys: null };

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/kafka/*.test.ts'],
     fileParallelism: false,
-    testTimeout: 900_000,
+    testTimeout: 1_800_000,
     hookTimeout: 900_000,
     disableConsoleIntercept: true,
   },

@@ -58,11 +58,11 @@ describe('a client that produced more than it may', () => {
     const fixture = connectionOf();
     const { quotas, send, asked, wire, clock } = fixture;
     quotas.set(limitsOf({ producer_byte_rate: LIMIT }));
-    const ids = [send('Produce', 9, produceOf(1)), send('Heartbeat', 4, HEARTBEAT), send('Produce', 9, produceOf(1))];
-    asked[0]!.answer(PRODUCED);
+    const ids = [send('Heartbeat', 4, HEARTBEAT), send('Produce', 9, produceOf(1)), send('Produce', 9, produceOf(1))];
+    asked[1]!.answer(PRODUCED);
     asked[2]!.answer(PRODUCED);
     await clock.settle();
-    asked[1]!.answer(HEARTBEAT_OK);
+    asked[0]!.answer(HEARTBEAT_OK);
     await clock.settle();
     expect(wire.correlationIds()).toEqual(ids);
     const { throttleTimeMs } = lastReply(fixture, 'Produce', 9);

@@ -2,16 +2,19 @@ import { batchBytes } from '../batch-bytes.ts';
 import type { Stage } from '../stage.ts';
 import type { Choose } from './layout.ts';
 
+/** A laden Kafka answers what is asked of its controller in seconds, or REQUEST_TIMED_OUT. */
+const PATIENT_MS = 60_000;
+
 /** Values with which a request is answered at once and changes nothing, by API and path, where the general ones would not do that. */
 const CHOSEN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   Produce: {
     transactionalId: null,
     acks: 1,
-    timeoutMs: 1000,
+    timeoutMs: PATIENT_MS,
     'topicData.partitionData.records': batchBytes({ values: ['a'] }),
   },
   Fetch: { maxBytes: 1000, 'topics.partitions.partitionMaxBytes': 1000 },
-  ListOffsets: { replicaId: -1, timeoutMs: 1000 },
+  ListOffsets: { replicaId: -1, timeoutMs: PATIENT_MS },
   OffsetForLeaderEpoch: { replicaId: -1 },
   // A session timeout of 0 is refused.
   JoinGroup: { protocolType: 'consumer', groupInstanceId: null },
@@ -26,11 +29,11 @@ const CHOSEN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     'topics.numPartitions': 1,
     'topics.replicationFactor': 9999,
     'topics.assignments': [],
-    timeoutMs: 1000,
+    timeoutMs: PATIENT_MS,
     validateOnly: true,
   },
-  DeleteTopics: { timeoutMs: 1000 },
-  DeleteRecords: { timeoutMs: 1000 },
+  DeleteTopics: { timeoutMs: PATIENT_MS },
+  DeleteRecords: { timeoutMs: PATIENT_MS },
   InitProducerId: { transactionalId: null, transactionTimeoutMs: 1000 },
   DescribeAcls: { resourceTypeFilter: 2, patternTypeFilter: 3, operation: 3, permissionType: 3 },
   CreateAcls: {
@@ -44,15 +47,15 @@ const CHOSEN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   DescribeConfigs: { 'resources.resourceType': 2 },
   AlterConfigs: { 'resources.resourceType': 2, validateOnly: true },
   IncrementalAlterConfigs: { 'resources.resourceType': 2, validateOnly: true },
-  CreatePartitions: { 'topics.count': 2, 'topics.assignments': null, timeoutMs: 1000, validateOnly: true },
-  ElectLeaders: { timeoutMs: 1000 },
-  AlterPartitionReassignments: { timeoutMs: 1000 },
-  ListPartitionReassignments: { timeoutMs: 1000 },
+  CreatePartitions: { 'topics.count': 2, 'topics.assignments': null, timeoutMs: PATIENT_MS, validateOnly: true },
+  ElectLeaders: { timeoutMs: PATIENT_MS },
+  AlterPartitionReassignments: { timeoutMs: PATIENT_MS },
+  ListPartitionReassignments: { timeoutMs: PATIENT_MS },
   UnregisterBroker: { brokerId: 0x7fffffff },
   DescribeCluster: { endpointType: 1 },
   ListConfigResources: { 'resourceTypes[]': 2 },
   AlterClientQuotas: { validateOnly: true },
-  UpdateFeatures: { validateOnly: true, timeoutMs: 1000 },
+  UpdateFeatures: { validateOnly: true, timeoutMs: PATIENT_MS },
 };
 
 /** Paths at which a group is named: one whose coordinator is ready. */

@@ -133,10 +133,10 @@ export const createTopicsNamesScenarios = [
 
   scenario(CreateTopics, 'very many partitions', async (stage) => {
     const name = stage.name('a');
-    for (const numPartitions of [10_001, 2_147_483_647]) {
-      await stage.step(`${numPartitions}`, { topics: [topic(name, { numPartitions })] });
-      await stage.step(`${numPartitions} beside another topic`, { topics: [topic(name, { numPartitions }), topic(stage.name('b'))] });
-    }
+    // No more: beside another topic the largest number overflows in Apache Kafka 3.9, which then runs out of memory.
+    await stage.step('10001', { topics: [topic(name, { numPartitions: 10_001 })] });
+    await stage.step('10001 beside another topic', { topics: [topic(name, { numPartitions: 10_001 }), topic(stage.name('b'))] });
+    await stage.step('2147483647', { topics: [topic(name, { numPartitions: 2_147_483_647 })] });
     const halves = [topic(name, { numPartitions: 5001 }), topic(stage.name('b'), { numPartitions: 5000 })];
     await stage.step('10001 in two topics', { topics: halves });
     await stage.step('one of them invalid', { topics: [topic('a b', { numPartitions: 10_001 }), topic(stage.name('c'))] });

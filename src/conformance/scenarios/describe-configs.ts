@@ -120,8 +120,7 @@ export const describeConfigsDetailScenarios = [
   }),
 
   scenario(DescribeConfigs, 'names of brokers', async (stage) => {
-    for (const name of ['01', '+1', ' 1', '1.0', '-1', '2147483648'])
-      await stage.step(`"${name}"`, describe(BROKER, name, ['num.partitions']));
+    for (const name of [' 1', '1.0', '-1', '2147483648']) await stage.step(`"${name}"`, describe(BROKER, name, ['num.partitions']));
     await stage.step('this one and the default', {
       resources: [ask(BROKER, NODE, ['num.partitions']), ask(BROKER, '', ['num.partitions'])],
     });

@@ -1,7 +1,17 @@
 import { DescribeGroups, JoinGroup, LeaveGroup } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
-import { ASSIGNMENT, committed, company, joinRequest, joinsAndWaits, leaveRequest, protocolsOf, soleMember } from './group-support.ts';
+import {
+  ASSIGNMENT,
+  committed,
+  company,
+  isIn,
+  joinRequest,
+  joinsAndWaits,
+  leaveRequest,
+  protocolsOf,
+  soleMember,
+} from './group-support.ts';
 
 const JOIN = 5;
 const LEAVE = 4;
@@ -31,6 +41,7 @@ const states = scenario(DescribeGroups, 'in each state', async (stage) => {
   await stage.step('that only keeps offsets', describe(await committed(stage, 'd', name, [0])));
   const pending = await stage.group('e');
   await stage.ask(JoinGroup, JOIN, joinRequest(pending));
+  await isIn(stage, pending, 'Empty');
   await stage.step('that has given out an id', describe(pending));
   await stage.step('that does not exist', describe(await stage.group('nowhere')));
   // Others may have left a group without a name, or have it right now: then there is no error.

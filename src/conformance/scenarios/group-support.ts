@@ -89,6 +89,7 @@ export async function soleMember<Q, R>(
   const groupId = await stage.group(own);
   const member = memberOf(groupId, await join(stage, groupId, { ...more, groupInstanceId }, on));
   if (until === 'stable') await sync(stage, member, { groupInstanceId }, on);
+  else await isIn(stage, groupId, 'CompletingRebalance');
   return member;
 }
 
@@ -138,7 +139,7 @@ export async function hasMembers<Q, R>(stage: Stage<Q, R>, groupId: string, coun
   await stage.until(DescribeGroups, DESCRIBE, request, ({ groups }) => groups[0]?.members.length === count);
 }
 
-/** Waits until a group is in a state. */
+/** Waits until a group is in a state. Apache Kafka shows a new group some milliseconds after it has answered its first member. */
 export async function isIn<Q, R>(stage: Stage<Q, R>, groupId: string, state: string): Promise<void> {
   const request = { groups: [groupId], includeAuthorizedOperations: false };
   await stage.until(DescribeGroups, DESCRIBE, request, ({ groups }) => groups[0]?.groupState === state);

@@ -246,6 +246,6 @@ export const incrementalAlterConfigsDetailScenarios = [
       await step(`${who}: a key twice`, name, ['max.connections', SET, '5'], ['max.connections', DELETE, null]);
       await step(`${who}: good and bad`, name, ['max.connections', SET, '5'], ['num.io.threads', SET, '0']);
     }
-    for (const name of ['+1', '01', '1.0', '-1', ' 1']) await step(`broker "${name}"`, name, ['max.connections', SET, '100']);
+    for (const name of ['1.0', '-1', ' 1']) await step(`broker "${name}"`, name, ['max.connections', SET, '100']);
   }),
 ];

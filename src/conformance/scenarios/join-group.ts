@@ -3,6 +3,7 @@ import { scenario } from '../scenario.ts';
 import {
   ASSIGNMENT,
   committed,
+  isIn,
   joinRequest,
   leaveRequest,
   memberOf,
@@ -135,6 +136,7 @@ const givenAnId = scenario(
     const topics = [{ ...topic, partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: '' }] }];
     const commit = { groupId: group, memberId: member.memberId, generationIdOrMemberEpoch: 0, topics };
     await stage.stepOf(OffsetCommit, COMMIT, 'it is no member yet: commit', commit);
+    await isIn(stage, group, 'Empty');
     await stage.stepOf(DescribeGroups, DESCRIBE, 'the group has nobody', describe(group));
     await stage.step('with an id that was not given', joinRequest(group, { memberId: 'nobody' }));
     await stage.step('with no protocols', joinRequest(group, { memberId: member.memberId, protocols: [] }));
