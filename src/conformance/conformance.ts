@@ -12,9 +12,9 @@ import {
   shownOtherwise,
   whyLeftOut,
 } from './settings.ts';
-import type { Venue } from './stage.ts';
 import { apiOf, type Expected, expectationsOf, type KafkaVersion, type Recorded, versionKey } from './stored-transcripts.ts';
 import type { Target } from './target.ts';
+import type { Venue } from './venue.ts';
 import { type Figures, type Found, figuresOf, verdictOn } from './verdict.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { ZERO_UUID } from '../protocol/wire.ts';
 import { batchViews } from './batch-view.ts';
-import type { Self } from './stage.ts';
 import type { Json } from './transcript.ts';
+import type { Self } from './venue.ts';
 
 /** How far a broker's clock, or a scenario's own duration, may move a timestamp that the broker gave. */
 const NOW_WITHIN_MS = 10 * 60_000;

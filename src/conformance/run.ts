@@ -13,8 +13,8 @@ import {
 } from '../protocol/messages/index.ts';
 import { CleanUp } from './clean-up.ts';
 import type { Scenario } from './scenario.ts';
-import type { Venue } from './stage.ts';
 import { BROKE_OFF, type Entry, type Transcript } from './transcript.ts';
+import type { Venue } from './venue.ts';
 
 /** Scenarios in flight at once: they spend their time waiting, and do not share topics or groups. */
 const AT_ONCE = 4;

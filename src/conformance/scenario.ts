@@ -1,5 +1,6 @@
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
-import { Stage, type Venue } from './stage.ts';
+import { Stage } from './stage.ts';
+import type { Venue } from './venue.ts';
 
 /** A sequence of requests about one API, played at each of its versions. */
 export interface Scenario {

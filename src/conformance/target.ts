@@ -13,7 +13,7 @@ import {
 } from '../protocol/messages/index.ts';
 import { askOffered, type Offered, offers } from './offered.ts';
 import type { DescribedConfig } from './settings.ts';
-import type { Self } from './stage.ts';
+import type { Self } from './venue.ts';
 
 /** The broker that is looked at, as it presents itself. */
 export interface Target {

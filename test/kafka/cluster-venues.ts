@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../src/client/connection.ts';
-import type { Venue } from '../../src/conformance/stage.ts';
+import type { Venue } from '../../src/conformance/venue.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
 import { Metadata } from '../../src/protocol/messages/index.ts';

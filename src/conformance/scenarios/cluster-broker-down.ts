@@ -13,7 +13,8 @@ import type { ResponseOf } from '../../protocol/schema.ts';
 import { ZERO_UUID } from '../../protocol/wire.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
-import { Stage, type Venue } from '../stage.ts';
+import { Stage } from '../stage.ts';
+import type { Venue } from '../venue.ts';
 import { anyController, assigned, clusterTopic, creates, described, ledBy, named, placement, sorted, to } from './cluster-support.ts';
 
 const hello = batchBytes({ values: ['hello'] });
