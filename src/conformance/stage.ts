@@ -1,7 +1,6 @@
 import { Connection, type RawHeader } from '../client/connection.ts';
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
-import type { Address, Transport } from '../core/transport.ts';
 import { compile } from '../protocol/codec.ts';
 import {
   APIS,
@@ -19,36 +18,9 @@ import { swapNodeIds } from './node-ids.ts';
 import { Normaliser } from './normaliser.ts';
 import { RawConnection } from './raw-connection.ts';
 import type { Asked, Entry, Json } from './transcript.ts';
+import type { Venue } from './venue.ts';
 
-/** The broker that plays, and where its answers go. */
-export interface Venue {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly address: Address;
-  /** Goes before every name of a topic or group, so that runs against the same cluster do not meet. */
-  readonly runId?: string;
-  /** Of all brokers of the cluster, broker 1 first; left out where there is one. */
-  readonly brokers?: readonly Address[];
-  /** Ids of those that are down. */
-  readonly down?: readonly number[];
-  /** What a broker by itself calls itself, where that is not node 1 at the address that is dialled. */
-  readonly self?: Self;
-  /** It has a cluster around it: topics are put on this broker by hand, and groups get names that it coordinates. */
-  readonly pinned?: boolean;
-  /** Aborted when the scenario has to end, wherever it is; its reason is thrown there. */
-  readonly signal?: AbortSignal;
-  record(entry: Entry): void;
-  /** Told of each name that a scenario gives to a topic or group. */
-  named?(name: string): void;
-}
-
-/** A broker as its own Metadata names it. */
-export interface Self {
-  readonly nodeId: number;
-  readonly host: string;
-  readonly port: number;
-  readonly rack: string | null;
-}
+export type { Self, Venue } from './venue.ts';
 
 /** The node that a scenario takes its broker for. */
 const SCENARIO_NODE = 1;
@@ -78,6 +50,7 @@ export class Stage<Req = unknown, Res = unknown> {
   private readonly normaliser: Normaliser;
   private readonly connections = new Map<string, Connection>();
   private readonly rawConnections = new Set<RawConnection>();
+  private isClosed = false;
   private readonly steps = new Map<string, number>();
   private readonly abort = (): void => void this.close();
 
@@ -348,6 +321,7 @@ export class Stage<Req = unknown, Res = unknown> {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     this.venue.signal?.removeEventListener('abort', this.abort);
     for (const raw of this.rawConnections) raw.close();
     await Promise.all([...this.connections.values()].map((connection) => connection.close()));
@@ -386,6 +360,8 @@ export class Stage<Req = unknown, Res = unknown> {
    */
   private async connection(name: string): Promise<Connection> {
     this.venue.signal?.throwIfAborted();
+    // A request that nobody waits for any more must not open a connection that nobody closes.
+    if (this.isClosed) throw new Error(`${this.scenario} is over`);
     const open = this.connections.get(name);
     if (open && !open.closedReason()) return open;
     const { transport, clock, address, brokers } = this.venue;
