@@ -29,7 +29,6 @@ const ASK_AGAIN_MS = 10;
 /** A request that no broker answers within this time gets no response. */
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
-/** Names that a group may be tried under, of which the broker coordinates one in as many as its cluster has brokers. */
 const MAX_GROUP_NAMES = 200;
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
@@ -48,6 +47,8 @@ export class Stage<Req = unknown, Res = unknown> {
   private readonly normaliser: Normaliser;
   private readonly connections = new Map<string, Connection>();
   private readonly rawConnections = new Set<RawConnection>();
+  private isClosed = false;
+  private readonly opened = new Set<Connection>();
   private readonly steps = new Map<string, number>();
   private readonly abort = (): void => void this.close();
 
@@ -318,9 +319,10 @@ export class Stage<Req = unknown, Res = unknown> {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     this.venue.signal?.removeEventListener('abort', this.abort);
     for (const raw of this.rawConnections) raw.close();
-    await Promise.all([...this.connections.values()].map((connection) => connection.close()));
+    await Promise.all([...this.opened].map((connection) => connection.close()));
   }
 
   private async attempt<Q extends Fields, R extends Fields>(
@@ -356,6 +358,7 @@ export class Stage<Req = unknown, Res = unknown> {
    */
   private async connection(name: string): Promise<Connection> {
     this.venue.signal?.throwIfAborted();
+    if (this.isClosed) throw new Error(`${this.scenario} is over`);
     const open = this.connections.get(name);
     if (open && !open.closedReason()) return open;
     const { transport, clock, address, brokers } = this.venue;
@@ -364,6 +367,8 @@ export class Stage<Req = unknown, Res = unknown> {
     const [, clientId = CLIENT_ID] = /^as (.+)$/.exec(name) ?? [];
     const fresh = await Connection.open(transport, clock, to, { clientId });
     this.connections.set(name, fresh);
+    this.opened.add(fresh);
+    if (this.isClosed) await fresh.close();
     return fresh;
   }
 

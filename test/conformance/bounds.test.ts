@@ -184,7 +184,10 @@ test('what disturbs others is left out, with the reason, unless it is asked for'
   const loud = SCENARIOS.filter(({ apiKey }) => apiKey === Heartbeat.key).map((each) => ({ ...each, disturbs: true }));
   const quiet = await check({ scenarios: loud });
   expect(quiet.runs).toEqual([]);
-  expect(quiet.versions[0]).toMatchObject({ status: 'left out', leftOut: [{ reason: 'it changes what others on the cluster see' }] });
+  expect(quiet.versions[0]).toMatchObject({
+    status: 'left out',
+    leftOut: expect.arrayContaining([expect.objectContaining({ reason: 'it changes what others on the cluster see' })]),
+  });
   expect((await check({ scenarios: loud, disturb: true })).runs).not.toEqual([]);
 });
 
