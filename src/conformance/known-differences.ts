@@ -137,7 +137,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'OffsetCommit: *', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'OffsetCommit: topics that do not exist, or are named twice', step: 'a * twice', versions: [1, 1], reason: OLD_DUPLICATES },
   { scenario: 'OffsetFetch: *', versions: [0, 0], reason: NO_ZOOKEEPER },
-  { scenario: 'Malformed: OffsetFetch', versions: [0, 0], reason: NO_ZOOKEEPER },
   { scenario: 'JoinGroup: what a refused join leaves', step: '*group*', path: 'groups.*', reason: NO_TRACE },
   {
     scenario: 'JoinGroup: a static member joins the others',
