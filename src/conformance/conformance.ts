@@ -92,6 +92,7 @@ interface Plan {
 }
 
 const DISTURBS = 'it changes what others on the cluster see';
+const ONLY_ALONE = 'it tells nothing on one of several brokers';
 
 /**
  * Plays scenarios on a broker and holds what it does against what Apache Kafka did. Deletes what it has made, however it ends.
@@ -176,6 +177,10 @@ const reasonOf = (reason: unknown): string => (reason instanceof Error ? reason.
 
 function planOf(target: Target, expected: ReadonlyMap<string, Expected>, broken: readonly Assumption[], options: ConformanceOptions): Plan {
   const { scenarios, wanted, disturb } = options;
+  const reasonToLeaveOut = ({ name, disturbs, onlyAlone }: Scenario): string | null => {
+    if (disturbs && !disturb) return DISTURBS;
+    return onlyAlone && target.brokers > 1 ? ONLY_ALONE : whyLeftOut(name, broken);
+  };
   const plays = new Set<string>();
   const versions: Plan['versions'][number][] = [];
   const apis = new Map(scenarios.map(({ name, apiKey }) => [apiKey, apiOf(name)]));
@@ -195,7 +200,7 @@ function planOf(target: Target, expected: ReadonlyMap<string, Expected>, broken:
       const recordedNames = new Set(known.entries.map(({ scenario }) => scenario));
       const here = own.filter((scenario) => versionsOf(scenario).includes(version) && recordedNames.has(scenario.name));
       const leftOut = here.flatMap((scenario) => {
-        const reason = scenario.disturbs && !disturb ? DISTURBS : whyLeftOut(scenario.name, broken);
+        const reason = reasonToLeaveOut(scenario);
         return reason === null ? [] : [{ scenario: scenario.name, reason }];
       });
       const played = here.filter(({ name }) => leftOut.every(({ scenario }) => scenario !== name));

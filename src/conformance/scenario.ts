@@ -9,6 +9,8 @@ export interface Scenario {
   readonly versions: readonly [number, number];
   /** It changes what others see too (dynamic configs of brokers, leaders of all partitions, quotas of everybody): not for a cluster that others use. */
   readonly disturbs: boolean;
+  /** It asks for what a broker in a cluster may not have: partitions that nobody can put there. */
+  readonly onlyAlone: boolean;
   play(venue: Venue, version: number): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ export function scenario<Req extends Fields, Res extends Fields>(
   name: string,
   play: (stage: Stage<Encodable<Req>, Decoded<Res>>) => Promise<void>,
   versions: readonly [number, number] = api.versions,
-  { disturbs = false }: { readonly disturbs?: boolean } = {},
+  { disturbs = false, onlyAlone = false }: { readonly disturbs?: boolean; readonly onlyAlone?: boolean } = {},
 ): Scenario {
   const fullName = `${api.name}: ${name}`;
   return {
@@ -29,6 +31,7 @@ export function scenario<Req extends Fields, Res extends Fields>(
     apiKey: api.key,
     versions,
     disturbs,
+    onlyAlone,
     play: async (venue, version) => {
       const stage = new Stage(venue, fullName, version, api);
       try {

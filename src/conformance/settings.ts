@@ -78,12 +78,6 @@ export const ASSUMPTIONS: readonly Assumption[] = [
     scenarios: ['*AlterConfigs: of brokers, validated only'],
     why: 'what is refused depends on it',
   })),
-  {
-    key: 'remote.fetch.max.wait.ms',
-    value: '500',
-    scenarios: ['IncrementalAlterConfigs: the levels of a broker config'],
-    why: 'it is altered, and put back',
-  },
   { key: 'group.initial.rebalance.delay.ms', value: '0', scenarios: [], why: 'with a delay the scenarios of groups take longer' },
   { key: 'log.retention.ms', value: '-1', scenarios: [], why: 'records are years old: a retention check meanwhile may delete them' },
 ];

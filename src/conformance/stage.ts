@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import { compile } from '../protocol/codec.ts';
 import {
-  APIS,
   ApiVersions,
+  CreatePartitions,
   CreateTopics,
   FindCoordinator,
   InitProducerId,
@@ -14,11 +14,12 @@ import {
 } from '../protocol/messages/index.ts';
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
 import { Reader, Writer } from '../protocol/wire.ts';
+import { askedBytes, outcomeOf } from './asked.ts';
 import { swapNodeIds } from './node-ids.ts';
 import { Normaliser } from './normaliser.ts';
 import { RawConnection } from './raw-connection.ts';
 import type { Asked, Entry, Json } from './transcript.ts';
-import type { Venue } from './venue.ts';
+import { pause, type Venue } from './venue.ts';
 
 /** The node that a scenario takes its broker for. */
 const SCENARIO_NODE = 1;
@@ -33,7 +34,15 @@ const MAX_GROUP_NAMES = 200;
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
-const AROUND = { createTopics: 7, metadata: 12, listOffsets: 7, findCoordinator: 4, offsetFetch: 8, initProducerId: 4 } as const;
+const AROUND = {
+  createTopics: 7,
+  createPartitions: 1,
+  metadata: 12,
+  listOffsets: 7,
+  findCoordinator: 4,
+  offsetFetch: 8,
+  initProducerId: 4,
+} as const;
 
 /**
  * What a scenario plays on: one broker, at one version of the API it is about. `Req` and `Res` are that API's.
@@ -229,6 +238,14 @@ export class Stage<Req = unknown, Res = unknown> {
     return { name, topicId: await this.ready(name, partitions) };
   }
 
+  /** Adds partitions to a topic of this scenario. */
+  async grow(name: string, from: number, to: number): Promise<void> {
+    const assignments = this.venue.pinned ? Array.from({ length: to - from }, () => ({ brokerIds: [SCENARIO_NODE] })) : null;
+    const topics = [{ name, count: to, assignments }];
+    await this.ask(CreatePartitions, AROUND.createPartitions, { topics, timeoutMs: 5000, validateOnly: false });
+    await this.ready(name, to);
+  }
+
   private placement(partitions: number) {
     if (!this.venue.pinned) return { numPartitions: partitions, replicationFactor: 1, assignments: [] };
     const assignments = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, brokerIds: [SCENARIO_NODE] }));
@@ -303,19 +320,8 @@ export class Stage<Req = unknown, Res = unknown> {
     return answer?.producerId ?? -1;
   }
 
-  async pause(ms: number): Promise<void> {
-    const { clock, signal } = this.venue;
-    signal?.throwIfAborted();
-    await new Promise<void>((resolve) => {
-      const timer = clock.after(ms, () => done());
-      const done = () => {
-        timer.cancel();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      signal?.addEventListener('abort', done, { once: true });
-    });
-    signal?.throwIfAborted();
+  pause(ms: number): Promise<void> {
+    return pause(this.venue, ms);
   }
 
   async close(): Promise<void> {
@@ -382,17 +388,3 @@ export class Stage<Req = unknown, Res = unknown> {
 }
 
 type Attempted<R extends Fields> = Decoded<R> | Exclude<Entry['outcome'], 'response'>;
-
-const NAMES = new Map(APIS.map(({ key, name }) => [key, name]));
-
-const askedBytes = ({ apiKey, apiVersion }: RawHeader, body: Uint8Array): Asked => ({
-  api: NAMES.get(apiKey) ?? `api key ${apiKey}`,
-  version: apiVersion,
-  body: Buffer.from(body).toString('hex'),
-});
-
-/** @throws what is no answer of the broker's: a response that does not decode is a defect, of one side or the other */
-function outcomeOf(error: unknown): Exclude<Entry['outcome'], 'response'> {
-  if (!(error instanceof KafkaError)) throw error;
-  return error.errorName === 'REQUEST_TIMED_OUT' ? 'no response' : 'connection closed';
-}

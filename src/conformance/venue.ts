@@ -31,3 +31,18 @@ export interface Self {
   readonly port: number;
   readonly rack: string | null;
 }
+
+/** @throws the reason for which the scenario has to end, meanwhile too */
+export async function pause({ clock, signal }: Pick<Venue, 'clock' | 'signal'>, ms: number): Promise<void> {
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve) => {
+    const timer = clock.after(ms, () => done());
+    const done = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    signal?.addEventListener('abort', done, { once: true });
+  });
+  signal?.throwIfAborted();
+}

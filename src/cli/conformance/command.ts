@@ -81,7 +81,7 @@ export async function conformance(flags: ConformanceFlags, around: ConformanceSu
     });
     if (target.brokers > 1) {
       err.line(
-        `minikafka: the cluster has ${target.brokers} brokers; the expectations come from one broker by itself, so leaders and coordinators elsewhere show as differences`,
+        `minikafka: the cluster has ${target.brokers} brokers; the expectations come from one broker by itself, so what shows the others is a difference`,
       );
     }
     const result = await checkConformance({ transport, clock }, target, recorded, {

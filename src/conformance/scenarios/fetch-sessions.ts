@@ -1,4 +1,4 @@
-import { CreatePartitions, DeleteRecords, DeleteTopics, Fetch, Metadata } from '../../protocol/messages/index.ts';
+import { DeleteRecords, DeleteTopics, Fetch, Metadata } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
 import {
   AT_ONCE_MS,
@@ -86,12 +86,7 @@ export const fetchSessionsScenarios = [
       request([of(nowhere, at(0, 0)), ...all], { sessionId: 0, sessionEpoch: 0 }),
     );
     await stage.step('which is an error each time', request([], { sessionId: partial?.sessionId ?? 0, sessionEpoch: 1 }));
-    await stage.ask(CreatePartitions, 1, {
-      topics: [{ name: topic.name, count: 2, assignments: null }],
-      timeoutMs: 5000,
-      validateOnly: false,
-    });
-    await stage.ready(topic.name, 2);
+    await stage.grow(topic.name, 1, 2);
     await stage.step(
       'a partition that came later',
       request([of(topic, at(1, 0))], { sessionId: partial?.sessionId ?? 0, sessionEpoch: 2 }),
@@ -217,12 +212,7 @@ export const fetchSessionsScenarios = [
     const gone = inSession(await begin('created with only that', request([of(absent, at(0, 0))], BEGIN)));
     await stage.step('does not wait', gone(1, [], { maxWaitMs: AT_ONCE_MS }));
     await stage.step('out of range, which does not wait', next(3, [of(topic, at(0, 99))], { maxWaitMs: AT_ONCE_MS }));
-    await stage.ask(CreatePartitions, 1, {
-      topics: [{ name: topic.name, count: 3, assignments: null }],
-      timeoutMs: 5000,
-      validateOnly: false,
-    });
-    await stage.ready(topic.name, 3);
+    await stage.grow(topic.name, 2, 3);
     await stage.step('a partition that came later', next(4, [of(topic, at(0, 0), at(2, 0))]));
   }),
 ];

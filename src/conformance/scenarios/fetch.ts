@@ -49,10 +49,6 @@ export const fetchScenarios = [
       await stage.step('a negative partition', request([of(topic, at(-1, 0))]));
       await stage.step('no topics', request([]));
       await stage.step('a topic without partitions', request([of(topic)]));
-      await stage.group('any');
-      const internal = { name: '__consumer_offsets', topicId: await stage.ready('__consumer_offsets', 50) };
-      await stage.step('an internal topic, out of range', request([of(internal, at(0, 9e15))]));
-      await stage.step('a partition that an internal topic does not have', request([of(internal, at(50, 0))]));
       await stage.step('the empty name, the zero id', request([of({ name: '', topicId: 'AAAAAAAAAAAAAAAAAAAAAA' }, at(0, 0))]));
       await stage.step('an invalid name', request([of({ name: 'a b', topicId: UNKNOWN_ID }, at(0, 0))]));
       await stage.step('the partitions furthest off', request([of(topic, at(2 ** 31 - 1, 0), at(-(2 ** 31), 0), at(0, 0))]));
@@ -62,6 +58,19 @@ export const fetchScenarios = [
       await stage.step('the same topic twice', request([of(topic, at(0, 0)), of(topic, at(0, 1))]));
     },
     FETCH_MODERN,
+  ),
+
+  scenario(
+    Fetch,
+    'of an internal topic',
+    async (stage) => {
+      await stage.group('any');
+      const internal = { name: '__consumer_offsets', topicId: await stage.ready('__consumer_offsets', 50) };
+      await stage.step('an internal topic, out of range', request([of(internal, at(0, 9e15))]));
+      await stage.step('a partition that an internal topic does not have', request([of(internal, at(50, 0))]));
+    },
+    FETCH_MODERN,
+    { onlyAlone: true },
   ),
 
   scenario(

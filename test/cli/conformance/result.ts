@@ -33,7 +33,7 @@ export const version = (more: Partial<VersionResult> = {}): VersionResult => ({
 });
 
 const run = (scenario: string, at: number) => ({
-  scenario: { name: scenario, apiKey: 1, versions: [0, 13], disturbs: false, play: async () => {} } as const,
+  scenario: { name: scenario, apiKey: 1, versions: [0, 13], disturbs: false, onlyAlone: false, play: async () => {} } as const,
   version: at,
   entries: [],
   brokeOff: null,
