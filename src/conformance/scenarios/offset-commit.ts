@@ -24,14 +24,24 @@ const withoutMembers = scenario(OffsetCommit, 'without members', async (stage) =
   await step('the greatest offset', [0, Number.MAX_SAFE_INTEGER]);
   await stage.step('no topics', { groupId, memberId: '', topics: [] });
   await stage.step('no partitions', commit(groupId, topic, []));
-  await stage.step('no group name', commit('', topic, [[0, 4]]));
   if (stage.version >= 6) {
     const partitions = [{ partitionIndex: 1, committedOffset: 8, committedLeaderEpoch: 3, committedMetadata: '' }];
     await stage.step('with a leader epoch', { groupId, memberId: '', topics: [{ ...topic, partitions }] });
   }
   await stage.stepOf(OffsetFetch, FETCH, 'what is committed', fetch(groupId, null));
-  await stage.stepOf(OffsetFetch, FETCH, 'what is committed without a group name', fetch('', [{ ...topic, partitionIndexes: [0] }]));
 });
+
+const withoutName = scenario(
+  OffsetCommit,
+  'without a group name',
+  async (stage) => {
+    const topic = await stage.topic('a');
+    await stage.step('an offset', commit('', topic, [[0, 4]]));
+    await stage.stepOf(OffsetFetch, FETCH, 'what is committed', fetch('', [{ ...topic, partitionIndexes: [0] }]));
+  },
+  OffsetCommit.versions,
+  { onlyAlone: true },
+);
 
 const topics = scenario(OffsetCommit, 'topics that do not exist, or are named twice', async (stage) => {
   const topic = await stage.topic('a', { partitions: 2 });
@@ -175,4 +185,4 @@ const statics = scenario(
   [7, 10],
 );
 
-export const offsetCommitScenarios = [withoutMembers, topics, times, epochs, byMembers, tooLarge, statics];
+export const offsetCommitScenarios = [withoutMembers, withoutName, topics, times, epochs, byMembers, tooLarge, statics];
