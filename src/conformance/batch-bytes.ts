@@ -77,37 +77,3 @@ export function zigzag(value: number): Buffer {
   bytes.push(rest);
   return Buffer.from(bytes);
 }
-
-/** One message of the formats before v2, magic 0 or 1, as Produce 0-2 carries it. */
-export function messageSet(magic: 0 | 1, value: string): Buffer {
-  const body = Buffer.concat([
-    Buffer.of(magic, 0),
-    magic === 1 ? int64(T0) : Buffer.alloc(0),
-    int32(-1),
-    int32(Buffer.byteLength(value)),
-    Buffer.from(value),
-  ]);
-  return Buffer.concat([int64(0), int32(body.byteLength + 4), int32(crc32(body) | 0), body]);
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function int64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(BigInt(value));
-  return bytes;
-}
-
-/** CRC-32, bit by bit: a few dozen bytes in a whole run. */
-function crc32(bytes: Uint8Array): number {
-  let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}

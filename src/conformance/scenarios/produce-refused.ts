@@ -1,7 +1,8 @@
 import { Fetch, Produce } from '../../protocol/messages/index.ts';
 import type { Bytes } from '../../protocol/wire.ts';
-import { batchBytes, messageSet, recordOf, zigzag } from '../batch-bytes.ts';
+import { batchBytes, recordOf, zigzag } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
+import { message } from './legacy-bytes.ts';
 import { hello, one, PRODUCE_MODERN, part, UNKNOWN_ID, whole } from './produce-support.ts';
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -47,7 +48,7 @@ export const produceRefusedScenarios = [
         ['wrong CRC', batchBytes({ values: ['x'], crc: 1 })],
         ['magic 1', batchBytes({ values: ['x'], magic: 1 })],
         ['magic 3', batchBytes({ values: ['x'], magic: 3 })],
-        ['a message set of magic 1', messageSet(1, 'x')],
+        ['a message set of magic 1', message({ magic: 1, value: 'x' })],
         ['too large', batchBytes({ values: ['x'.repeat(2000)] })],
         ['count too high', batchBytes({ values: ['x'], count: 2 })],
         ['count 0', batchBytes({ values: ['x'], count: 0 })],
@@ -93,8 +94,8 @@ export const produceRefusedScenarios = [
       await stage.step('only an offset and a length', one(topic, hello.subarray(0, 12)));
       await stage.step('not even that', one(topic, hello.subarray(0, 11)));
       await stage.step('a batch and half another', one(topic, Buffer.concat([hello, hello.subarray(0, 40)])));
-      await stage.step('a batch and a message of magic 1', one(topic, Buffer.concat([hello, messageSet(1, 'x')])));
-      await stage.step('a message of magic 1 and a batch', one(topic, Buffer.concat([messageSet(1, 'x'), hello])));
+      await stage.step('a batch and a message of magic 1', one(topic, Buffer.concat([hello, message({ magic: 1, value: 'x' })])));
+      await stage.step('a message of magic 1 and a batch', one(topic, Buffer.concat([message({ magic: 1, value: 'x' }), hello])));
       await stage.step('two batches, the first of them wrong', one(topic, Buffer.concat([batchBytes({ values: ['x'], crc: 1 }), hello])));
       await stage.stepOf(Fetch, 11, 'what the log holds', whole(topic));
     },
@@ -242,7 +243,7 @@ export const produceRefusedScenarios = [
         ...more,
       });
       const zstd = batchBytes({ values: ['x'], attributes: 4, plainAnyway: true });
-      await stage.step('a message of magic 1', ask(-1, messageSet(1, 'x')));
+      await stage.step('a message of magic 1', ask(-1, message({ magic: 1, value: 'x' })));
       await stage.step('two batches', ask(-1, Buffer.concat([hello, hello])));
       await stage.step('no batch', ask(-1, Buffer.alloc(0)));
       await stage.step('zstd that is none', ask(-1, zstd));
@@ -250,7 +251,7 @@ export const produceRefusedScenarios = [
       await stage.step('a transactional batch', ask(-1, batchBytes({ values: ['x'], attributes: 16 })));
       await stage.step('acks=7', ask(7, hello));
       await stage.silent('a wrong CRC, acks=0', ask(0, batchBytes({ values: ['x'], crc: 1 })));
-      await stage.silent('a message of magic 1, acks=0', ask(0, messageSet(1, 'x')));
+      await stage.silent('a message of magic 1, acks=0', ask(0, message({ magic: 1, value: 'x' })));
       await stage.silent('a transactional batch, acks=0', ask(0, batchBytes({ values: ['x'], attributes: 16 })));
       for (const partition of [0, 1, 2]) await stage.stepOf(Fetch, 11, `what partition ${partition} holds`, whole(topic, partition));
     },
