@@ -119,7 +119,6 @@ test.each([LONG_MAX, LONG_MIN])(
       'ApiVersionsResponse.finalizedFeaturesEpoch',
       'FetchRequest.replicaState.replicaEpoch',
       'FetchResponse.responses.partitions.abortedTransactions.producerId',
-      'InitProducerIdRequest.producerId',
       'InitProducerIdResponse.ongoingTxnProducerId',
       'InitProducerIdResponse.producerId',
       'ListOffsetsResponse.topics.partitions.oldStyleOffsets',
