@@ -98,11 +98,22 @@ function playOnKafka(version: KafkaVersion, wanted: Wanted): Promise<Played> {
   return playOn(startApacheKafka(version), wanted, true);
 }
 
+/**
+ * Not played on 3.9.1, whose old coordinator answers them by chance: it forgets groups without members whenever a topic is deleted, and who joins
+ * while others do may begin one more generation.
+ */
+const BY_CHANCE_ON_391: ReadonlySet<string> = new Set([
+  'JoinGroup: three members',
+  'JoinGroup: unusual but allowed',
+  'JoinGroup: which protocol is chosen',
+  'DescribeGroups: with several members',
+]);
+
 /** What both Apache Kafkas do. 3.9.1 only plays what 4.4.0 does not offer, unless it is recorded. */
 async function record(): Promise<Recorded> {
   if (MINIKAFKA_AGAINST === 'stored') return stored();
   if (isFull && !MINIKAFKA_PEER) {
-    const old: Wanted = MINIKAFKA_RECORD ? () => true : ({ name }, version) => countsOf391(name, version);
+    const old: Wanted = ({ name }, version) => (MINIKAFKA_RECORD ? !BY_CHANCE_ON_391.has(name) : countsOf391(name, version));
     // Most of the time they wait.
     const [now, before] = await Promise.all([playOnKafka('4.4.0', () => true), playOnKafka('3.9.1', old)]);
     return { '4.4.0': now.entries, '3.9.1': withoutBroken(before.entries, now.entries) };
