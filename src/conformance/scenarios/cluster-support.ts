@@ -1,4 +1,10 @@
-import { CreateTopics, type DescribeTopicPartitions, FindCoordinator, Metadata } from '../../protocol/messages/index.ts';
+import {
+  CreateTopics,
+  type DescribeTopicPartitions,
+  FindCoordinator,
+  ListPartitionReassignments,
+  Metadata,
+} from '../../protocol/messages/index.ts';
 import type { Encodable, ResponseOf } from '../../protocol/schema.ts';
 import { ZERO_UUID } from '../../protocol/wire.ts';
 import type { Stage } from '../stage.ts';
@@ -7,6 +13,7 @@ import type { Stage } from '../stage.ts';
 const METADATA = 12;
 
 type MetadataReply = ResponseOf<typeof Metadata>;
+type ReassignmentsReply = ResponseOf<typeof ListPartitionReassignments>;
 
 /** A connection to a broker of the cluster, by its id. */
 export const at = (id: number): string => `broker ${id}`;
@@ -72,6 +79,10 @@ export async function moved<Q, R>(stage: Stage<Q, R>, name: string, replicas: nu
     },
     at(1),
   );
+  // A replica that is in sync has not yet ended its reassignment.
+  const partitionIndexes = replicas.map((_, i) => i);
+  const none = ({ topics }: ReassignmentsReply) => topics.length === 0;
+  await stage.until(ListPartitionReassignments, 0, { topics: [{ name, partitionIndexes }] }, none, at(1));
 }
 
 /** Waits until a partition is led by this broker, as all others see it. */
