@@ -1,13 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
+import { inTurns, othersTurn } from '../core/turns.ts';
 import { type BatchView, eachBatch } from '../protocol/records/batch.ts';
 import { CODEC_NONE, CODEC_ZSTD, codecOf, MAX_DECOMPRESSED_BYTES } from '../protocol/records/compression.ts';
 import { DownConversion } from '../protocol/records/legacy-down.ts';
 import { decompressUpTo, MAX_SYNC_COMPRESS_BYTES, MAX_SYNC_PLAIN_BYTES } from '../storage/batch-preparation.ts';
+import { BYTES_PER_TURN } from '../storage/legacy-preparation.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 
-/** What is read or written before others get their turn: a few milliseconds of small records. */
-const BYTES_PER_TURN = 256 * 1024;
 const TURN_MS = 10;
 
 /** Converts what is read from logs for clients that know no record batches. Large batches are converted in parts, few of them at once in a broker. */
@@ -41,7 +41,7 @@ export class DownConverter {
       room -= converted.byteLength;
       if (room <= 0) break;
       if (this.clock.monotonicMs() - sinceMs < TURN_MS) continue;
-      await this.othersTurn();
+      await othersTurn(this.clock);
       sinceMs = this.clock.monotonicMs();
     }
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
@@ -62,15 +62,11 @@ export class DownConverter {
     try {
       const codec = codecOf(batch.codecId);
       const conversion = new DownConversion(batch, await codec.decompressAsync(batch.payload(), MAX_DECOMPRESSED_BYTES), magic, fromOffset);
-      while (conversion.go(BYTES_PER_TURN)) await this.othersTurn();
+      await inTurns(this.clock, conversion, BYTES_PER_TURN);
       const { messages } = conversion;
       return codec.id !== CODEC_NONE && messages.byteLength > 0 ? conversion.wrapped(await codec.compressAsync(messages)) : messages;
     } finally {
       giveBack();
     }
-  }
-
-  private othersTurn(): Promise<void> {
-    return new Promise((resolve) => this.clock.soon(resolve));
   }
 }

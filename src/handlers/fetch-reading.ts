@@ -45,8 +45,9 @@ const FIRST_WITH_BATCHES = 4;
 const FIRST_WITH_ONE_BATCH = 3;
 const NO_REPLICA = -1;
 /** Where Kafka does not come as far as the log, its answer has an empty list of aborted transactions, not null. */
-const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
-export const UNKNOWN_CODES: ReadonlySet<number> = new Set([ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION.code, ERROR_CODES.UNKNOWN_TOPIC_ID.code]);
+const UNKNOWN = ['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID'] as const;
+const UNKNOWN_TOPIC: ReadonlySet<string> = new Set(UNKNOWN);
+export const UNKNOWN_CODES: ReadonlySet<number> = new Set(UNKNOWN.map((name) => ERROR_CODES[name].code));
 // librdkafka takes null for a parse error.
 const NOTHING = Buffer.alloc(0);
 

@@ -1,6 +1,6 @@
 import type { Timer } from '../core/clock.ts';
 import { ERROR_CODES } from '../core/error-codes.ts';
-import { KafkaError } from '../core/errors.ts';
+import type { KafkaError } from '../core/errors.ts';
 import { Fetch } from '../protocol/messages/fetch.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { FetchContext, FetchedState, FetchTarget } from '../replication/fetch-sessions.ts';
@@ -10,6 +10,7 @@ import { isUnknown, nothingOf, type PartitionData, type Read, type Reading, read
 import { FETCH_FIRST_BY_TOPIC_ID, sessionRequest } from './fetch-request.ts';
 import { type FetchingReplica, FetchSource, fetchingReplica } from './fetch-source.ts';
 import { handler, NO_REPLY, type RequestContext } from './handler.ts';
+import { isReadCommitted } from './isolation-level.ts';
 import { LeaderHints } from './leader-hints.ts';
 import { preferredReplicas } from './preferred-replica.ts';
 import type { Needs } from './services.ts';
@@ -17,9 +18,6 @@ import type { Needs } from './services.ts';
 type Request = RequestOf<typeof Fetch>;
 type Response = ResponseTo<typeof Fetch>;
 
-const READ_UNCOMMITTED = 0;
-const READ_COMMITTED = 1;
-const ISOLATION_LEVELS = [READ_UNCOMMITTED, READ_COMMITTED];
 const FIRST_WITH_HINTS = 16;
 /** A follower is told of another high watermark or log start within this time. */
 const TELL_WITHIN_MS = 5;
@@ -72,7 +70,7 @@ export const fetch = handler(
 
     return {
       async handle(request, context) {
-        if (!ISOLATION_LEVELS.includes(request.isolationLevel)) throw new KafkaError('INVALID_REQUEST');
+        const readCommitted = isReadCommitted(request);
         const replica = fetchingReplica(request);
         const isFollower = replica !== null && replica.brokerEpoch !== null;
         const session = fetchSessions.begin(sessionRequest(request, context.version >= FETCH_FIRST_BY_TOPIC_ID, isFollower));
@@ -88,7 +86,7 @@ export const fetch = handler(
         const reading: Reading = {
           session,
           source,
-          readCommitted: request.isolationLevel === READ_COMMITTED,
+          readCommitted,
           context,
           clock,
           converter,

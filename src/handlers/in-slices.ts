@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { othersTurn } from '../core/turns.ts';
 
 /** How long one request may keep the loop for itself: it may name a million topics. */
 const SLICE_MS = 20;
@@ -10,7 +11,7 @@ export async function inSlices<T>(clock: Clock, items: Iterable<T>, act: (item: 
     const doing = act(item);
     if (doing instanceof Promise) await doing;
     if (clock.monotonicMs() - sinceMs < SLICE_MS) continue;
-    await new Promise<void>((resolve) => clock.soon(resolve));
+    await othersTurn(clock);
     sinceMs = clock.monotonicMs();
   }
 }

@@ -6,6 +6,7 @@ import type { Partition } from '../replication/partition.ts';
 import type { Reader } from '../replication/partition-reading.ts';
 import { repeated } from './each-once.ts';
 import { handler } from './handler.ts';
+import { isReadCommitted } from './isolation-level.ts';
 import type { Needs } from './services.ts';
 
 type Response = ResponseTo<typeof ListOffsets>;
@@ -16,8 +17,6 @@ type PartitionResponse = Response['topics'][number]['partitions'][number];
 const CONSUMER = -1;
 const DEBUGGING = -2;
 const FIRST_WITH_NOT_AVAILABLE = 5;
-/** Read uncommitted, read committed. */
-const ISOLATION_LEVELS = [0, 1];
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -77,8 +76,9 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
     }
   };
   return {
-    handle: ({ topics, replicaId, isolationLevel }, { version }) => {
-      if (!ISOLATION_LEVELS.includes(isolationLevel)) throw new KafkaError('INVALID_REQUEST');
+    handle: (request, { version }) => {
+      isReadCommitted(request); // there are no transactions: both levels see the same
+      const { topics, replicaId } = request;
       if (version === 0) {
         return {
           topics: topics.map(({ name, partitions }) => ({

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { fetchingReplica } from '../handlers/fetch-source.ts';
 import type { Answer } from '../handlers/handler.ts';
 import { Fetch, Produce } from '../protocol/messages/index.ts';
 import type { Api, RequestOf } from '../protocol/schema.ts';
@@ -68,7 +69,5 @@ interface Received {
 /** Whose time does not count: brokers that replicate; and producers that expect no answer, who would not hear that they must wait. */
 function isExempt(api: Api, request: unknown): boolean {
   if (api === Produce) return (request as RequestOf<typeof Produce>).acks === 0;
-  if (api !== Fetch) return false;
-  const { replicaId, replicaState } = request as RequestOf<typeof Fetch>;
-  return replicaId >= 0 || replicaState.replicaId >= 0;
+  return api === Fetch && fetchingReplica(request as RequestOf<typeof Fetch>) !== null;
 }

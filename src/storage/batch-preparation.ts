@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
+import { inTurns } from '../core/turns.ts';
 import type { BatchView } from '../protocol/records/batch.ts';
 import { CODEC_NONE, codecOf, MAX_DECOMPRESSED_BYTES } from '../protocol/records/compression.ts';
 import { type Recompressed, recompressed, type TargetCompression } from '../protocol/records/recompress.ts';
@@ -57,7 +58,7 @@ export async function prepareLater(batch: BatchView, wanted: Requirements, clock
   const { codecId } = batch;
   const plain = codecId === CODEC_NONE ? batch.payload() : await codecOf(codecId).decompressAsync(batch.payload(), MAX_DECOMPRESSED_BYTES);
   const walk = new RecordWalk(batch, plain);
-  while (walk.go(RECORDS_PER_TURN)) await new Promise<void>((resolve) => clock.soon(resolve));
+  await inTurns(clock, walk, RECORDS_PER_TURN);
   const valid = checkRecords(batch, plain, walk, wanted.rules, clock.now());
   if (!target || wanted.repeats(batch)) return asItIs(batch, valid, wanted);
   const payload = await codecOf(target.codecId).compressAsync(plain, target.level);

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
+import { inTurns } from '../core/turns.ts';
 import { CODEC_NONE, codecOf, MAX_DECOMPRESSED_BYTES } from '../protocol/records/compression.ts';
 import { MessageSetCheck } from '../protocol/records/legacy-check.ts';
 import { UpConversion } from '../protocol/records/legacy-up.ts';
@@ -18,7 +19,7 @@ export const NOTHING_APPENDED: AppendInfo = {
 };
 
 /** What is gone through before others get their turn: a few milliseconds of small messages. */
-const BYTES_PER_TURN = 256 * 1024;
+export const BYTES_PER_TURN = 256 * 1024;
 
 /** A message set keeps its codec, at that codec's usual level, unless the topic has one. */
 const targetFor = (check: MessageSetCheck, { compression }: Requirements): TargetCompression =>
@@ -48,14 +49,13 @@ export function convertNow(records: Uint8Array, wanted: Requirements, nowMs: num
 
 /** As `convertNow`, for sets that it gave null for: in parts, and with the thread pool. The bytes must stay as they are until it settles. */
 export async function convertLater(records: Uint8Array, wanted: Requirements, clock: Clock): Promise<Recompressed | 'nothing'> {
-  const others = () => new Promise<void>((resolve) => clock.soon(resolve));
   const check = new MessageSetCheck(records, wanted.rules);
-  while (check.go(BYTES_PER_TURN)) await others();
+  await inTurns(clock, check, BYTES_PER_TURN);
   if (check.entries === 0) return 'nothing';
   const target = targetFor(check, wanted);
   const plain = check.wrapper ? await codecOf(check.codecId).decompressAsync(check.compressed(), MAX_DECOMPRESSED_BYTES) : records;
   const conversion = new UpConversion(plain, check.magic, check.wrapper, wanted.rules, clock.now());
-  while (conversion.go(BYTES_PER_TURN)) await others();
+  await inTurns(clock, conversion, BYTES_PER_TURN);
   const { payload } = conversion;
   return conversion.batch(
     target.codecId,

@@ -1,9 +1,6 @@
 import { Heartbeat, JoinGroup, SyncGroup } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { begins, company, isIn, joinRequest, rebalancing, soleMember, syncRequest } from './group-support.ts';
-
-const SYNC = 3;
-const HEARTBEAT = 3;
+import { begins, company, HEARTBEAT, isIn, joinRequest, rebalancing, SYNC, soleMember, syncRequest } from './group-support.ts';
 
 /** A rebalance timeout that is waited for. */
 const PATIENCE_MS = 1500;

@@ -1,6 +1,6 @@
 import { CreatePartitions, Metadata } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { seen } from './topic-support.ts';
+import { seen, withoutTime } from './topic-support.ts';
 
 export const createPartitionsScenarios = [
   scenario(CreatePartitions, 'more partitions', async (stage) => {
@@ -68,14 +68,6 @@ export const createPartitionsRefusedScenarios = [
       timeoutMs,
       validateOnly: false,
     });
-    const nowhere = stage.name('nowhere');
-    for (const timeoutMs of [0, -1]) {
-      await stage.step(`${timeoutMs} ms`, request(timeoutMs, name));
-      await stage.step(`${timeoutMs} ms, of one that does not exist`, request(timeoutMs, nowhere));
-      await stage.step(`${timeoutMs} ms, of one twice`, request(timeoutMs, nowhere, nowhere));
-      await stage.step(`${timeoutMs} ms, of one twice and another`, request(timeoutMs, nowhere, nowhere, name));
-      await stage.step(`${timeoutMs} ms, none`, request(timeoutMs));
-    }
-    await stage.step('the most there is', request(2_147_483_647, name));
+    await withoutTime(stage, name, request);
   }),
 ];

@@ -1,12 +1,9 @@
 import { DeleteGroups, DescribeGroups, Heartbeat, JoinGroup, LeaveGroup, OffsetFetch } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { committed, joinRequest, joinsAndWaits, leaveRequest, soleMember } from './group-support.ts';
+import { committed, DESCRIBE, JOIN, joinRequest, joinsAndWaits, LEAVE, leaveRequest, soleMember } from './group-support.ts';
 
 /** Versions around the API in question that both Kafkas speak. */
 const FETCH = 8;
-const JOIN = 5;
-const LEAVE = 4;
-const DESCRIBE = 5;
 
 const GROUP_ID_NOT_FOUND = 69;
 

@@ -1,6 +1,6 @@
 import { CreateTopics, DeleteTopics, Metadata } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { newTopic, seen, UNKNOWN_ID, ZERO } from './topic-support.ts';
+import { newTopic, seen, UNKNOWN_ID, withoutTime, ZERO } from './topic-support.ts';
 
 export const deleteTopicsScenarios = [
   scenario(
@@ -96,14 +96,6 @@ export const deleteTopicsRefusedScenarios = [
     const { name } = await stage.topic('a');
     const request = (timeoutMs: number, ...names: string[]) =>
       stage.version >= 6 ? { topics: names.map((each) => ({ name: each, topicId: ZERO })), timeoutMs } : { topicNames: names, timeoutMs };
-    const nowhere = stage.name('nowhere');
-    for (const timeoutMs of [0, -1]) {
-      await stage.step(`${timeoutMs} ms`, request(timeoutMs, name));
-      await stage.step(`${timeoutMs} ms, of one that does not exist`, request(timeoutMs, nowhere));
-      await stage.step(`${timeoutMs} ms, of one twice`, request(timeoutMs, nowhere, nowhere));
-      await stage.step(`${timeoutMs} ms, of one twice and another`, request(timeoutMs, nowhere, nowhere, name));
-      await stage.step(`${timeoutMs} ms, none`, request(timeoutMs));
-    }
-    await stage.step('the most there is', request(2_147_483_647, name));
+    await withoutTime(stage, name, request);
   }),
 ];

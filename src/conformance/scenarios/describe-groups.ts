@@ -6,15 +6,14 @@ import {
   committed,
   company,
   isIn,
+  JOIN,
   joinRequest,
   joinsAndWaits,
+  LEAVE,
   leaveRequest,
   protocolsOf,
   soleMember,
 } from './group-support.ts';
-
-const JOIN = 5;
-const LEAVE = 4;
 
 const describe = (...groups: string[]) => ({ groups, includeAuthorizedOperations: false });
 

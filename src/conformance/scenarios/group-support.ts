@@ -1,15 +1,19 @@
 import { DescribeGroups, Heartbeat, JoinGroup, OffsetCommit, SyncGroup } from '../../protocol/messages/index.ts';
 import type { Stage } from '../stage.ts';
 
+/** Versions that both Apache Kafkas speak, for what scenarios of groups need around their own API. */
+export const JOIN = 5;
+export const SYNC = 3;
+export const HEARTBEAT = 3;
+export const LEAVE = 4;
+export const DESCRIBE = 5;
+export const COMMIT = 8;
+
 /** A subscription and an assignment, as opaque to the broker as any client's. */
 export const SUBSCRIPTION = Buffer.from('000000000001000161ffffffff', 'hex');
 export const ASSIGNMENT = Buffer.from('00000000000100016100000001000000000000000000', 'hex');
 
 /** Versions around the API in question that both Kafkas speak: JoinGroup 5 knows static members. */
-const JOIN = 5;
-const SYNC = 3;
-const DESCRIBE = 5;
-const COMMIT = 8;
 
 const MEMBER_ID_REQUIRED = 79;
 

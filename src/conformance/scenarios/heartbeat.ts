@@ -1,9 +1,6 @@
 import { Heartbeat, JoinGroup, LeaveGroup } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { committed, company, joinRequest, joinsAndWaits, leaveRequest, type Member, soleMember } from './group-support.ts';
-
-const JOIN = 5;
-const LEAVE = 4;
+import { committed, company, JOIN, joinRequest, joinsAndWaits, LEAVE, leaveRequest, type Member, soleMember } from './group-support.ts';
 
 const states = scenario(Heartbeat, 'in each state', async (stage) => {
   const answers = async (state: string, member: Member) => {

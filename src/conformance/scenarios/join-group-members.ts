@@ -4,21 +4,20 @@ import {
   ASSIGNMENT,
   begins,
   company,
+  DESCRIBE,
+  HEARTBEAT,
   hasMembers,
   joinRequest,
+  LEAVE,
   leaveRequest,
   memberOf,
   protocolsOf,
   rebalancing,
   SUBSCRIPTION,
+  SYNC,
   soleMember,
   syncRequest,
 } from './group-support.ts';
-
-const SYNC = 3;
-const HEARTBEAT = 3;
-const LEAVE = 4;
-const DESCRIBE = 5;
 
 const two = scenario(JoinGroup, 'two members', async (stage) => {
   const first = await soleMember(stage, 'a');

@@ -2,22 +2,21 @@ import { DescribeGroups, Heartbeat, JoinGroup, LeaveGroup, OffsetCommit, SyncGro
 import { scenario } from '../scenario.ts';
 import {
   ASSIGNMENT,
+  COMMIT,
   committed,
+  DESCRIBE,
+  HEARTBEAT,
   isIn,
   joinRequest,
+  LEAVE,
   leaveRequest,
   memberOf,
   protocolsOf,
   rebalancing,
+  SYNC,
   soleMember,
   syncRequest,
 } from './group-support.ts';
-
-const SYNC = 3;
-const HEARTBEAT = 3;
-const LEAVE = 4;
-const DESCRIBE = 5;
-const COMMIT = 8;
 
 const describe = (groupId: string) => ({ groups: [groupId], includeAuthorizedOperations: false });
 

@@ -1,11 +1,18 @@
 import { DescribeGroups, Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { committed, company, joinRequest, joinsAndWaits, rebalancing, soleMember, syncRequest } from './group-support.ts';
-
-const JOIN = 5;
-const SYNC = 3;
-const HEARTBEAT = 3;
-const DESCRIBE = 5;
+import {
+  committed,
+  company,
+  DESCRIBE,
+  HEARTBEAT,
+  JOIN,
+  joinRequest,
+  joinsAndWaits,
+  rebalancing,
+  SYNC,
+  soleMember,
+  syncRequest,
+} from './group-support.ts';
 
 const describe = (groupId: string) => ({ groups: [groupId], includeAuthorizedOperations: false });
 

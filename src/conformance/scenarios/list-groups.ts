@@ -1,9 +1,7 @@
 import { DeleteGroups, LeaveGroup, ListGroups } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
-import { committed, joinsAndWaits, leaveRequest, soleMember } from './group-support.ts';
-
-const LEAVE = 4;
+import { committed, joinsAndWaits, LEAVE, leaveRequest, soleMember } from './group-support.ts';
 
 const STATES = [
   ['Stable'],

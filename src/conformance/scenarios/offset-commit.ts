@@ -1,11 +1,9 @@
 import { JoinGroup, LeaveGroup, OffsetCommit, OffsetFetch } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { company, joinRequest, joinsAndWaits, leaveRequest, type Member, soleMember } from './group-support.ts';
+import { company, JOIN, joinRequest, joinsAndWaits, LEAVE, leaveRequest, type Member, soleMember } from './group-support.ts';
 import { commit, fetch, NO_ID, offsetsOf, UNKNOWN_ID } from './offset-support.ts';
 
 const FETCH = 7;
-const JOIN = 5;
-const LEAVE = 4;
 
 const withoutMembers = scenario(OffsetCommit, 'without members', async (stage) => {
   const topic = await stage.topic('a', { partitions: 2 });

@@ -1,10 +1,9 @@
 import { LeaveGroup, OffsetDelete, OffsetFetch } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
-import { committed, joinsAndWaits, leaveRequest, soleMember, subscriptionTo } from './group-support.ts';
+import { committed, joinsAndWaits, LEAVE, leaveRequest, soleMember, subscriptionTo } from './group-support.ts';
 
 const FETCH = 8;
-const LEAVE = 4;
 
 const of = (topic: string, ...indexes: number[]) => ({
   name: topic,

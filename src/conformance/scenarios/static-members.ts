@@ -2,21 +2,20 @@ import { DescribeGroups, Heartbeat, JoinGroup, LeaveGroup, OffsetCommit, SyncGro
 import { scenario } from '../scenario.ts';
 import {
   ASSIGNMENT,
+  COMMIT,
   company,
+  DESCRIBE,
+  HEARTBEAT,
   joinRequest,
+  LEAVE,
   leaveRequest,
   memberOf,
   protocolsOf,
   rebalancing,
+  SYNC,
   soleMember,
   syncRequest,
 } from './group-support.ts';
-
-const SYNC = 3;
-const HEARTBEAT = 3;
-const LEAVE = 4;
-const DESCRIBE = 5;
-const COMMIT = 8;
 
 /** KIP-345. */
 const STATIC: readonly [number, number] = [5, 9];

@@ -3,18 +3,17 @@ import { scenario } from '../scenario.ts';
 import {
   ASSIGNMENT,
   company,
+  HEARTBEAT,
+  JOIN,
   joinRequest,
   joinsAndWaits,
+  LEAVE,
   leaveRequest,
   type Member,
   rebalancing,
   soleMember,
   syncRequest,
 } from './group-support.ts';
-
-const JOIN = 5;
-const HEARTBEAT = 3;
-const LEAVE = 4;
 
 /** KIP-559: from v5 on the protocol is named. */
 const named = (version: number) => (version >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {});

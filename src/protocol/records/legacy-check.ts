@@ -60,20 +60,9 @@ export class MessageSetCheck {
    * @throws KafkaError CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD, UNSUPPORTED_COMPRESSION_TYPE
    */
   go(bytes: number): boolean {
-    const { cursor } = this;
-    const until = cursor.end + bytes;
-    while (cursor.end < until) {
-      if (!cursor.next()) {
-        this.finish();
-        return false;
-      }
-      this.checkEntry();
-      const { magic } = cursor;
-      if (this.entries++ === 0) this.magic = magic === 0 ? 0 : 1;
-      else if (magic !== this.magic) this.isMixed = true;
-      if (magic < 2) this.noteCodec();
-    }
-    return true;
+    const hasMore = this.cursor.forEach(bytes, this.take);
+    if (!hasMore) this.finish();
+    return hasMore;
   }
 
   /** The wrapper's value as its codec reads it. @throws KafkaError INVALID_RECORD */
@@ -85,6 +74,14 @@ export class MessageSetCheck {
     const value = asBuffer(cursor.bytes.subarray(cursor.valueAt, cursor.valueAt + cursor.valueBytes));
     return magic === 0 && codecId === CODEC_LZ4 ? fromMagic0Lz4(value) : value;
   }
+
+  private readonly take = (): void => {
+    this.checkEntry();
+    const { magic } = this.cursor;
+    if (this.entries++ === 0) this.magic = magic === 0 ? 0 : 1;
+    else if (magic !== this.magic) this.isMixed = true;
+    if (magic < 2) this.noteCodec();
+  };
 
   private checkEntry(): void {
     const { cursor } = this;

@@ -68,6 +68,16 @@ export class MessageCursor {
     return true;
   }
 
+  /** Moves over entries until so many bytes more are behind it; false when there are no more. */
+  forEach(bytes: number, each: () => void): boolean {
+    const until = this.end + bytes;
+    while (this.end < until) {
+      if (!this.next()) return false;
+      each();
+    }
+    return true;
+  }
+
   get sizeInBytes(): number {
     return this.end - this.at;
   }

@@ -48,16 +48,9 @@ export class UpConversion {
    * @throws KafkaError INVALID_RECORD, INVALID_TIMESTAMP, CORRUPT_MESSAGE
    */
   go(bytes: number): boolean {
-    const { cursor } = this;
-    const until = cursor.end + bytes;
-    while (cursor.end < until) {
-      if (!cursor.next()) {
-        this.finish();
-        return false;
-      }
-      this.take();
-    }
-    return true;
+    const hasMore = this.cursor.forEach(bytes, this.take);
+    if (!hasMore) this.finish();
+    return hasMore;
   }
 
   /** The records that were written, plain. */
@@ -87,7 +80,7 @@ export class UpConversion {
     return { records, valid: { batchBytes, count, lastOffsetDelta: count - 1, maxTimestamp, offsetDeltaOfMaxTimestamp, logAppendTime } };
   }
 
-  private take(): void {
+  private readonly take = (): void => {
     const { cursor, wrapper, rules } = this;
     if (wrapper) this.checkInner();
     cursor.readFields();
@@ -96,7 +89,7 @@ export class UpConversion {
       this.refuse('INVALID_RECORD', `Compacted topic cannot accept message without key in topic partition ${rules.topicPartition}`);
     else this.checkTimestamp(timestamp);
     if (!this.refusal) this.write(timestamp);
-  }
+  };
 
   /** @throws KafkaError what ends the conversion at once */
   private checkInner(): void {

@@ -6,11 +6,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from matrix_client import DEADLINE_S, Client, Read, Record, run, same, until
-
-
-def as_read(each):
-    return Read(each.partition, each.offset, Record(each.key, each.value, list(each.headers), each.timestamp))
+from matrix_client import DEADLINE_S, Client, as_read, run, same, until
 
 
 class AioMember:

@@ -3,11 +3,7 @@ import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 
-from matrix_client import DEADLINE_S, Client, Member, Read, Record, run, same
-
-
-def as_read(each):
-    return Read(each.partition, each.offset, Record(each.key, each.value, list(each.headers), each.timestamp))
+from matrix_client import DEADLINE_S, Client, Member, as_read, run, same
 
 
 class KafkaPythonMember(Member):

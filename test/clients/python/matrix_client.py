@@ -14,6 +14,12 @@ from pathlib import Path
 Record = namedtuple("Record", "key value headers timestamp")
 Read = namedtuple("Read", "partition offset record")
 
+
+def as_read(each):
+    """What kafka-python and aiokafka give."""
+    return Read(each.partition, each.offset, Record(each.key, each.value, list(each.headers), each.timestamp))
+
+
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 DEADLINE_S = 25
 FIRST_TIMESTAMP = 1_700_000_000_000
