@@ -117,11 +117,16 @@ test.each([LONG_MAX, LONG_MIN])(
     beyondNumbers(saturated, refused, given);
     expect([...new Set(refused)].sort()).toEqual([
       'ApiVersionsResponse.finalizedFeaturesEpoch',
+      'DescribeProducersResponse.topics.partitions.activeProducers.producerId',
+      'DescribeTransactionsResponse.transactionStates.producerId',
+      'EndTxnResponse.producerId',
       'FetchRequest.replicaState.replicaEpoch',
       'FetchResponse.responses.partitions.abortedTransactions.producerId',
       'InitProducerIdResponse.ongoingTxnProducerId',
       'InitProducerIdResponse.producerId',
       'ListOffsetsResponse.topics.partitions.oldStyleOffsets',
+      'ListTransactionsResponse.transactionStates.producerId',
+      'WriteTxnMarkersResponse.markers.producerId',
     ]);
     expect(new Set(saturated)).toContain('FetchRequest.topics.partitions.highWatermark');
     expect(new Set(saturated).size).toBeGreaterThan(15);

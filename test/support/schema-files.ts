@@ -88,9 +88,14 @@ function load(folder: string): Map<string, SchemaFile> {
   return new Map(files.map((file) => [file.name, { ...file, fields: inlined(file.fields, file) }]));
 }
 
-/** The fields with those of common structs put where they are used. */
+/** What 3.9.1 calls otherwise: message and field -> its name in 4.4.0. */
+const RENAMED: Readonly<Record<string, string>> = { 'TxnOffsetCommitRequest.GenerationId': 'GenerationIdOrMemberEpoch' };
+
+/** The fields with those of common structs put where they are used. A tagged field may name its versions as those of its tag alone. */
 function inlined(fields: readonly SchemaField[], file: SchemaFile): SchemaField[] {
-  return fields.map((field) => {
+  return fields.map((given) => {
+    const name = RENAMED[`${file.name}.${given.name}`] ?? given.name;
+    const field = { ...given, name, versions: given.versions ?? given.taggedVersions };
     const inner = field.fields ?? file.commonStructs?.find(({ name }) => name === elementType(field))?.fields;
     return inner ? { ...field, fields: inlined(inner, file) } : field;
   });

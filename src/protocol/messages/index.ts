@@ -1,3 +1,5 @@
+import { AddOffsetsToTxn } from './add-offsets-to-txn.ts';
+import { AddPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { AlterClientQuotas } from './alter-client-quotas.ts';
 import { AlterConfigs } from './alter-configs.ts';
 import { AlterPartitionReassignments } from './alter-partition-reassignments.ts';
@@ -16,9 +18,12 @@ import { DescribeCluster } from './describe-cluster.ts';
 import { DescribeConfigs } from './describe-configs.ts';
 import { DescribeGroups } from './describe-groups.ts';
 import { DescribeLogDirs } from './describe-log-dirs.ts';
+import { DescribeProducers } from './describe-producers.ts';
 import { DescribeQuorum } from './describe-quorum.ts';
 import { DescribeTopicPartitions } from './describe-topic-partitions.ts';
+import { DescribeTransactions } from './describe-transactions.ts';
 import { ElectLeaders } from './elect-leaders.ts';
+import { EndTxn } from './end-txn.ts';
 import { Fetch } from './fetch.ts';
 import { FindCoordinator } from './find-coordinator.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -30,6 +35,7 @@ import { ListConfigResources } from './list-config-resources.ts';
 import { ListGroups } from './list-groups.ts';
 import { ListOffsets } from './list-offsets.ts';
 import { ListPartitionReassignments } from './list-partition-reassignments.ts';
+import { ListTransactions } from './list-transactions.ts';
 import { Metadata } from './metadata.ts';
 import { OffsetCommit } from './offset-commit.ts';
 import { OffsetDelete } from './offset-delete.ts';
@@ -37,10 +43,14 @@ import { OffsetFetch } from './offset-fetch.ts';
 import { OffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { Produce } from './produce.ts';
 import { SyncGroup } from './sync-group.ts';
+import { TxnOffsetCommit } from './txn-offset-commit.ts';
 import { UnregisterBroker } from './unregister-broker.ts';
 import { UpdateFeatures } from './update-features.ts';
+import { WriteTxnMarkers } from './write-txn-markers.ts';
 
 export {
+  AddOffsetsToTxn,
+  AddPartitionsToTxn,
   AlterClientQuotas,
   AlterConfigs,
   AlterPartitionReassignments,
@@ -59,9 +69,12 @@ export {
   DescribeConfigs,
   DescribeGroups,
   DescribeLogDirs,
+  DescribeProducers,
   DescribeQuorum,
   DescribeTopicPartitions,
+  DescribeTransactions,
   ElectLeaders,
+  EndTxn,
   Fetch,
   FindCoordinator,
   Heartbeat,
@@ -73,6 +86,7 @@ export {
   ListGroups,
   ListOffsets,
   ListPartitionReassignments,
+  ListTransactions,
   Metadata,
   OffsetCommit,
   OffsetDelete,
@@ -80,8 +94,10 @@ export {
   OffsetForLeaderEpoch,
   Produce,
   SyncGroup,
+  TxnOffsetCommit,
   UnregisterBroker,
   UpdateFeatures,
+  WriteTxnMarkers,
 };
 
 /** Every API whose wire form is declared, in key order. */
@@ -105,6 +121,11 @@ export const APIS = [
   DeleteRecords,
   InitProducerId,
   OffsetForLeaderEpoch,
+  AddPartitionsToTxn,
+  AddOffsetsToTxn,
+  EndTxn,
+  WriteTxnMarkers,
+  TxnOffsetCommit,
   DescribeAcls,
   CreateAcls,
   DeleteAcls,
@@ -123,7 +144,10 @@ export const APIS = [
   DescribeQuorum,
   UpdateFeatures,
   DescribeCluster,
+  DescribeProducers,
   UnregisterBroker,
+  DescribeTransactions,
+  ListTransactions,
   ConsumerGroupDescribe,
   ListConfigResources,
   DescribeTopicPartitions,
