@@ -3,6 +3,8 @@ import type { CoordinatorRecord } from '../protocol/messages/internal/coordinato
 
 /** One partition of a coordinator's topic, as the coordinator's runtime needs it; for as long as this broker leads it in one leader epoch. */
 export interface CoordinatorLog {
+  /** In which this broker leads it. */
+  readonly leaderEpoch: number;
   /** This broker does not lead the partition any more, or in a later leader epoch: others may have written to it meanwhile. */
   readonly isOver: boolean;
   /**

@@ -44,6 +44,7 @@ function replicatedLog(partition: Partition, { clock, compactions }: ReplicatedL
   let bytesSince = 0;
   let replayedTo = 0;
   return {
+    leaderEpoch,
     get isOver() {
       return !partition.isLeader || partition.leaderEpoch !== leaderEpoch;
     },

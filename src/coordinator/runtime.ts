@@ -11,6 +11,8 @@ export interface Write {
   readonly records: readonly CoordinatorRecord[];
   /** Whether the records change the state by being replayed, or tell of a change that the operation has made (a group's members). */
   readonly replay: boolean;
+  /** Called when the log has taken the records, and nothing else has happened: the change that they tell of is made now. */
+  readonly accepted?: () => void;
   /**
    * Called when the records are committed (null), or refused, lost or too late (the error, as clients are told it). It may want a write of
    * its own.
@@ -38,7 +40,7 @@ export interface RuntimeOptions<S extends Shard> {
   /** Asked before each use of a partition, so it must be cheap. */
   readonly requireLeader: RequireLeader;
   /** `perform`: how the shard's timers run operations. */
-  readonly makeShard: (partition: number, perform: Perform) => S;
+  readonly makeShard: (partition: number, perform: Perform, log: Pick<CoordinatorLog, 'leaderEpoch'>) => S;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long a write may take to be committed before its reply fails (offsets.commit.timeout.ms). */
@@ -210,7 +212,7 @@ export class CoordinatorRuntime<S extends Shard> {
 
   private makeLoaded(partition: number, log: CoordinatorLog): Loaded<S> {
     const { clock, makeShard, writeTimeoutMs } = this.options;
-    const shard = makeShard(partition, (operation) => this.perform(loaded, operation));
+    const shard = makeShard(partition, (operation) => this.perform(loaded, operation), log);
     const writes = new PendingWrites(log, clock, writeTimeoutMs, (error) => this.lose(loaded, error));
     const loaded: Loaded<S> = { partition, log, shard, writes };
     return loaded;
@@ -228,10 +230,11 @@ export class CoordinatorRuntime<S extends Shard> {
 
   private write(loaded: Loaded<S>, write: Write | null): void {
     if (!write) return;
-    const replay = () => {
+    const accepted = () => {
+      write.accepted?.();
       if (write.replay) for (const { key, value } of write.records) loaded.shard.replay(key, value);
     };
-    loaded.writes.append(write.records, replay, (error) => {
+    loaded.writes.append(write.records, accepted, (error) => {
       const next = write.done?.(error) ?? null;
       if (next && this.active.get(loaded.partition) === loaded) this.write(loaded, next);
     });

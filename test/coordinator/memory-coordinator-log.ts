@@ -4,6 +4,7 @@ import type { CoordinatorRecord } from '../../src/protocol/messages/internal/coo
 
 /** A partition of a coordinator's topic in memory, which commits at once, or when the test says so. */
 export class MemoryCoordinatorLog implements CoordinatorLog {
+  leaderEpoch = 0;
   readonly records: CoordinatorRecord[] = [];
   /** While true, appends wait for `commit` or `fail`. */
   isHeld = false;

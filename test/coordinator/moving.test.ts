@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { partitionFor } from '../../src/coordinator/group/partition-for.ts';
+import { partitionFor } from '../../src/coordinator/partition-for.ts';
 import { errorNameOf } from '../../src/core/error-codes.ts';
 import type { Struct } from '../support/interpreter.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { javaHash, partitionFor } from '../../src/coordinator/group/partition-for.ts';
+import { javaHash, partitionFor } from '../../src/coordinator/partition-for.ts';
 
 // Values of Java's String.hashCode, from its documentation's formula and known collisions.
 test.each([

@@ -1,8 +1,8 @@
 import { KafkaError } from '../../core/errors.ts';
 import type { KeyedTimers } from '../keyed-timers.ts';
+import { javaHash } from '../partition-for.ts';
 import { type GroupState, NEXT_STATES } from './group-state.ts';
 import { failedJoin, type JoinReply, type Member, type MemberProtocol, type Park, type SyncReply, sessionKey } from './member.ts';
-import { javaHash } from './partition-for.ts';
 
 /**
  * A group of the classic protocol: who is in it, what they agreed on, and which state it is in. What happens when is decided by the

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { KafkaError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { OpenLog, RequireLeader } from '../coordinator-log.ts';
+import { partitionFor } from '../partition-for.ts';
 import { CoordinatorRuntime } from '../runtime.ts';
 import type { DeletedOffsets, GroupDescription, ListedGroup, OffsetsToDelete } from './group-admin.ts';
 import type { GroupConfig } from './group-config.ts';
@@ -12,7 +13,6 @@ import type { JoinRequest } from './join.ts';
 import { failedJoin, failedSync, type JoinReply, type Park, type SyncReply } from './member.ts';
 import type { HeartbeatRequest, LeaveResult, LeavingMember } from './membership.ts';
 import type { CommitRequest, CommitResult, CommittedOffset } from './offsets.ts';
-import { partitionFor } from './partition-for.ts';
 import type { SyncRequest } from './sync.ts';
 
 export interface GroupCoordinatorOptions {

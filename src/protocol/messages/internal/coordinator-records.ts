@@ -87,14 +87,16 @@ const NO_OFFSET: OffsetValue = {
   topicId: ZERO_UUID,
 };
 
-function encode<S extends Fields>(prefix: number, message: Message<S>, version: number, value: Encodable<S>): Buffer {
+/** A key or a value of a coordinator's topic: an int16, and the body. */
+export function encode<S extends Fields>(prefix: number, message: Message<S>, version: number, value: Encodable<S>): Buffer {
   const writer = new Writer(128);
   writer.int16(prefix);
   compile(message, version).encode(writer, value);
   return writer.finish();
 }
 
-function decodeValue<S extends Fields>(message: Message<S>, bytes: Uint8Array): Decoded<S> {
+/** @throws DecodeError */
+export function decodeValue<S extends Fields>(message: Message<S>, bytes: Uint8Array): Decoded<S> {
   const reader = new Reader(bytes);
   const version = reader.int16();
   const [first, last] = message.versions;
