@@ -1,12 +1,10 @@
 import { randomBytes as cryptoBytes } from 'node:crypto';
+import { PeerConnections } from './client/peer-connections.ts';
 import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
-import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
-import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
 import { readBootId } from './core/boot-id.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
-import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
@@ -22,7 +20,7 @@ import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
-import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from './metadata/internal-topics.ts';
 import type { MetadataStore } from './metadata/store.ts';
 import { uuidText } from './metadata/uuid.ts';
 import { Connections } from './network/listener.ts';
@@ -33,6 +31,7 @@ import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
+import { makeGroups, makeTransactions } from './server/coordinators.ts';
 import { Membership } from './server/membership.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { DiskIdentity } from './storage/disk-identity.ts';
@@ -173,6 +172,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const purgatory = new Purgatory(clock);
   let membership: Membership | undefined;
   const registration = () => membership?.current ?? null;
+  const addressOf = (id: number) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0];
   const fetchers = new FollowerFetchers({
     nodeId,
     brokerEpoch: () => registration()?.epoch ?? -1,
@@ -180,7 +180,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     transport: options.transport,
     logger,
     config: currentConfig,
-    addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
+    addressOf,
   });
   const compactions = new Compactions(logger);
   closers.push(() => compactions.stop());
@@ -197,9 +197,17 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     replicas.reconfigure();
   });
 
-  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
+  const producerIds = new ProducerIds(store);
+  const coordinated = { nodeId, clock, logger, metadata, replicas, purgatory, compactions, config: currentConfig };
+  const { randomBytes: given } = options;
+  const groups = makeGroups(coordinated, given && (() => uuidText(given)));
   closers.push(() => groups.close());
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
+  const peers = new PeerConnections({ clock, transport: options.transport, addressOf, clientId: `broker-${nodeId}` });
+  closers.push(() => peers.close());
+  const { transactions, markerWriter, close: closeTransactions } = makeTransactions(coordinated, peers, () => producerIds.next());
+  closers.push(closeTransactions);
+  closers.push(followLeadership(metadata, TRANSACTIONS_TOPIC, nodeId, transactions));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
   const services: Services = {
     nodeId,
@@ -223,7 +231,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     quotas: clientQuotas(config, metadata, clock),
     endpoints: new Endpoints(nodeId, metadata, currentConfig),
     advertised: advertisedApis(HANDLERS),
-    producerIds: new ProducerIds(store),
+    producerIds,
+    transactions,
+    markerWriter,
   };
 
   options.observe?.(services);
@@ -251,36 +261,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
 function dynamicConfig(base: BrokerConfig, metadata: MetadataFeed, nodeId: number): BrokerConfig {
   const of = (name: string) => metadata.current.configs({ type: 'broker', name });
   return base.withDynamic(of(String(nodeId)), of(''));
-}
-
-function makeGroups(
-  { clock, logger, randomBytes }: BrokerOptions,
-  metadata: MetadataFeed,
-  replicas: ReplicaManager,
-  services: ReplicatedLogServices,
-  config: () => BrokerConfig,
-): GroupCoordinator {
-  return new GroupCoordinator({
-    clock,
-    logger,
-    ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
-    openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
-    requireLeader: (partition) => {
-      if (!replicas.hosted(OFFSETS_TOPIC, partition).isLeader) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
-      replicas.requireLease();
-    },
-    config: () => ({
-      initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
-      minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),
-      maxSessionTimeoutMs: config().int('group.max.session.timeout.ms'),
-      maxSize: config().int('group.max.size'),
-      offsetMetadataMaxBytes: config().int('offset.metadata.max.bytes'),
-      offsetsPartitions: metadata.current.topic(OFFSETS_TOPIC)?.partitions.length ?? config().int('offsets.topic.num.partitions'),
-      commitTimeoutMs: config().int('offsets.commit.timeout.ms'),
-      retentionMs: config().int('offsets.retention.minutes') * 60_000,
-      expiryCheckIntervalMs: config().long('offsets.retention.check.interval.ms'),
-    }),
-  });
 }
 
 async function listen(options: BrokerOptions, connections: Connections, services: Services, closers: Closer[]): Promise<BrokerListener[]> {

@@ -50,6 +50,9 @@ export interface RuntimeOptions<S extends Shard> {
 /** After a failed load the next one waits this long: a log that cannot be read must not be read again for each request. */
 const RELOAD_BACKOFF_MS = 500;
 
+/** How long a request waits for its partition to be loaded before it is told to come again. Requests that wait are bounded by the connections. */
+const LOAD_WAIT_MS = 1000;
+
 interface Loaded<S> {
   readonly partition: number;
   readonly log: CoordinatorLog;
@@ -97,6 +100,21 @@ export class CoordinatorRuntime<S extends Shard> {
     this.loading.set(partition, loading);
     loading.promise = this.replayAll(partition, loading);
     return loading.promise;
+  }
+
+  /**
+   * Loads a partition and waits for it, but not for long: loading takes milliseconds, and a client that is told to come again waits longer.
+   * Resolves in any case; what is done next says itself what is wrong.
+   */
+  async ready(partition: number): Promise<void> {
+    const loaded = this.load(partition).catch(() => {});
+    await new Promise<void>((resolve) => {
+      const timer = this.options.clock.after(LOAD_WAIT_MS, resolve);
+      loaded.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   isLoaded(partition: number): boolean {

@@ -1,6 +1,6 @@
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
-import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from '../metadata/internal-topics.ts';
 import { FindCoordinator } from '../protocol/messages/find-coordinator.ts';
 import type { ResponseTo } from '../protocol/schema.ts';
 import { type Handling, handler, type RequestContext } from './handler.ts';
@@ -16,28 +16,29 @@ const BATCHED_SINCE = 4;
 type Coordinator = NonNullable<ResponseTo<typeof FindCoordinator>['coordinators']>[number];
 
 /**
- * FindCoordinator (10): the broker that coordinates a group.
+ * FindCoordinator (10): the broker that coordinates a group, or a transactional id.
  *
  * Versions: v1 key type and error message · v3 flexible · v4 several keys (KIP-699) · v6 share groups (KIP-932)
  * Behaviour:
- * - The first call creates __consumer_offsets. The leader of the group's partition there coordinates it; without one that is alive the answer
- *   is COORDINATOR_NOT_AVAILABLE. Where it is this broker, the answer waits a little for the group to be loaded, so that what follows succeeds.
+ * - The first call creates __consumer_offsets, or __transaction_state. The leader of the id's partition there coordinates it; without one that is
+ *   alive the answer is COORDINATOR_NOT_AVAILABLE. Where it is this broker, the answer waits a little for the partition to be loaded, so that what
+ *   follows succeeds.
  * - An unknown key type is INVALID_REQUEST, for every key.
  * Deviations from Apache Kafka:
- * - A transactional id (type 1) is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, on which clients give up at once: there are no
- *   transactions. A share group (type 2) is INVALID_REQUEST at every version: there are no share groups.
- * - Kafka answers COORDINATOR_NOT_AVAILABLE while __consumer_offsets is being created; here the answer waits for it.
+ * - A share group (type 2) is INVALID_REQUEST at every version: there are no share groups.
+ * - Kafka answers COORDINATOR_NOT_AVAILABLE while the topic is being created; here the answer waits for it.
  */
 export const findCoordinator = handler(
   FindCoordinator,
   [0, 6],
-  (needs: Needs<'endpoints' | 'groups' | 'topicAdmin' | 'metadata' | 'nodeId'>): Handling<typeof FindCoordinator> => {
-    const { endpoints, groups, topicAdmin, metadata, nodeId: self } = needs;
+  (needs: Needs<'endpoints' | 'groups' | 'transactions' | 'topicAdmin' | 'metadata' | 'nodeId'>): Handling<typeof FindCoordinator> => {
+    const { endpoints, groups, transactions, topicAdmin, metadata, nodeId: self } = needs;
     const find = async (key: string, type: number, context: RequestContext): Promise<Coordinator> => {
-      if (type === TRANSACTION) return failed(key, 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
       if (type === SHARE) return failed(key, 'INVALID_REQUEST', '');
-      const leader = metadata.current.partition(OFFSETS_TOPIC, groups.partitionOf(key))?.leader ?? -1;
-      if (leader === self) await groups.ready(key);
+      const coordinator = type === GROUP ? groups : transactions;
+      const topic = type === GROUP ? OFFSETS_TOPIC : TRANSACTIONS_TOPIC;
+      const leader = metadata.current.partition(topic, coordinator.partitionOf(key))?.leader ?? -1;
+      if (leader === self) await coordinator.ready(key);
       const found = leader < 0 ? undefined : endpoints.broker(leader, context.arrival);
       if (!found) return failed(key, 'COORDINATOR_NOT_AVAILABLE', '');
       return { key, nodeId: found.nodeId, host: found.host, port: found.port, errorCode: 0, errorMessage: '' };
@@ -49,7 +50,7 @@ export const findCoordinator = handler(
         const isBatched = version >= BATCHED_SINCE;
         if (![GROUP, TRANSACTION, SHARE].includes(type) || (type === SHARE && !isBatched))
           throw new KafkaError('INVALID_REQUEST', MALFORMED);
-        if (type === GROUP) await topicAdmin.ensureOffsetsTopic();
+        if (type !== SHARE) await topicAdmin.ensureCoordinatorTopic(type === GROUP ? OFFSETS_TOPIC : TRANSACTIONS_TOPIC);
         if (isBatched) return { coordinators: await Promise.all(request.coordinatorKeys.map((key) => find(key, type, context))) };
         const { errorCode, errorMessage, host, nodeId, port } = await find(request.key, type, context);
         return { errorCode, errorMessage: errorCode === 0 ? 'NONE' : errorMessage, nodeId, host, port };

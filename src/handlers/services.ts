@@ -1,5 +1,7 @@
 import type { BrokerConfig } from '../config.ts';
 import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts';
+import type { MarkerWriter } from '../coordinator/transaction/marker-writer.ts';
+import type { TransactionCoordinator } from '../coordinator/transaction/transaction-coordinator.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Purgatory } from '../core/purgatory.ts';
@@ -32,6 +34,8 @@ export interface Services {
   readonly replicas: ReplicaManager;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
+  readonly markerWriter: MarkerWriter;
   readonly purgatory: Purgatory;
   /** What clients may use of this broker. */
   readonly quotas: ClientQuotas;

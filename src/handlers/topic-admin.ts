@@ -2,13 +2,14 @@ import { type BrokerConfig, createConfigs } from '../config.ts';
 import { KafkaError } from '../core/errors.ts';
 import { alterConfigs } from '../metadata/config-writes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
-import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from '../metadata/internal-topics.ts';
 import { type ConfigResource, topicKey } from '../metadata/keys.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import { checkTotalPartitions, type TopicCounts } from '../metadata/topic-rules.ts';
 import { addPartitions, checkNewName, createTopic, deleteTopic, planPartitions, planTopic, type TopicPlan } from '../metadata/topics.ts';
 import type { RandomBytes } from '../metadata/uuid.ts';
 import { caughtUp } from './caught-up.ts';
+import { type CoordinatorTopic, coordinatorTopic } from './coordinator-topics.ts';
 
 export interface NewTopic extends TopicCounts {
   readonly name: string;
@@ -74,26 +75,15 @@ export class TopicAdmin {
 
   /** A topic that a client named and that does not exist, with the broker's defaults; one with the settings of its own if it is internal. */
   autoCreate(name: string): Promise<void> {
-    if (name === OFFSETS_TOPIC) return this.ensureOffsetsTopic();
+    if (name === OFFSETS_TOPIC || name === TRANSACTIONS_TOPIC) return this.ensureCoordinatorTopic(name);
     return this.once(name, { name, partitions: -1, replicationFactor: -1, configs: [] });
   }
 
-  /** Resolves when __consumer_offsets exists. */
-  ensureOffsetsTopic(): Promise<void> {
-    if (this.options.metadata.current.topic(OFFSETS_TOPIC)) return Promise.resolve();
-    const config = this.options.config();
-    // With fewer brokers it begins with fewer replicas; the controller adds them when others join.
-    const replicas = Math.min(config.int('offsets.topic.replication.factor'), Math.max(this.options.metadata.current.brokers.size, 1));
-    return this.once(OFFSETS_TOPIC, {
-      name: OFFSETS_TOPIC,
-      partitions: config.int('offsets.topic.num.partitions'),
-      replicationFactor: replicas,
-      configs: [
-        { name: 'cleanup.policy', value: 'compact' },
-        { name: 'compression.type', value: 'producer' },
-        { name: 'segment.bytes', value: String(config.int('offsets.topic.segment.bytes')) },
-      ],
-    });
+  /** Resolves when the topic that a coordinator keeps its state in exists. */
+  ensureCoordinatorTopic(name: CoordinatorTopic): Promise<void> {
+    const { config, metadata } = this.options;
+    if (metadata.current.topic(name)) return Promise.resolve();
+    return this.once(name, coordinatorTopic(name, config(), metadata.current.brokers.size));
   }
 
   /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID */

@@ -1,11 +1,12 @@
 /** Topics that brokers keep for themselves: clients read them, and only Kafka's own tools may write to them. */
 export const OFFSETS_TOPIC = '__consumer_offsets';
-export const INTERNAL_TOPICS: ReadonlySet<string> = new Set([OFFSETS_TOPIC, '__transaction_state', '__share_group_state']);
+export const TRANSACTIONS_TOPIC = '__transaction_state';
+export const INTERNAL_TOPICS: ReadonlySet<string> = new Set([OFFSETS_TOPIC, TRANSACTIONS_TOPIC, '__share_group_state']);
 
 /** The broker's config for the number of partitions of an internal topic. */
 const PARTITIONS_KEY: Readonly<Record<string, string>> = {
   [OFFSETS_TOPIC]: 'offsets.topic.num.partitions',
-  __transaction_state: 'transaction.state.log.num.partitions',
+  [TRANSACTIONS_TOPIC]: 'transaction.state.log.num.partitions',
   __share_group_state: 'share.coordinator.state.topic.num.partitions',
 };
 

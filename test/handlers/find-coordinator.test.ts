@@ -12,10 +12,10 @@ const SELF = { nodeId: 1, host: 'localhost', port: 9092 };
 const OTHER = { nodeId: 2, host: 'localhost', port: 9093 };
 
 /** Brokers 1, which is asked, and 2 are alive. `leader`: of the partition in which all groups are. */
-async function started(ensureOffsetsTopic = async () => {}, leader: number | null = 1) {
+async function started(ensureCoordinatorTopic = async () => {}, leader: number | null = 1) {
   const fixture = await groupsFixture({}, false);
   const endpoints = { broker: (id: number) => [SELF, OTHER].find(({ nodeId }) => nodeId === id) } as unknown as Endpoints;
-  const topicAdmin = { ensureOffsetsTopic } as unknown as TopicAdmin;
+  const topicAdmin = { ensureCoordinatorTopic } as unknown as TopicAdmin;
   const partition = (name: string, index: number) =>
     leader !== null && name === '__consumer_offsets' && index === 0 ? { leader } : undefined;
   const metadata = { current: { partition } } as unknown as MetadataFeed;

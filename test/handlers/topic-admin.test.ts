@@ -48,11 +48,11 @@ test('a creation that failed is tried again at the next call', async () => {
 test('the topic of offsets gets its own settings, also when a client asks for it by name', async () => {
   const { admin, feed, close } = await setup();
   const one = admin();
-  await Promise.all([one.autoCreate(GROUPS), one.ensureOffsetsTopic()]);
+  await Promise.all([one.autoCreate(GROUPS), one.ensureCoordinatorTopic('__consumer_offsets')]);
   expect(feed.current.topic(GROUPS)?.partitions).toHaveLength(50);
   const configs = Object.fromEntries(feed.current.configs({ type: 'topic', name: GROUPS }));
   expect(configs).toEqual({ 'cleanup.policy': 'compact', 'compression.type': 'producer', 'segment.bytes': '4194304' });
-  await one.ensureOffsetsTopic();
+  await one.ensureCoordinatorTopic('__consumer_offsets');
   await close();
 });
 
@@ -62,7 +62,7 @@ test.each([
   [[1, 2, 3, 4], 3],
 ])('the topic of offsets has as many replicas as are configured, while the brokers %j suffice for them', async (brokers, replicas) => {
   const { admin, feed, close } = await setup(brokers, { 'offsets.topic.replication.factor': '3' });
-  await admin().ensureOffsetsTopic();
+  await admin().ensureCoordinatorTopic('__consumer_offsets');
   expect(new Set(feed.current.topic(GROUPS)!.partitions.map((partition) => partition.replicas.length))).toEqual(new Set([replicas]));
   await close();
 });

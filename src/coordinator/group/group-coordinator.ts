@@ -34,9 +34,6 @@ export interface FetchedOffsets {
   readonly partitions: readonly { readonly partition: number; readonly committed: CommittedOffset | undefined }[];
 }
 
-/** How long a request waits for its group to be loaded before it is told to come again. Requests that wait are bounded by the connections. */
-const LOAD_WAIT_MS = 1000;
-
 /**
  * Consumer groups, as the handlers see them. A group lives in one partition of __consumer_offsets, whose leader coordinates it. Once the
  * group is loaded every method does its work before it returns; before, the calls wait and are served in their order. What a method returns
@@ -44,14 +41,12 @@ const LOAD_WAIT_MS = 1000;
  * besides what they say.
  */
 export class GroupCoordinator {
-  private readonly clock: Clock;
   private readonly config: () => GroupConfig;
   private readonly runtime: CoordinatorRuntime<GroupShard>;
 
   constructor(options: GroupCoordinatorOptions) {
     const { clock, config, logger, newUuid = randomUUID, openLog, requireLeader } = options;
     const env: GroupEnv = { clock, config, logger, newUuid };
-    this.clock = clock;
     this.config = config;
     this.runtime = new CoordinatorRuntime({
       openLog,
@@ -73,23 +68,9 @@ export class GroupCoordinator {
     return this.runtime.load(partition);
   }
 
-  /**
-   * Loads a group's partition and waits for it, but not for long: loading takes milliseconds, and a client that is told to come again waits
-   * longer. Resolves in any case; what is done next says itself what is wrong.
-   */
+  /** Loads a group's partition, and waits for it for a while. Resolves in any case. */
   ready(groupId: string): Promise<void> {
-    return this.partitionReady(this.partitionOf(groupId));
-  }
-
-  private async partitionReady(partition: number): Promise<void> {
-    const loaded = this.load(partition).catch(() => {});
-    await new Promise<void>((resolve) => {
-      const timer = this.clock.after(LOAD_WAIT_MS, resolve);
-      loaded.then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    return this.runtime.ready(this.partitionOf(groupId));
   }
 
   /** The partition has moved to another broker, or has a new leader epoch. */
@@ -171,7 +152,7 @@ export class GroupCoordinator {
   async list(): Promise<ListedGroup[]> {
     const partitions = Array.from({ length: this.config().offsetsPartitions }, (_, partition) => partition);
     await Promise.all(
-      partitions.filter((partition) => !this.runtime.isLoaded(partition)).map((partition) => this.partitionReady(partition)),
+      partitions.filter((partition) => !this.runtime.isLoaded(partition)).map((partition) => this.runtime.ready(partition)),
     );
     return (await Promise.all(partitions.map((partition) => this.listPartition(partition)))).flat();
   }

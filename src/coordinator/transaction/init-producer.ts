@@ -1,5 +1,4 @@
 import { KafkaError } from '../../core/errors.ts';
-import { endedBy } from './end-transaction.ts';
 import { isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
 
 /** InitProducerId with a transactional id. */
@@ -78,8 +77,12 @@ function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, fre
   });
 }
 
-/** Ends a transaction under way whose producer is not to go on: its epoch grows, so that whatever it still sends is refused. */
+/** Ends a transaction under way whose producer is not to go on: its epoch grows by one, whatever its version, so that what it still sends is refused. */
 export function fence(known: Transaction, nowMs: number): Transaction {
-  const fenced = { ...known, producerEpoch: known.producerEpoch + 1, lastProducerEpoch: NONE };
-  return endedBy(fenced, { commits: false, version: known.version, nextProducerId: NONE, addedNothing: false }, nowMs);
+  return transition(known, {
+    status: 'PrepareAbort',
+    producerEpoch: known.producerEpoch + 1,
+    lastProducerEpoch: NONE,
+    updateMs: nowMs,
+  });
 }

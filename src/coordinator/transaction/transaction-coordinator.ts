@@ -42,6 +42,12 @@ export class TransactionCoordinator {
     return partitionFor(transactionalId, this.options.config().statePartitions);
   }
 
+  /** Loads a transactional id's partition, and waits for it for a while. Resolves in any case. */
+  async ready(transactionalId: string): Promise<void> {
+    const partition = this.partitionOf(transactionalId);
+    if (!this.runtime.isLoaded(partition)) await this.runtime.ready(partition);
+  }
+
   load(partition: number): Promise<void> {
     return this.runtime.load(partition);
   }
@@ -58,6 +64,7 @@ export class TransactionCoordinator {
    */
   async init(transactionalId: string, request: InitProducer): Promise<Producer> {
     requireId(transactionalId);
+    await this.ready(transactionalId);
     const { timeoutMs } = request;
     if (timeoutMs <= 0 || timeoutMs > this.options.config().maxTimeoutMs) throw new KafkaError('INVALID_TRANSACTION_TIMEOUT');
     return this.withProducerId((freshId) =>
@@ -68,6 +75,7 @@ export class TransactionCoordinator {
   /** Adds partitions to the transaction, which begins with the first. Rejects with INVALID_REQUEST and what `addPartitions` throws. */
   async add(transactionalId: string, producer: Producer, partitions: TopicPartitions, version: number): Promise<void> {
     requireId(transactionalId);
+    await this.ready(transactionalId);
     return this.runtime.runAndReply(this.partitionOf(transactionalId), (shard) =>
       shard.add(transactionalId, producer, partitions, version),
     );
@@ -76,12 +84,14 @@ export class TransactionCoordinator {
   /** Whether each partition is in the transaction (KIP-890). Rejects as `add`. */
   async verify(transactionalId: string, producer: Producer): Promise<Verdict> {
     requireId(transactionalId);
+    await this.ready(transactionalId);
     return this.runtime.read(this.partitionOf(transactionalId), (shard) => shard.verify(transactionalId, producer));
   }
 
   /** EndTxn: what the producer goes on with; it is decided then, and the markers are on their way. Rejects with what `endTransaction` throws. */
   async end(transactionalId: string, request: EndTransaction): Promise<Producer> {
     requireId(transactionalId);
+    await this.ready(transactionalId);
     return this.withProducerId((freshId) =>
       this.runtime.runAndReply<EndReply>(this.partitionOf(transactionalId), (shard) => shard.end(transactionalId, request, freshId)),
     );
@@ -90,6 +100,7 @@ export class TransactionCoordinator {
   /** Rejects with TRANSACTIONAL_ID_NOT_FOUND. */
   async describe(transactionalId: string): Promise<Transaction> {
     requireId(transactionalId);
+    await this.ready(transactionalId);
     const known = await this.runtime.read(this.partitionOf(transactionalId), (shard) => shard.get(transactionalId));
     if (!known) throw new KafkaError('TRANSACTIONAL_ID_NOT_FOUND');
     return known;
@@ -104,7 +115,7 @@ export class TransactionCoordinator {
 
   private async listPartition(partition: number): Promise<Transaction[]> {
     try {
-      await this.runtime.load(partition);
+      if (!this.runtime.isLoaded(partition)) await this.runtime.ready(partition);
       return await this.runtime.read(partition, (shard) => [...shard.all()]);
     } catch (error) {
       if (error instanceof KafkaError && error.errorName === 'NOT_COORDINATOR') return []; // its leader lists them

@@ -1,0 +1,117 @@
+import type { PeerConnections } from '../client/peer-connections.ts';
+import type { BrokerConfig } from '../config.ts';
+import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts';
+import { openReplicatedLog, type ReplicatedLogServices } from '../coordinator/replicated-log.ts';
+import { MarkerQueues, type MarkerResult, type MarkersToWrite } from '../coordinator/transaction/marker-queues.ts';
+import { MarkerWriter } from '../coordinator/transaction/marker-writer.ts';
+import { TransactionCoordinator } from '../coordinator/transaction/transaction-coordinator.ts';
+import { errorNameOf } from '../core/error-codes.ts';
+import { KafkaError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { MetadataFeed } from '../metadata/image-feed.ts';
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from '../metadata/internal-topics.ts';
+import { WriteTxnMarkers } from '../protocol/messages/write-txn-markers.ts';
+import type { ReplicaManager } from '../replication/replica-manager.ts';
+
+export interface CoordinatorParts extends ReplicatedLogServices {
+  readonly nodeId: number;
+  readonly logger: Logger;
+  readonly metadata: MetadataFeed;
+  readonly replicas: ReplicaManager;
+  readonly config: () => BrokerConfig;
+}
+
+/** What a coordinator needs of the topic that it keeps its state in. */
+function stateIn(topic: string, { replicas, ...services }: CoordinatorParts) {
+  return {
+    openLog: (partition: number) => openReplicatedLog(replicas.hosted(topic, partition), services),
+    requireLeader: (partition: number) => {
+      if (!replicas.hosted(topic, partition).isLeader) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+      replicas.requireLease();
+    },
+  };
+}
+
+export function makeGroups(parts: CoordinatorParts, newUuid: (() => string) | undefined): GroupCoordinator {
+  const { clock, config, logger, metadata } = parts;
+  return new GroupCoordinator({
+    clock,
+    logger,
+    ...(newUuid && { newUuid }),
+    ...stateIn(OFFSETS_TOPIC, parts),
+    config: () => ({
+      initialRebalanceDelayMs: config().int('group.initial.rebalance.delay.ms'),
+      minSessionTimeoutMs: config().int('group.min.session.timeout.ms'),
+      maxSessionTimeoutMs: config().int('group.max.session.timeout.ms'),
+      maxSize: config().int('group.max.size'),
+      offsetMetadataMaxBytes: config().int('offset.metadata.max.bytes'),
+      offsetsPartitions: metadata.current.topic(OFFSETS_TOPIC)?.partitions.length ?? config().int('offsets.topic.num.partitions'),
+      commitTimeoutMs: config().int('offsets.commit.timeout.ms'),
+      retentionMs: config().int('offsets.retention.minutes') * 60_000,
+      expiryCheckIntervalMs: config().long('offsets.retention.check.interval.ms'),
+    }),
+  });
+}
+
+export interface Transactions {
+  readonly transactions: TransactionCoordinator;
+  readonly markerWriter: MarkerWriter;
+  close(): void;
+}
+
+/** Transactions: their coordinator, and how its markers get to the partitions, wherever those are led. */
+export function makeTransactions(parts: CoordinatorParts, peers: PeerConnections, nextProducerId: () => Promise<number>): Transactions {
+  const { clock, config, logger, metadata, nodeId, replicas } = parts;
+  const markerWriter = new MarkerWriter({
+    append: (topic, partition, marker, done) => replicas.hosted(topic, partition).appendMarker(marker, done),
+  });
+  const markers = new MarkerQueues({
+    clock,
+    logger,
+    leaderOf: (topic, partition) => metadata.current.partition(topic, partition)?.leader,
+    write: (leader, all) => (leader === nodeId ? markerWriter.write(all) : writeAt(peers, leader, all, config().int('request.timeout.ms'))),
+  });
+  const transactions = new TransactionCoordinator({
+    clock,
+    logger,
+    markers,
+    nextProducerId,
+    ...stateIn(TRANSACTIONS_TOPIC, parts),
+    config: () => ({
+      statePartitions:
+        metadata.current.topic(TRANSACTIONS_TOPIC)?.partitions.length ?? config().int('transaction.state.log.num.partitions'),
+      maxTimeoutMs: config().int('transaction.max.timeout.ms'),
+      timeoutCheckMs: config().int('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
+      expiryCheckMs: config().int('transaction.remove.expired.transaction.cleanup.interval.ms'),
+      expirationMs: config().int('transactional.id.expiration.ms'),
+      writeTimeoutMs: config().int('request.timeout.ms'),
+    }),
+  });
+  const close = () => {
+    transactions.close();
+    markers.close();
+  };
+  return { transactions, markerWriter, close };
+}
+
+const MARKERS_VERSION = 2;
+
+async function writeAt(
+  peers: PeerConnections,
+  leader: number,
+  all: readonly MarkersToWrite[],
+  timeoutMs: number,
+): Promise<MarkerResult[][]> {
+  const markers = all.map(({ commits, topics, ...marker }) => ({
+    ...marker,
+    transactionResult: commits,
+    topics: [...topics].map(([name, partitions]) => ({ name, partitionIndexes: [...partitions] })),
+  }));
+  const reply = await peers.request(leader, WriteTxnMarkers, MARKERS_VERSION, { markers }, timeoutMs);
+  if (reply.markers.length !== all.length) throw new Error(`broker ${leader} answered ${reply.markers.length} markers of ${all.length}`);
+  return reply.markers.map(({ topics }) =>
+    topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ errorCode, partitionIndex }) => ({ topic: name, partition: partitionIndex, error: errorNameOf(errorCode) })),
+    ),
+  );
+}
