@@ -71,6 +71,7 @@ export class LogProducers {
    */
   reload(segments: SegmentList, startOffset: number, endOffset: number, committedTo: number, unindexed: readonly Segment[] = []): void {
     this.snapshots.removeAfter(endOffset);
+    this.state.verifications.endAll();
     const indexFrom = unindexed[0]?.baseOffset ?? Number.POSITIVE_INFINITY;
     const upTo = Math.min(indexFrom, this.beginOfUndecided(segments, Math.max(committedTo, startOffset)));
     const from = Math.max(this.snapshots.load(this.state, upTo) ?? startOffset, startOffset);
@@ -110,6 +111,7 @@ export class LogProducers {
 
   /** All is gone, snapshots included. */
   reset(): void {
+    this.state.verifications.endAll();
     this.state.clear();
     this.snapshots.removeAfter(-1);
   }
