@@ -75,10 +75,6 @@ function notesOf({ endedCleanly, skipped }: ImportPlan, topics: readonly Configu
         'if their broker still runs, stop it and import into a new directory',
     );
   }
-  const aborted = topics.filter(({ partitions }) => partitions.some(({ hasAbortedTransactions }) => hasAbortedTransactions));
-  if (aborted.length > 0) {
-    notes.push(`${listed(aborted.map(({ name }) => name))}: records of aborted transactions are shown to every consumer here`);
-  }
   const compacted = topics
     .filter(({ wasCompacted }) => wasCompacted)
     .map(({ name, configs }) => `${name} (${configs.get('cleanup.policy')})`);

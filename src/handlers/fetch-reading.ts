@@ -27,7 +27,6 @@ export interface Read {
 export interface Reading {
   readonly session: FetchContext;
   readonly source: FetchSource;
-  readonly readCommitted: boolean;
   readonly context: RequestContext;
   readonly clock: Clock;
   /** For clients that know no record batches, and what it may make for one request, in bytes. */
@@ -131,16 +130,21 @@ function outcomeOf(partition: Partition, target: FetchTarget, reading: Reading, 
   }
 }
 
-function dataOf(partition: Partition, target: FetchTarget, { readCommitted }: Reading, chunk: LogChunk | null): PartitionData {
+function dataOf(partition: Partition, target: FetchTarget, { source }: Reading, chunk: LogChunk | null): PartitionData {
   return {
     partitionIndex: target.index,
     errorCode: 0,
     highWatermark: partition.highWatermark,
     lastStableOffset: partition.lastStableOffset,
     logStartOffset: partition.logStartOffset,
-    abortedTransactions: readCommitted ? [] : null,
+    abortedTransactions: source.reader === 'committed' ? abortedIn(partition, target, chunk) : null,
     records: chunk?.bytes ?? NOTHING,
   };
+}
+
+/** What a reader of committed records must pass over: only what concerns the records that it gets, in the order in which it meets them. */
+function abortedIn(partition: Partition, { fetchOffset }: FetchTarget, chunk: LogChunk | null): PartitionData['abortedTransactions'] {
+  return chunk ? partition.abortedTransactions(fetchOffset, chunk.nextOffset) : [];
 }
 
 function failed(target: FetchTarget, error: unknown, partition: Partition | undefined, version: number): Read {

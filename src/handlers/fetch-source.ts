@@ -32,10 +32,11 @@ export class FetchSource {
   private readonly byTopicId: boolean;
   private readonly fromFollowers: boolean;
 
-  constructor(replicas: ReplicaManager, replica: FetchingReplica | null, version: number) {
+  constructor(replicas: ReplicaManager, replica: FetchingReplica | null, version: number, readCommitted: boolean) {
     this.replicas = replicas;
     this.replica = replica;
-    this.reader = replica ? 'follower' : 'consumer';
+    if (replica) this.reader = 'follower';
+    else this.reader = readCommitted ? 'committed' : 'consumer';
     this.byTopicId = version >= FETCH_FIRST_BY_TOPIC_ID;
     this.fromFollowers = !replica && version >= FIRST_FROM_FOLLOWERS;
   }

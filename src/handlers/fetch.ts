@@ -36,7 +36,8 @@ const TELL_WITHIN_MS = 5;
  * - Only whole batches are returned; an offset inside a batch returns the batch.
  * - From v11 on followers serve consumers, too, up to the high watermark that they know; with replica.selector.class=RackAwareReplicaSelector the
  *   leader sends a consumer that names its rack to an in-sync replica there, and gives it no records (KIP-392).
- * - There are no transactions: a read_committed reader sees up to the high watermark, and no aborted one is ever listed.
+ * - read_committed sees up to the last stable offset: whatever is before it is decided. The aborted transactions that have records in what is
+ *   returned are listed, by where they begin; the reader passes over their records. read_uncommitted gets null instead of a list.
  * - A consumer beyond its consumer_byte_rate is answered with nothing, and how long it must wait (KIP-219); followers are not held to quotas.
  * - A follower that waits is answered when its next fetch comes, and soon when it has not been told of the high watermark or the log start.
  * - The old formats have no headers, no transaction markers and no zstd (UNSUPPORTED_COMPRESSION_TYPE). Below v3 a batch that is larger than the
@@ -76,7 +77,7 @@ export const fetch = handler(
         const session = fetchSessions.begin(sessionRequest(request, context.version >= FETCH_FIRST_BY_TOPIC_ID, isFollower));
         if (typeof session === 'string') return { errorCode: ERROR_CODES[session].code, sessionId: 0, responses: [] };
 
-        const source = new FetchSource(replicas, replica, context.version);
+        const source = new FetchSource(replicas, replica, context.version, readCommitted);
         // Those that are awake without being named, too: when one was named this broker may not have led it yet, or not have known the follower.
         for (const target of session.targets()) source.note(target);
         const preferredReplica = preferred(request, source);
@@ -86,7 +87,6 @@ export const fetch = handler(
         const reading: Reading = {
           session,
           source,
-          readCommitted,
           context,
           clock,
           converter,

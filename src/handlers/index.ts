@@ -15,6 +15,7 @@ import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
+import { describeProducers } from './describe-producers.ts';
 import { describeQuorum } from './describe-quorum.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { electLeaders } from './elect-leaders.ts';
@@ -82,6 +83,7 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   describeQuorum, // 55
   updateFeatures, // 57
   describeCluster, // 60
+  heardOf(describeProducers, namedBy.describeProducers), // 61
   unregisterBroker, // 64
   listConfigResources, // 74
   heardOf(describeTopicPartitions, namedBy.describeTopicPartitions), // 75

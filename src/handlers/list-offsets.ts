@@ -54,7 +54,8 @@ type Found = { offset: number; timestamp: number; leaderEpoch: number } | null;
  * Deviations from Apache Kafka: v0 takes the time of a segment's last record for that of its file.
  */
 export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: Needs<'replicas' | 'clock'>) => {
-  const answerFor = (topic: string, request: PartitionRequest, replicaId: number, version: number): PartitionResponse => {
+  const answerFor = (topic: string, request: PartitionRequest, asking: Asking, version: number): PartitionResponse => {
+    const { replicaId, reader } = asking;
     const reply = { partitionIndex: request.partitionIndex, errorCode: 0 };
     try {
       const since = request.timestamp < 0 ? SINCE[request.timestamp] : 0;
@@ -66,7 +67,7 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
       if (version === 0 && request.maxNumOffsets < 0) throw new KafkaError('INVALID_REQUEST');
       if (version === 0)
         return { ...reply, oldStyleOffsets: offsetsBefore(partition, request.timestamp, request.maxNumOffsets, clock.now()) };
-      const found = find(partition, request.timestamp, replicaId === CONSUMER ? 'consumer' : 'follower');
+      const found = find(partition, request.timestamp, reader);
       return { ...reply, ...(found ?? { offset: -1, timestamp: -1, leaderEpoch: -1 }) };
     } catch (error) {
       // KIP-207: older clients take LEADER_NOT_AVAILABLE for what it is, too: try again.
@@ -77,13 +78,13 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
   };
   return {
     handle: (request, { version }) => {
-      isReadCommitted(request); // there are no transactions: both levels see the same
-      const { topics, replicaId } = request;
+      const { topics } = request;
+      const asking = askingOf(request);
       if (version === 0) {
         return {
           topics: topics.map(({ name, partitions }) => ({
             name,
-            partitions: partitions.map((partition) => answerFor(name, partition, replicaId, version)),
+            partitions: partitions.map((partition) => answerFor(name, partition, asking, version)),
           })),
         };
       }
@@ -97,7 +98,7 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
           const { partitionIndex } = partition;
           const reply = duplicates.has(`${name}/${partitionIndex}`)
             ? { partitionIndex, errorCode: ERROR_CODES.INVALID_REQUEST.code }
-            : answerFor(name, partition, replicaId, version);
+            : answerFor(name, partition, asking, version);
           replied.set(partitionIndex, reply);
         }
       }
@@ -112,10 +113,21 @@ export const listOffsets = handler(ListOffsets, [0, 11], ({ replicas, clock }: N
   };
 });
 
+/** Who asks, and what that reader may see. @throws KafkaError INVALID_REQUEST for an isolation level that does not exist */
+interface Asking {
+  readonly replicaId: number;
+  readonly reader: Reader;
+}
+function askingOf(request: RequestOf<typeof ListOffsets>): Asking {
+  const { replicaId } = request;
+  const consumer = isReadCommitted(request) ? 'committed' : 'consumer';
+  return { replicaId, reader: replicaId === CONSUMER ? consumer : 'follower' };
+}
+
 function find(partition: Partition, timestamp: number, reader: Reader): Found {
   switch (timestamp) {
     case LATEST:
-      if (reader === 'consumer') requireKnownEnd(partition);
+      if (reader !== 'follower') requireKnownEnd(partition);
       return { offset: partition.visibleEnd(reader), timestamp: -1, leaderEpoch: partition.leaderEpoch };
     case EARLIEST:
     case EARLIEST_LOCAL:
@@ -137,7 +149,7 @@ function requireKnownEnd(partition: Partition): void {
 
 function visible(found: Found, partition: Partition, reader: Reader): Found {
   if (found && found.offset < partition.visibleEnd(reader)) return found;
-  if (reader === 'consumer') requireKnownEnd(partition);
+  if (reader !== 'follower') requireKnownEnd(partition);
   return null;
 }
 

@@ -5,6 +5,7 @@ import type {
   DeleteRecords,
   DeleteTopics,
   DescribeConfigs,
+  DescribeProducers,
   DescribeTopicPartitions,
   ElectLeaders,
   Fetch,
@@ -72,6 +73,9 @@ export const namedBy = {
   offsetDelete: ({ topics }, ask) => {
     for (const { name, partitions } of topics) ask(name, undefined, highest(partitions, byPartitionIndex));
   },
+  describeProducers: ({ topics }, ask) => {
+    for (const { name, partitionIndexes } of topics) ask(name, undefined, highest(partitionIndexes, byItself));
+  },
   describeTopicPartitions: ({ topics }, ask) => {
     for (const { name } of topics) ask(name, undefined, -1);
   },
@@ -91,6 +95,7 @@ export const namedBy = {
   alterPartitionReassignments: Named<typeof AlterPartitionReassignments>;
   listPartitionReassignments: Named<typeof ListPartitionReassignments>;
   offsetDelete: Named<typeof OffsetDelete>;
+  describeProducers: Named<typeof DescribeProducers>;
   describeTopicPartitions: Named<typeof DescribeTopicPartitions>;
 };
 

@@ -3,11 +3,12 @@ import { safetyRules } from '../core/safety-rules.ts';
 import type { PartitionImage } from '../metadata/image.ts';
 import { canJoinIsr, effectiveMinIsr, isForeign, isSuspect, mayCommit } from '../metadata/isr.ts';
 import type { Rev } from '../metadata/store.ts';
-import type { ValidBatch } from '../protocol/records/validate.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
 import type { Done } from '../storage/log-types.ts';
-import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
+import type { AppendInfo, AppendOptions, PartitionLog } from '../storage/partition-log.ts';
 import { type Produced, ProduceLine } from '../storage/produce-line.ts';
+import type { TransactionMarker } from '../storage/producer-state.ts';
+import type { Verification } from '../storage/verifications.ts';
 import { type IsrOwner, IsrProposals } from './partition-isr.ts';
 import { type PartitionServices, requireLease } from './partition-services.ts';
 import { PendingAcks } from './pending-acks.ts';
@@ -73,7 +74,7 @@ export class Leadership implements IsrOwner {
       clock,
       slots,
       requirements: () => partition.requirements,
-      append: (records, valid, done) => this.appendTo(records, 'client', valid, done),
+      append: (records, valid, done, verification) => this.appendTo(records, { origin: 'client', valid, verification }, done),
     });
     this.recount();
   }
@@ -106,21 +107,31 @@ export class Leadership implements IsrOwner {
    * See ProduceLine.take. With `acks` -1 `produced` is called when the batch is committed, or cannot be in time.
    * @throws KafkaError NOT_ENOUGH_REPLICAS, NOT_LEADER_OR_FOLLOWER: `produced` is then never called
    */
-  produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced): void {
+  produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced, verification?: Verification): void {
     if (acks === -1) this.requireMinIsr();
     else requireLease(this.services);
-    this.line.take(records, (error, appended) => {
+    const whenAppended: Produced = (error, appended) => {
       if (!appended) produced(error, null);
       else if (acks === -1) this.whenCommitted(appended.lastOffset, timeoutMs, (failure) => produced(failure, failure ? null : appended));
       else this.acknowledgeAlone(appended, produced);
-    });
+    };
+    this.line.take(records, whenAppended, verification);
   }
 
   /** Appends one batch that this broker built; `done` is called when it is committed. @throws KafkaError when it is refused */
-  append(records: Uint8Array, timeoutMs: number, done: Done): AppendInfo {
+  append(records: Uint8Array, timeoutMs: number, done: Done, verification?: Verification): AppendInfo {
+    return this.appendOwn(timeoutMs, done, (written) => this.appendTo(records, { origin: 'coordinator', verification }, written));
+  }
+
+  /** Appends the marker that ends a transaction; `done` is called when it is committed. @throws KafkaError when it is refused */
+  appendMarker(marker: TransactionMarker, timeoutMs: number, done: Done): AppendInfo {
+    return this.appendOwn(timeoutMs, done, (written) => this.log.appendMarker(marker, this.leaderEpoch, this.noting(written)));
+  }
+
+  private appendOwn(timeoutMs: number, done: Done, append: (written: Done) => AppendInfo): AppendInfo {
     if (this.over) throw this.over;
     this.requireMinIsr();
-    const appended: AppendInfo = this.appendTo(records, 'coordinator', undefined, (error) => {
+    const appended: AppendInfo = append((error) => {
       if (error) done(error);
       else this.whenCommitted(appended.lastOffset, timeoutMs, done);
     });
@@ -216,12 +227,15 @@ export class Leadership implements IsrOwner {
     this.acks.fail(error);
   }
 
-  private appendTo(records: Uint8Array, origin: 'client' | 'coordinator', valid: ValidBatch | undefined, done: Done): AppendInfo {
-    const { log, leaderEpoch } = this;
-    return log.append(records, valid ? { leaderEpoch, origin, valid } : { leaderEpoch, origin }, (error) => {
+  private appendTo(records: Uint8Array, how: Omit<AppendOptions, 'leaderEpoch'>, done: Done): AppendInfo {
+    return this.log.append(records, { ...how, leaderEpoch: this.leaderEpoch }, this.noting(done));
+  }
+
+  private noting(done: Done): Done {
+    return (error) => {
       if (!error) this.wrote();
       done(error);
-    });
+    };
   }
 
   private acknowledgeAlone(appended: AppendInfo, produced: Produced): void {

@@ -3,10 +3,12 @@ import { eachBatch } from '../protocol/records/batch.ts';
 import { forEachRecord } from '../protocol/records/walk.ts';
 import type { ReadDone } from '../storage/log-reader.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
+import type { ProducerEntry } from '../storage/producer-state.ts';
 import type { TimestampOffset } from '../storage/time-lookup.ts';
+import type { AbortedTransaction } from '../storage/transaction-index.ts';
 
-/** Who reads: consumers see what is committed, followers all that is written. */
-export type Reader = 'consumer' | 'follower';
+/** Who reads: consumers see what is replicated, those of committed transactions what is decided besides, followers all that is written. */
+export type Reader = 'consumer' | 'committed' | 'follower';
 
 /** Read at a time while loading. */
 const REPLAY_BYTES = 1024 * 1024;
@@ -28,8 +30,10 @@ export abstract class PartitionReading {
   get logEndOffset(): number {
     return this.log.logEndOffset;
   }
+  /** Every transaction that has records before it is decided, and its marker committed. Never beyond the high watermark. */
   get lastStableOffset(): number {
-    return this.highWatermark;
+    const { highWatermark } = this; // which a leadership that begins may move
+    return Math.min(highWatermark, this.log.lastStableOffset);
   }
   /** What the records take up on the disk. */
   get sizeBytes(): number {
@@ -46,7 +50,23 @@ export abstract class PartitionReading {
 
   /** Where what this reader may see ends. */
   visibleEnd(reader: Reader): number {
-    return reader === 'follower' ? this.log.logEndOffset : this.highWatermark;
+    if (reader === 'follower') return this.log.logEndOffset;
+    return reader === 'committed' ? this.lastStableOffset : this.highWatermark;
+  }
+
+  /** The aborted transactions that may have records from `fromOffset` to before `toOffset`, by where they begin. */
+  abortedTransactions(fromOffset: number, toOffset: number): AbortedTransaction[] {
+    return this.log.abortedTransactions(fromOffset, toOffset);
+  }
+
+  /** Whether a transaction of this producer and epoch has records here, and no marker yet: then its batches need no verification. */
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    return this.log.hasOpenTransaction(producerId, producerEpoch);
+  }
+
+  /** The producers that have written here: idempotent ones, and those of transactions. */
+  producers(): [producerId: number, entry: ProducerEntry][] {
+    return this.log.producers();
   }
 
   /** Whole batches from `offset` on. Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR. */

@@ -11,6 +11,8 @@ import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
 import type { Produced } from '../storage/produce-line.ts';
+import type { TransactionMarker } from '../storage/producer-state.ts';
+import type { Verification, VerificationGuard, VerificationRequest } from '../storage/verifications.ts';
 import type { Watched, Watcher } from './fetch-sessions.ts';
 import type { DivergingEpoch, Fetched, FollowedPartition, NextFetch } from './followed-partition.ts';
 import type { ReplicaConfig } from './log-config.ts';
@@ -34,8 +36,8 @@ const OVER = 'This broker does not lead this partition any more';
 /**
  * One replica of a partition, on this broker: leader or follower, as the metadata say. The bytes are its log's.
  *
- * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. Without transactions the last stable offset is
- * the high watermark; with one replica that is the log end offset.
+ * log start offset <= last stable offset <= high watermark <= log end offset, all ends exclusive. Without open transactions the last stable
+ * offset is the high watermark; with one replica that is the log end offset.
  */
 export class Partition extends PartitionReading implements FollowedPartition, FollowingPartition, LedPartition, Watched {
   readonly topic: string;
@@ -150,19 +152,42 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
    * Appends one batch that a client produced and `requireOneBatch` has passed, behind all that came before it: at once, or when it is prepared
    * (see ProduceLine). `produced` is called once, maybe before this returns: when the batch is written and, with `acks` -1, committed; or it is
    * refused, or cannot be promised within `timeoutMs`. The bytes stay untouched until it is written.
+   * A transactional batch whose transaction is not open here comes with what `beginVerification` gave, once the transaction coordinator has said
+   * that the transaction has this partition.
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR: `produced` is then never called
    */
-  produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced): void {
-    this.leading().produce(records, acks, timeoutMs, produced);
+  produce(records: Uint8Array, acks: number, timeoutMs: number, produced: Produced, verification?: Verification): void {
+    this.leading().produce(records, acks, timeoutMs, produced, verification);
+  }
+
+  /**
+   * KIP-890: before a transactional batch of this producer is appended. Null: its transaction is open here, so there is nothing to verify. Else the
+   * guard goes with the batch to `produce` or `append`, which refuse it with INVALID_TXN_STATE if a marker came meanwhile, and with
+   * NOT_LEADER_OR_FOLLOWER if this leadership ended.
+   * @throws KafkaError INVALID_PRODUCER_EPOCH, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
+   */
+  beginVerification(request: VerificationRequest): VerificationGuard | null {
+    this.leading();
+    return this.log.beginVerification(request);
+  }
+
+  /**
+   * Appends the marker that ends a producer's transaction, also when nothing of it is here; offsets are given before this returns. `done` is called
+   * as that of `append`.
+   * @throws KafkaError INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR:
+   * `done` is then never called
+   */
+  appendMarker(marker: TransactionMarker, done: Done, timeoutMs = Number.POSITIVE_INFINITY): AppendInfo {
+    return this.leading().appendMarker(marker, timeoutMs, done);
   }
 
   /**
    * Appends one batch that this broker built; offsets are given before this returns. `done` is called when it is committed, or that cannot be
-   * promised any more (NOT_LEADER_OR_FOLLOWER), or not within `timeoutMs`. The bytes stay untouched until it is written.
+   * promised any more (NOT_LEADER_OR_FOLLOWER), or not within `timeoutMs`. The bytes stay untouched until it is written. `verification`: see `produce`.
    * @throws KafkaError when the batch is refused
    */
-  append(records: Uint8Array, done: Done, timeoutMs = Number.POSITIVE_INFINITY): AppendInfo {
-    return this.leading().append(records, timeoutMs, done);
+  append(records: Uint8Array, done: Done, timeoutMs = Number.POSITIVE_INFINITY, verification?: Verification): AppendInfo {
+    return this.leading().append(records, timeoutMs, done, verification);
   }
 
   /** Calls `done` once everything before `offset` is committed; or with NOT_LEADER_OR_FOLLOWER. */

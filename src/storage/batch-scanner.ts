@@ -8,8 +8,8 @@ const view = new BatchView(block);
 
 /**
  * Steps from batch header to batch header in a .log, from `position` to `end`, until `visit` returns true; returns the position of that
- * batch, or where the scan ended. `visit` may read the header's fields, not the records. It must not scan itself: the buffer is shared,
- * since scans are synchronous.
+ * batch, or where the scan ended. `visit` may read the header's fields, and the record of a control batch; not the records of others. It must
+ * not scan itself: the buffer is shared, since scans are synchronous.
  *
  * @throws Error when a header says a length that cannot be
  */
@@ -22,14 +22,18 @@ export function scanHeaders(
   let at = position;
   let loadedFrom = 0;
   let loadedTo = 0;
+  const load = () => {
+    loadedFrom = at;
+    loadedTo = at + file.readSync(block.subarray(0, Math.min(BLOCK_BYTES, end - at)), at);
+  };
   while (at < end) {
-    if (at + BATCH_HEADER_BYTES > loadedTo) {
-      const length = file.readSync(block.subarray(0, Math.min(BLOCK_BYTES, end - at)), at);
-      loadedFrom = at;
-      loadedTo = at + length;
-    }
+    if (at + BATCH_HEADER_BYTES > loadedTo) load();
     const size = at + BATCH_HEADER_BYTES > loadedTo ? 0 : view.reset(block, at - loadedFrom).sizeInBytes;
     if (size < BATCH_HEADER_BYTES || at + size > end) throw new Error(`${file.path}: no whole record batch at position ${at}`);
+    if (at + size > loadedTo && view.isControl) {
+      load();
+      view.reset(block, 0);
+    }
     if (visit(view, at)) return at;
     at += size;
   }

@@ -21,8 +21,6 @@ export interface SourcePartition {
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
-  /** Transactions were aborted here; this broker does not hide their records. */
-  readonly hasAbortedTransactions: boolean;
 }
 
 /** A data directory (an entry of log.dirs), by the names in it alone. */
@@ -92,7 +90,6 @@ export function readSourcePartitions(files: Files, listing: SourceListing, folde
       files: sized,
       recoveryPoint: recoveryPoints.get(name) ?? 0,
       logStartOffset: logStarts.get(name) ?? 0,
-      hasAbortedTransactions: sized.some((file) => file.name.endsWith('.txnindex') && file.bytes > 0),
     };
   });
 }

@@ -1,5 +1,6 @@
 import { KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
+import { buildEndMarker } from '../protocol/records/end-marker.ts';
 import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
 import { type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
@@ -11,7 +12,7 @@ import { codeOf } from './log-errors.ts';
 import type { AppendInfo, AppendOptions, Done } from './log-types.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
-import type { ProducerBatch } from './producer-state.ts';
+import type { ProducerBatch, TransactionMarker } from './producer-state.ts';
 import { MAX_RELATIVE_OFFSET, Segment } from './segment.ts';
 
 /** How batches come into a log: from producers through a leader's log, and from a leader's log into its followers'. */
@@ -35,13 +36,33 @@ export abstract class LogAppending extends LogCompacting {
    */
   append(records: Uint8Array, options: AppendOptions, done: Done): AppendInfo {
     const opened = this.open();
-    const { origin = 'client', leaderEpoch, produceVersion } = options;
+    const { origin = 'client', leaderEpoch, produceVersion, verification } = options;
     if (produceVersion !== undefined) requireOneBatch(records, produceVersion);
     const valid = options.valid ?? checkBatch(records, origin, this.config, this.name, this.context.clock.now());
-    const { batchBytes, lastOffsetDelta, maxTimestamp, logAppendTime, count } = valid;
     const batch = new BatchView(records);
-    const earlier = opened.producers.check(batch);
-    if (earlier) return this.repeated(earlier, valid, done);
+    const earlier = opened.producers.check(batch, { origin, verification });
+    return earlier ? this.repeated(earlier, valid, done) : this.appendChecked(opened, batch, valid, leaderEpoch, done);
+  }
+
+  /**
+   * Appends the marker that ends a transaction, also when nothing of it is here. Otherwise as `append`.
+   * @throws KafkaError as `ProducerState.checkMarker`, KAFKA_STORAGE_ERROR
+   */
+  appendMarker(marker: TransactionMarker, leaderEpoch: number, done: Done): AppendInfo {
+    const opened = this.open();
+    opened.producers.checkMarker(marker);
+    const nowMs = this.context.clock.now();
+    const batch = new BatchView(buildEndMarker(marker, nowMs));
+    const isLogAppendTime = this.config.timestampType === 'LogAppendTime';
+    if (isLogAppendTime) batch.setMaxTimestamp(nowMs, true);
+    const { sizeInBytes: batchBytes, count, lastOffsetDelta } = batch;
+    const logAppendTime = isLogAppendTime ? nowMs : -1;
+    const valid = { batchBytes, count, lastOffsetDelta, maxTimestamp: nowMs, offsetDeltaOfMaxTimestamp: 0, logAppendTime };
+    return this.appendChecked(opened, batch, valid, leaderEpoch, done);
+  }
+
+  private appendChecked(opened: OpenedLog, batch: BatchView, valid: ValidBatch, leaderEpoch: number, done: Done): AppendInfo {
+    const { batchBytes, lastOffsetDelta, maxTimestamp, logAppendTime, count } = valid;
     this.requireRoomFor(batchBytes);
     const baseOffset = this.nextOffset;
     const lastOffset = baseOffset + lastOffsetDelta;
@@ -53,6 +74,7 @@ export abstract class LogAppending extends LogCompacting {
 
     batch.setBaseOffset(baseOffset);
     batch.setPartitionLeaderEpoch(leaderEpoch);
+    const { bytes: records } = batch;
     const bytes = records.byteLength === batchBytes ? records : records.subarray(0, batchBytes);
     const producerBefore = opened.producers.add(batch, lastOffset, maxTimestamp);
     const position = this.nextPosition;
@@ -193,7 +215,10 @@ export abstract class LogAppending extends LogCompacting {
     }
     this.flusher.appended();
     const { indexIntervalBytes } = this.config;
-    for (const write of writes) write.segment.written(write, indexIntervalBytes);
+    for (const write of writes) {
+      write.segment.written(write, indexIntervalBytes);
+      if (write.producerBefore?.aborted) write.segment.aborted.append(write.producerBefore.aborted);
+    }
     this.expectFlush();
     const last = writes.at(-1)!;
     this.endOffset = last.lastOffset + 1;

@@ -13,6 +13,7 @@ export abstract class LogCutting extends LogAppending {
    */
   drain(error: KafkaError, done: Done): void {
     this.failWaiting(error);
+    this.opened?.producers.endVerifications();
     this.whenWritten(() => done(null));
   }
 
@@ -68,7 +69,7 @@ export abstract class LogCutting extends LogAppending {
       this.endOffset = segments.truncateTo(target);
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off
       // Else a batch that was cut off would count as written. From the first segment on: what is before the log start counts for producers.
-      producers.reload(segments, segments.all[0]!.baseOffset, this.endOffset);
+      producers.reload(segments, segments.all[0]!.baseOffset, this.endOffset, Math.min(this.highWatermark, this.endOffset));
       this.flusher.truncated(segments.active, this.endOffset);
       this.nextOffset = this.endOffset;
       this.nextPosition = segments.active.size;

@@ -4,7 +4,6 @@ import { type Flushable, NEVER } from './flush-scheduler.ts';
 import { SyncError } from './flusher.ts';
 import { LogTrimming } from './log-trimming.ts';
 import type { Done } from './log-types.ts';
-import type { OpenedLog } from './open-log.ts';
 
 /** After this long the indexes of records that flush.messages made durable follow, and with them the recovery point. */
 const INDEXES_FOLLOW_MS = 60_000;
@@ -16,7 +15,6 @@ const INDEXES_FOLLOW_MS = 60_000;
  */
 export abstract class LogFlushing extends LogTrimming implements Flushable {
   protected abstract readonly queue: AppendQueue;
-  protected abstract readonly opened: OpenedLog | undefined;
   protected abstract readonly offline: KafkaError | undefined;
 
   /** Makes everything durable that is in the log when it is called. */

@@ -1,6 +1,9 @@
 import type { BatchView } from '../protocol/records/batch.ts';
 import type { OpenedLog } from './open-log.ts';
+import type { ProducerEntry } from './producer-state.ts';
 import { findByTimestamp, findMaxTimestamp, type TimestampOffset } from './time-lookup.ts';
+import type { AbortedTransaction } from './transaction-index.ts';
+import type { VerificationGuard, VerificationRequest } from './verifications.ts';
 
 /** What can be asked of a log's content beside reading it. Opens the log where that is needed; disk failures are KAFKA_STORAGE_ERROR. */
 export abstract class LogQuestions {
@@ -43,9 +46,31 @@ export abstract class LogQuestions {
     return this.storage(() => findMaxTimestamp(segments.all, this.logStartOffset, this.logEndOffset));
   }
 
-  /** Whether an idempotent producer sends this batch again. @throws KafkaError as `ProducerState.check` */
+  /** Whether an idempotent producer sends this batch again. Does not ask for a verification. @throws KafkaError as `ProducerState.check` */
   repeats(batch: BatchView): boolean {
-    return this.open().producers.check(batch) !== null;
+    return this.open().producers.check(batch, { verification: 'off' }) !== null;
+  }
+
+  /** Whether a transaction of this producer and epoch is open here: then its batches need no verification. */
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    return this.open().producers.hasOpenTransaction(producerId, producerEpoch);
+  }
+  /** See ProducerState.beginVerification. */
+  beginVerification(request: VerificationRequest): VerificationGuard | null {
+    return this.open().producers.beginVerification(request);
+  }
+
+  /** The producers that the log knows of. */
+  producers(): [producerId: number, entry: ProducerEntry][] {
+    return [...this.open().producers.entries()];
+  }
+
+  /** The aborted transactions that may have records from `fromOffset` to before `toOffset`, by where they begin. */
+  abortedTransactions(fromOffset: number, toOffset: number): AbortedTransaction[] {
+    const { segments } = this.open();
+    const found: AbortedTransaction[] = [];
+    this.storage(() => segments.from(fromOffset).some(({ aborted }) => aborted.collect(fromOffset, toOffset, found)));
+    return found.sort((a, b) => a.firstOffset - b.firstOffset);
   }
 
   /** The leader epoch that `offset` was written in, -1: unknown. */

@@ -13,6 +13,7 @@ import type { Segment } from './segment.ts';
 export abstract class LogTrimming extends LogReading {
   abstract readonly folder: string;
   abstract get isOpen(): boolean;
+  protected abstract readonly opened: OpenedLog | undefined;
   protected abstract readonly config: LogConfig;
   protected abstract readonly flusher: Flusher;
   protected abstract readonly deleted: DeletedSegments;
@@ -36,6 +37,9 @@ export abstract class LogTrimming extends LogReading {
   /** The high watermark, which is never outside the log: what `commitTo` said, else what the checkpoint of the last run says. */
   get highWatermark(): number {
     this.open();
+    return this.committedOffset();
+  }
+  private committedOffset(): number {
     return Math.max(this.startOffset, Math.min(this.committedTo ?? this.startOffset, this.endOffset));
   }
 
@@ -46,11 +50,21 @@ export abstract class LogTrimming extends LogReading {
   commitTo(highWatermark: number): void {
     const isBeyond = this.isOpen && highWatermark < Number.POSITIVE_INFINITY && highWatermark > this.endOffset;
     this.committedTo = isBeyond ? this.endOffset : highWatermark;
+    this.opened?.producers.committed(this.committedOffset());
+  }
+
+  /** Where what readers of committed records alone may see ends: before the first transaction that is not decided, or whose marker is not committed. */
+  get lastStableOffset(): number {
+    const { producers } = this.open();
+    return Math.max(this.startOffset, producers.lastStableOffset(this.highWatermark));
   }
 
   /** The log was opened: what was said of it before, if anything was, counts as far as there are records. */
   protected recallCommitted(checkpointed: number): void {
-    this.commitTo(this.committedTo ?? checkpointed);
+    this.commitTo(this.committedOr(checkpointed));
+  }
+  protected committedOr(checkpointed: number): number {
+    return this.committedTo ?? checkpointed;
   }
 
   /** Nothing of this log can be used any more; returns what its users are told. */

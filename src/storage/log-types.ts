@@ -7,6 +7,7 @@ import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
 import type { SyncSlots } from './sync-slots.ts';
+import type { Verification } from './verifications.ts';
 
 /** Called once: null, or what went wrong. */
 export type Done = (error: Error | null) => void;
@@ -57,6 +58,8 @@ export interface AppendOptions {
   readonly produceVersion?: number;
   /** What validation found, when it was done before: the batch is then taken as it is. */
   readonly valid?: ValidBatch;
+  /** Of a transactional batch whose transaction is not open here: it is refused without. */
+  readonly verification?: Verification;
 }
 
 /** For a batch that an idempotent producer repeats: what became of it the first time. */

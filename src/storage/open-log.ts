@@ -30,6 +30,7 @@ export interface OpenOptions {
   /** Whether the folder is there at all. */
   readonly exists: boolean;
   readonly logStartOffset: number;
+  readonly highWatermark: number;
   /** The last run did not end cleanly: everything behind the recovery point is verified. */
   readonly unclean: boolean;
   /** Everything before it was synced. */
@@ -80,8 +81,13 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   const opened = verify(segments, epochs, { ...options, allSegments: known === null });
   epochs.truncateEnd(opened.nextOffset + 1);
   if (options.unclean && !agree(epochs, opened.segments)) epochs.relearn(batchEpochs(opened.segments));
-  producers.reload(opened.segments, segments[0]!.baseOffset, opened.nextOffset);
-  return { ...opened, epochs, producers };
+  const { recovered, ...log } = opened;
+  producers.reload(log.segments, segments[0]!.baseOffset, log.nextOffset, options.highWatermark, recovered);
+  for (const segment of recovered) {
+    segment.aborted.spill();
+    if (segment.baseOffset < log.verifiedFrom) segment.aborted.syncSync();
+  }
+  return { ...log, epochs, producers };
 }
 
 /**
@@ -124,9 +130,10 @@ function verify(
   segments: readonly Segment[],
   epochs: LeaderEpochs,
   options: OpenOptions & { allSegments: boolean },
-): Pick<OpenedLog, 'segments' | 'nextOffset' | 'verifiedFrom' | 'cutBytes' | 'droppedSegments'> {
+): Pick<OpenedLog, 'segments' | 'nextOffset' | 'verifiedFrom' | 'cutBytes' | 'droppedSegments'> & { recovered: Segment[] } {
   const { indexIntervalBytes, recoveryPoint, unclean, allSegments } = options;
   const kept: Segment[] = [];
+  const recoveredOnes: Segment[] = [];
   let nextOffset = segments[0]!.baseOffset;
   let verifiedFrom = Number.POSITIVE_INFINITY;
   let cutBytes = 0;
@@ -136,13 +143,15 @@ function verify(
     // A full segment gets its last time entry after its records were flushed: the recovery point vouches for it once it is behind. The last
     // one ends where the recovery point is, or it holds something that was not flushed, whose header may say anything.
     const flushed = end !== null && (!unclean || (isLast ? end === recoveryPoint : end < recoveryPoint));
-    const trusted = flushed && !allSegments && hasIndexes(segment) && !(unclean && hasTimesBehind(segment, end));
+    const trusted =
+      flushed && !allSegments && hasIndexes(segment) && segment.aborted.isSane(end) && !(unclean && hasTimesBehind(segment, end));
     kept.push(segment);
     if (trusted) {
       nextOffset = end;
       continue;
     }
     const recovered = recoverSegment(segment, nextOffset, epochs, indexIntervalBytes);
+    recoveredOnes.push(segment);
     if (recovered.nextOffset <= recoveryPoint)
       segment.flushSync(); // the recovery point vouches for the new indexes already
     else verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
@@ -156,9 +165,11 @@ function verify(
       cutBytes += dropped.size;
       dropped.remove();
     }
-    return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
+    const droppedSegments = segments.length - kept.length;
+    return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments, recovered: recoveredOnes };
   }
-  return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
+  verifiedFrom = Math.min(verifiedFrom, nextOffset);
+  return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: 0, recovered: recoveredOnes };
 }
 
 /**

@@ -118,7 +118,7 @@ export class PartitionLog extends LogCutting {
       const { cache, clock, logger } = this.context;
       const nowMs = clock.now();
       const producers = new ProducerState(clock, this.context.producers, this.name);
-      const known = { folder, exists, logStartOffset, unclean, recoveryPoint };
+      const known = { folder, exists, logStartOffset, highWatermark: this.committedOr(highWatermark), unclean, recoveryPoint };
       const gapsBefore = compacted ? this.location.gapsBefore : 0;
       const opened = openSegments(cache, { ...known, indexIntervalBytes, gapsBefore, producers, logger, nowMs, persistEpochs });
       const { segments, nextOffset, verifiedFrom, cutBytes, droppedSegments } = opened;

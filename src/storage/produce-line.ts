@@ -9,6 +9,7 @@ import { isPlain, prepareLater, prepareNow, type Requirements } from './batch-pr
 import { convertLater, convertNow, NOTHING_APPENDED } from './legacy-preparation.ts';
 import type { AppendInfo, Done } from './log-types.ts';
 import type { PreparationSlots } from './preparation-slots.ts';
+import type { Verification } from './verifications.ts';
 
 /** Called once: what was appended, when its write is finished; or what is wrong. */
 export type Produced = (error: Error | null, appended: AppendInfo | null) => void;
@@ -19,12 +20,13 @@ export interface LineOptions {
   /** As the partition's log is configured now. */
   readonly requirements: () => Requirements;
   /** Appends at the end of the log. `valid`: the batch was validated. @throws KafkaError when the batch is refused */
-  readonly append: (records: Uint8Array, valid: ValidBatch | undefined, done: Done) => AppendInfo;
+  readonly append: (records: Uint8Array, valid: ValidBatch | undefined, done: Done, verification: Verification) => AppendInfo;
 }
 
-interface Waiting {
+interface Taken {
   readonly records: Uint8Array;
   readonly produced: Produced;
+  readonly verification: Verification;
 }
 
 /** Waiting batches that become free are appended for so long before others get their turn. */
@@ -39,7 +41,7 @@ const TURN_MS = 10;
  */
 export class ProduceLine {
   private readonly options: LineOptions;
-  private readonly waiting: Waiting[] = [];
+  private readonly waiting: Taken[] = [];
   /** Of the waiting ones, and of the one in work. */
   private bytes = 0;
   /** A batch is in work, or waiting ones are to go on soon. */
@@ -59,12 +61,13 @@ export class ProduceLine {
 
   /**
    * Takes one batch, or a message set, that `producedRecords` has passed. The bytes stay untouched until `produced` is called; it may be called before this
-   * returns. What is refused is told to it, too; nothing is thrown.
+   * returns. What is refused is told to it, too; nothing is thrown. `verification`: see AppendOptions.
    */
-  take(records: Uint8Array, produced: Produced): void {
+  take(records: Uint8Array, produced: Produced, verification?: Verification): void {
+    const taken = { records, produced, verification };
     if (this.closed) produced(this.closed, null);
-    else if (this.busy || this.waiting.length > 0) this.wait({ records, produced });
-    else this.begin(records, produced);
+    else if (this.busy || this.waiting.length > 0) this.wait(taken);
+    else this.begin(taken);
   }
 
   /** Nothing more is appended: what waits, and what comes, fails with `error`; the batch in work does when its preparation is over. */
@@ -77,7 +80,7 @@ export class ProduceLine {
     }
   }
 
-  private wait(batch: Waiting): void {
+  private wait(batch: Taken): void {
     const { byteLength } = batch.records;
     if (this.bytes + byteLength > MAX_QUEUED_BYTES || this.waiting.length >= MAX_QUEUED_WRITES) {
       batch.produced(new KafkaError('KAFKA_STORAGE_ERROR', 'Too much waits for a large batch before it to be prepared'), null);
@@ -88,42 +91,45 @@ export class ProduceLine {
   }
 
   /** Appends the batch, or starts to prepare it. */
-  private begin(records: Uint8Array, produced: Produced): void {
+  private begin(taken: Taken): void {
+    const { records, produced } = taken;
     try {
       const wanted = this.options.requirements();
       if (isMessageSet(records)) {
-        this.beginMessageSet(records, wanted, produced);
+        this.beginMessageSet(taken, wanted);
         return;
       }
       const batch = new BatchView(records);
       if (isPlain(batch, wanted)) {
-        this.append(records, undefined, produced);
+        this.append(records, undefined, taken);
         return;
       }
       const prepared = prepareNow(batch, wanted, this.options.clock.now());
-      if (prepared) this.append(prepared.records, prepared.valid, produced);
-      else this.beginLater(records, () => prepareLater(batch, wanted, this.options.clock), produced);
+      if (prepared) this.append(prepared.records, prepared.valid, taken);
+      else this.beginLater(taken, () => prepareLater(batch, wanted, this.options.clock));
     } catch (error) {
       produced(errorOf(error), null);
     }
   }
 
   /** The formats before record batches, which Produce has below version 3. */
-  private beginMessageSet(records: Uint8Array, wanted: Requirements, produced: Produced): void {
+  private beginMessageSet(taken: Taken, wanted: Requirements): void {
+    const { records, produced } = taken;
     const { clock } = this.options;
     const converted = convertNow(records, wanted, clock.now());
     if (converted === 'nothing') produced(null, NOTHING_APPENDED);
-    else if (converted) this.append(converted.records, converted.valid, produced);
-    else this.beginLater(records, () => convertLater(records, wanted, clock), produced);
+    else if (converted) this.append(converted.records, converted.valid, taken);
+    else this.beginLater(taken, () => convertLater(records, wanted, clock));
   }
 
-  private beginLater({ byteLength }: Uint8Array, prepare: () => Promise<Recompressed | 'nothing'>, produced: Produced): void {
+  private beginLater(taken: Taken, prepare: () => Promise<Recompressed | 'nothing'>): void {
+    const { byteLength } = taken.records;
     const { slots } = this.options;
     this.busy = true;
     this.bytes += byteLength;
     const over = (error: Error | null, prepared: Recompressed | 'nothing' | null) => {
       this.bytes -= byteLength;
-      this.finish(error, prepared, produced);
+      this.finish(error, prepared, taken);
       this.goOn();
     };
     slots.take((giveBack) => {
@@ -141,7 +147,8 @@ export class ProduceLine {
     });
   }
 
-  private finish(error: Error | null, prepared: Recompressed | 'nothing' | null, produced: Produced): void {
+  private finish(error: Error | null, prepared: Recompressed | 'nothing' | null, taken: Taken): void {
+    const { produced } = taken;
     const failure = this.closed ?? error;
     if (failure || !prepared) {
       produced(failure, null);
@@ -152,7 +159,7 @@ export class ProduceLine {
       return;
     }
     try {
-      this.append(prepared.records, prepared.valid, produced);
+      this.append(prepared.records, prepared.valid, taken);
     } catch (refusal) {
       produced(errorOf(refusal), null);
     }
@@ -167,7 +174,7 @@ export class ProduceLine {
       const next = this.waiting.shift();
       if (!next) return;
       this.bytes -= next.records.byteLength;
-      this.begin(next.records, next.produced);
+      this.begin(next);
       if (!this.busy && this.waiting.length > 0 && clock.monotonicMs() - sinceMs >= TURN_MS) {
         this.busy = true;
         clock.soon(() => this.goOn());
@@ -175,8 +182,9 @@ export class ProduceLine {
     }
   }
 
-  private append(records: Uint8Array, valid: ValidBatch | undefined, produced: Produced): void {
-    const appended: AppendInfo = this.options.append(records, valid, (error) => produced(error, error ? null : appended));
+  private append(records: Uint8Array, valid: ValidBatch | undefined, { produced, verification }: Taken): void {
+    const done: Done = (error) => produced(error, error ? null : appended);
+    const appended: AppendInfo = this.options.append(records, valid, done, verification);
   }
 }
 

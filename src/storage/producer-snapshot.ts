@@ -90,16 +90,22 @@ export class ProducerSnapshots {
     this.offsets.push(offset);
   }
 
-  /** Fills `producers` from the latest sound snapshot, damaged ones are removed; returns its offset, null: there is none. */
-  load(producers: ProducerState): number | null {
-    producers.clear();
-    for (let offset = this.offsets.at(-1); offset !== undefined; offset = this.offsets.at(-1)) {
+  /** Offset of the latest one, null: there is none. It may be damaged. */
+  get latest(): number | null {
+    return this.offsets.at(-1) ?? null;
+  }
+
+  /** Fills `producers` from the latest sound snapshot up to `offset`, damaged ones are removed; returns its offset, null: there is none. */
+  load(producers: ProducerState, upTo: number): number | null {
+    for (const offset of this.offsets.filter((each) => each <= upTo).reverse()) {
+      producers.clear();
       const bytes = this.files.read(this.pathOf(offset));
       const entries = bytes && decodeSnapshot(bytes);
       for (const [producerId, entry] of entries ?? []) producers.set(producerId, entry);
       if (entries) return offset;
-      this.removeAfter(offset - 1);
+      this.remove((each) => each === offset);
     }
+    producers.clear();
     return null;
   }
 

@@ -9,6 +9,7 @@ import type { LogConfig } from './log-config.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
 import { TimeIndex } from './time-index.ts';
+import { TransactionIndex } from './transaction-index.ts';
 
 /** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
 const MAX_HINTS = 32;
@@ -35,6 +36,7 @@ export class Segment {
   readonly log: CachedFile;
   readonly offsets: OffsetIndex;
   readonly times: TimeIndex;
+  readonly aborted: TransactionIndex;
   /** Bytes of whole, finished batches in the .log. */
   size: number;
   /** When this run created or opened it: what counts for a segment without timestamps. */
@@ -57,6 +59,7 @@ export class Segment {
     this.log = file('log');
     this.offsets = new OffsetIndex(file('index'), baseOffset, size === null);
     this.times = new TimeIndex(file('timeindex'), baseOffset, size === null);
+    this.aborted = new TransactionIndex(file('txnindex'), baseOffset, size === null);
     this.size = size ?? 0;
     if (size === null) this.highestTimestamp = -1;
   }
@@ -117,7 +120,7 @@ export class Segment {
     for (const file of this.files()) file.rename(file.path.slice(0, file.path.length - from.length) + to);
   }
   private files(): (CachedFile | IndexFile)[] {
-    return [this.offsets.file, this.times.file, this.log];
+    return [this.offsets.file, this.times.file, this.aborted.file, this.log];
   }
   /** Nothing of it needs to be written any more. */
   get isDoomed(): boolean {
@@ -181,6 +184,7 @@ export class Segment {
     this.log.handle().truncate(position);
     this.offsets.truncateTo(position);
     this.times.truncateTo(endOffset);
+    this.aborted.truncateTo(endOffset);
     this.size = position;
     this.hints.clear();
     this.bytesSinceIndexEntry = 0;
@@ -204,6 +208,7 @@ export class Segment {
   clear(): void {
     this.offsets.file.reset();
     this.times.file.reset();
+    this.aborted.clear();
     this.size = 0;
     this.highestTimestamp = -1;
     this.bytesSinceIndexEntry = 0;
@@ -219,11 +224,12 @@ export class Segment {
   spill(): void {
     this.offsets.file.spill();
     this.times.file.spill();
+    this.aborted.spill();
   }
 
   /** Makes log and indexes durable. */
   flush(done: Done): void {
-    const files = [this.log, this.offsets.file, this.times.file].map((file) => (next: Done) => {
+    const files = [this.log, this.offsets.file, this.times.file, this.aborted].map((file) => (next: Done) => {
       if (this.doomed) next(null);
       else file.sync(next);
     });
@@ -233,6 +239,7 @@ export class Segment {
     this.log.handle().syncSync();
     this.offsets.file.syncSync();
     this.times.file.syncSync();
+    this.aborted.syncSync();
   }
 
   /** Releases the open files; the next use opens them again. */
@@ -240,6 +247,7 @@ export class Segment {
     this.log.close();
     this.offsets.file.close();
     this.times.file.close();
+    this.aborted.file.close();
   }
   /** Its files go. A flush that is under way, or waits, must not make them anew: an empty .log would count as a segment. */
   remove(): void {
@@ -247,6 +255,7 @@ export class Segment {
     this.log.remove();
     this.offsets.file.remove();
     this.times.file.remove();
+    this.aborted.file.remove();
   }
 }
 

@@ -4,7 +4,7 @@ import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
 import { baseOffsetOf, CLEANED, DELETED, SWAP, segmentFile } from './segment.ts';
 
-const PARTS = ['index', 'timeindex', 'log'];
+const PARTS = ['index', 'timeindex', 'txnindex', 'log'];
 
 /**
  * Brings a log's folder in order after a crash, and gives the names that are left in it: removes what was to be deleted and what compaction

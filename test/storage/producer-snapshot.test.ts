@@ -114,7 +114,7 @@ test('the latest sound snapshot is loaded; damaged ones before it and half-writt
   files.replace(`/log/${name(20)}.tmp`, 'half');
   const snapshots = new ProducerSnapshots(files, '/log', files.list('/log'));
   const state = stateOf([3, entry]);
-  expect(snapshots.load(state)).toBe(10);
+  expect(snapshots.load(state, Number.POSITIVE_INFINITY)).toBe(10);
   expect([...state.entries()]).toEqual([[2, entry]]);
   expect(files.list('/log')).toEqual([name(5), name(10)]);
 });

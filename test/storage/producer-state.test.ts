@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { batchBytes } from '../../src/conformance/batch-bytes.ts';
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import { BatchView } from '../../src/protocol/records/batch.ts';
+import { buildEndMarker } from '../../src/protocol/records/end-marker.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits, ProducerState } from '../../src/storage/producer-state.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,6 +21,9 @@ beforeEach(() => start());
 
 const batchOf = (baseSequence: number, records = 1, producerEpoch = 0, producerId = 7, attributes = 0) =>
   new BatchView(batchBytes({ values: Array.from({ length: records }, () => 'x'), baseSequence, producerEpoch, producerId, attributes }));
+
+const markerOf = (producerEpoch: number) =>
+  new BatchView(buildEndMarker({ producerId: 7, producerEpoch, commits: true, coordinatorEpoch: 0 }, 1));
 
 /** The base offset that the batch gets, or has. */
 function write(baseSequence: number, records = 1, producerEpoch = 0, producerId = 7): number {
@@ -79,9 +83,9 @@ test('a newer epoch begins at 0 and forgets the batches of the older one, which 
 
 test('a marker of a newer epoch lets the sequences begin anew, one of the same epoch does not', () => {
   write(0);
-  state.add(batchOf(-1, 1, 0, 7, 0x30), 101, 5);
+  state.add(markerOf(0), 101, 5);
   expect(write(0)).toBe(100);
-  state.add(batchOf(-1, 1, 1, 7, 0x30), 102, 5);
+  state.add(markerOf(1), 102, 5);
   expect(() => write(1, 1, 1)).toThrow(outOfOrder);
   expect(() => write(0, 1, 0)).toThrow(fenced);
   expect(write(0, 1, 1)).toBe(101);
