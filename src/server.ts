@@ -205,9 +205,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const peers = new PeerConnections({ clock, transport: options.transport, addressOf, clientId: `broker-${nodeId}` });
   closers.push(() => peers.close());
-  const { transactions, markerWriter, close: closeTransactions } = makeTransactions(coordinated, peers, () => producerIds.next());
+  const { close: closeTransactions, ...transactional } = makeTransactions(coordinated, peers, () => producerIds.next());
   closers.push(closeTransactions);
-  closers.push(followLeadership(metadata, TRANSACTIONS_TOPIC, nodeId, transactions));
+  closers.push(followLeadership(metadata, TRANSACTIONS_TOPIC, nodeId, transactional.transactions));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
   const services: Services = {
     nodeId,
@@ -232,8 +232,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     endpoints: new Endpoints(nodeId, metadata, currentConfig),
     advertised: advertisedApis(HANDLERS),
     producerIds,
-    transactions,
-    markerWriter,
+    ...transactional,
   };
 
   options.observe?.(services);

@@ -6,6 +6,8 @@ import { boolean, double, int, list, long, short, string } from './definition.ts
  */
 // biome-ignore format: one key, one line
 export const BROKER_KEYS = {
+  'add.partitions.to.txn.retry.backoff.max.ms': int('100', { min: 0, doc: "How long a transactional batch waits for its producer's last transaction to be over, before its producer is told to come again." }),
+  'add.partitions.to.txn.retry.backoff.ms': int('20', { min: 1, doc: "How often that is asked for." }),
   'advertised.listeners': list(null, { nonEmpty: true, doc: 'Addresses that clients are told, per listener; without it, a client is told the address at which it arrived.' }),
   'auto.create.topics.enable': boolean('true', { doc: 'A topic that a client asks for, and that does not exist, is created.' }),
   'auto.leader.rebalance.enable': boolean('true', { doc: 'Partitions go back to their first replica when it is in sync again.' }),

@@ -6,8 +6,6 @@ import { boolean, className, double, int, list, long, password, short, string } 
  */
 // biome-ignore format: one key, one line
 export const OTHER_BROKER_KEYS = {
-  'add.partitions.to.txn.retry.backoff.max.ms': int('100', { min: 0 }),
-  'add.partitions.to.txn.retry.backoff.ms': int('20', { min: 1 }),
   'alter.config.policy.class.name': className(null),
   'alter.log.dirs.replication.quota.window.num': int('11', { min: 1 }),
   'alter.log.dirs.replication.quota.window.size.seconds': int('1', { min: 1 }),

@@ -1,3 +1,5 @@
+import { addOffsetsToTxn } from './add-offsets-to-txn.ts';
+import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterClientQuotas } from './alter-client-quotas.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterPartitionReassignments } from './alter-partition-reassignments.ts';
@@ -18,7 +20,9 @@ import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeProducers } from './describe-producers.ts';
 import { describeQuorum } from './describe-quorum.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
+import { describeTransactions } from './describe-transactions.ts';
 import { electLeaders } from './elect-leaders.ts';
+import { endTxn } from './end-txn.ts';
 import { fetch } from './fetch.ts';
 import { findCoordinator } from './find-coordinator.ts';
 import { heardOf } from './heard-of.ts';
@@ -31,6 +35,7 @@ import { listConfigResources } from './list-config-resources.ts';
 import { listGroups } from './list-groups.ts';
 import { listOffsets } from './list-offsets.ts';
 import { listPartitionReassignments } from './list-partition-reassignments.ts';
+import { listTransactions } from './list-transactions.ts';
 import { metadata } from './metadata.ts';
 import { namedBy } from './named-topics.ts';
 import { offsetCommit } from './offset-commit.ts';
@@ -43,6 +48,7 @@ import type { Services } from './services.ts';
 import { syncGroup } from './sync-group.ts';
 import { unregisterBroker } from './unregister-broker.ts';
 import { updateFeatures } from './update-features.ts';
+import { writeTxnMarkers } from './write-txn-markers.ts';
 
 /** THE registry: every API that this broker serves, in key order. Dispatch, ApiVersions and the docs derive from it. */
 export const HANDLERS: readonly AnyHandler<Services>[] = [
@@ -65,6 +71,10 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   heardOf(deleteRecords, namedBy.deleteRecords), // 21
   initProducerId, // 22
   heardOf(offsetForLeaderEpoch, namedBy.offsetForLeaderEpoch), // 23
+  heardOf(addPartitionsToTxn, namedBy.addPartitionsToTxn), // 24
+  addOffsetsToTxn, // 25
+  endTxn, // 26
+  writeTxnMarkers, // 27
   describeAcls, // 29
   createAcls, // 30
   deleteAcls, // 31
@@ -85,6 +95,8 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   describeCluster, // 60
   heardOf(describeProducers, namedBy.describeProducers), // 61
   unregisterBroker, // 64
+  describeTransactions, // 65
+  listTransactions, // 66
   listConfigResources, // 74
   heardOf(describeTopicPartitions, namedBy.describeTopicPartitions), // 75
 ];

@@ -1,4 +1,5 @@
 import type {
+  AddPartitionsToTxn,
   AlterConfigs,
   AlterPartitionReassignments,
   CreatePartitions,
@@ -45,6 +46,10 @@ export const namedBy = {
   offsetFetch: ({ groups }, ask) => {
     for (const { topics } of groups) for (const { name, topicId } of topics ?? []) ask(name, topicId, -1);
   },
+  addPartitionsToTxn: ({ transactions, v3AndBelowTopics }, ask) => {
+    for (const topics of [v3AndBelowTopics, ...transactions.map((each) => each.topics)])
+      for (const { name, partitions } of topics) ask(name, undefined, Math.max(-1, ...partitions));
+  },
   deleteTopics: ({ topics, topicNames }, ask) => {
     for (const name of topicNames) ask(name, undefined, -1);
     for (const { name, topicId } of topics) ask(name, topicId, -1);
@@ -80,6 +85,7 @@ export const namedBy = {
     for (const { name } of topics) ask(name, undefined, -1);
   },
 } satisfies {
+  addPartitionsToTxn: Named<typeof AddPartitionsToTxn>;
   produce: Named<typeof Produce>;
   fetch: Named<typeof Fetch>;
   listOffsets: Named<typeof ListOffsets>;

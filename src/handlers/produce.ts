@@ -1,14 +1,16 @@
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { Produce } from '../protocol/messages/produce.ts';
-import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { producedRecords } from '../protocol/records/legacy-check.ts';
 import { RecordValidationError } from '../protocol/records/validate.ts';
 import type { RequestOf, ResponseTo } from '../protocol/schema.ts';
 import type { Partition } from '../replication/partition.ts';
+import type { Produced } from '../storage/produce-line.ts';
+import type { Verification } from '../storage/verifications.ts';
 import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
 import { LeaderHints } from './leader-hints.ts';
 import type { Needs } from './services.ts';
+import { transactionalBatch, verifyThen } from './transactional-produce.ts';
 
 type Request = RequestOf<typeof Produce>;
 type TopicData = Request['topicData'][number];
@@ -35,6 +37,8 @@ const ACKS = [-1, 0, 1];
 const FIRST_BY_TOPIC_ID = 13;
 const FIRST_WITH_HINTS = 10;
 
+type ProduceNeeds = Needs<'replicas' | 'metadata' | 'endpoints' | 'partitionVerifier' | 'config'>;
+
 /**
  * Produce (0): appends one batch per partition.
  *
@@ -53,13 +57,22 @@ const FIRST_WITH_HINTS = 10;
  * - The client's partition leader epoch is overwritten, never checked (sarama sends 0).
  * - A batch that an idempotent producer repeats is answered with the offset it has, when its first write is finished and, with acks=-1,
  *   committed (KIP-98).
- * Deviations from Apache Kafka: a request with a transactional batch is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED also when it names a
- * transactional id.
+ * - A transactional batch is taken when its coordinator has said that the transaction has this partition (KIP-890; from v12 on it gets it then); the
+ *   answer is waited for, and batches of one connection keep their order. Without a transactional id the whole request is refused with
+ *   TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
+ * Deviations from Apache Kafka: none known.
  */
-export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints }: Needs<'replicas' | 'metadata' | 'endpoints'>) => {
+export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints, partitionVerifier, config }: ProduceNeeds) => {
   /** Appends to one partition. The reply is filled in when `settled` is called. */
-  const append = (partition: Partition, records: Uint8Array, request: Request, reply: PartitionReply, settled: () => void) => {
-    partition.produce(records, request.acks, request.timeoutMs, (error, appended) => {
+  const append = (
+    partition: Partition,
+    records: Uint8Array,
+    request: Request,
+    reply: PartitionReply,
+    settled: () => void,
+    verification?: Verification,
+  ) => {
+    const produced: Produced = (error, appended) => {
       if (!appended) {
         fail(reply, error);
         // As Kafka: a batch that was looked at and refused is answered with where the log begins.
@@ -71,24 +84,39 @@ export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoint
       reply.logAppendTimeMs = appended.logAppendTime;
       reply.logStartOffset = logStartOf(partition);
       settled();
-    });
+    };
+    try {
+      partition.produce(records, request.acks, request.timeoutMs, produced, verification);
+    } catch (error) {
+      fail(reply, error);
+      if (error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS') reply.logStartOffset = logStartOf(partition);
+      settled();
+    }
   };
 
   const produceTo = (topic: TopicData, data: PartitionData, request: Request, context: RequestContext, settled: () => void) => {
     const reply: PartitionReply = { index: data.index, errorCode: 0, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
-    let partition: Partition | undefined;
     try {
       const named = context.version >= FIRST_BY_TOPIC_ID ? replicas.nameOf(topic.topicId) : topic.name;
       replicas.requireExists(named, data.index);
       const records = producedRecords(data.records, context.version);
       if (!ACKS.includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS');
       if (INTERNAL_TOPICS.has(named) && context.clientId !== ADMIN_CLIENT_ID) throw new KafkaError('INVALID_TOPIC_EXCEPTION');
-      partition = replicas.leader(named, data.index);
-      append(partition, records, request, reply, settled);
+      const partition = replicas.leader(named, data.index);
+      const write = (verification?: Verification) => append(partition, records, request, reply, settled, verification);
+      const batch = request.transactionalId === null ? null : transactionalBatch(records);
+      if (!batch) write();
+      else if (!config().bool('transaction.partition.verification.enable')) write('off');
+      else {
+        const { transactionalId } = request as { transactionalId: string };
+        const refused = (error: KafkaError) => {
+          fail(reply, error);
+          settled();
+        };
+        verifyThen({ transactionalId, topic: named, partition, batch, version: context.version }, partitionVerifier, write, refused);
+      }
     } catch (error) {
       fail(reply, error);
-      if (partition && error instanceof KafkaError && error.errorName === 'NOT_ENOUGH_REPLICAS')
-        reply.logStartOffset = logStartOf(partition);
       settled();
     }
     return reply;
@@ -110,8 +138,7 @@ export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoint
 
   return {
     handle(request, context) {
-      if (hasTransactionalBatch(request))
-        throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Transactions are not implemented.');
+      if (request.transactionalId === null && hasTransactionalBatch(request)) throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED');
       return new Promise((resolve) => {
         let open = 1;
         const settled = () => {
@@ -155,12 +182,7 @@ function logStartOf(partition: Partition): number {
 
 /** One is enough to have the whole request refused, whatever the other partitions get. */
 function hasTransactionalBatch(request: Request): boolean {
-  return request.topicData.some((topic) =>
-    topic.partitionData.some(({ records }) => {
-      const batch = records && records.byteLength >= BATCH_HEADER_BYTES ? new BatchView(records) : null;
-      return batch?.magic === 2 && batch.isTransactional;
-    }),
-  );
+  return request.topicData.some((topic) => topic.partitionData.some(({ records }) => transactionalBatch(records) !== null));
 }
 
 function answerToNobody(responses: readonly { partitionResponses: readonly PartitionReply[] }[]): typeof NO_REPLY | typeof HANG_UP {

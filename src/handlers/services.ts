@@ -1,6 +1,7 @@
 import type { BrokerConfig } from '../config.ts';
 import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts';
 import type { MarkerWriter } from '../coordinator/transaction/marker-writer.ts';
+import type { PartitionVerifier } from '../coordinator/transaction/partition-verifier.ts';
 import type { TransactionCoordinator } from '../coordinator/transaction/transaction-coordinator.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -36,6 +37,7 @@ export interface Services {
   readonly groups: GroupCoordinator;
   readonly transactions: TransactionCoordinator;
   readonly markerWriter: MarkerWriter;
+  readonly partitionVerifier: PartitionVerifier;
   readonly purgatory: Purgatory;
   /** What clients may use of this broker. */
   readonly quotas: ClientQuotas;

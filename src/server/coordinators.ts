@@ -2,14 +2,17 @@ import type { PeerConnections } from '../client/peer-connections.ts';
 import type { BrokerConfig } from '../config.ts';
 import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from '../coordinator/replicated-log.ts';
+import type { Verdict } from '../coordinator/transaction/add-partitions.ts';
 import { MarkerQueues, type MarkerResult, type MarkersToWrite } from '../coordinator/transaction/marker-queues.ts';
 import { MarkerWriter } from '../coordinator/transaction/marker-writer.ts';
+import { PartitionVerifier, type Questions } from '../coordinator/transaction/partition-verifier.ts';
 import { TransactionCoordinator } from '../coordinator/transaction/transaction-coordinator.ts';
 import { errorNameOf } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from '../metadata/internal-topics.ts';
+import { AddPartitionsToTxn } from '../protocol/messages/add-partitions-to-txn.ts';
 import { WriteTxnMarkers } from '../protocol/messages/write-txn-markers.ts';
 import type { ReplicaManager } from '../replication/replica-manager.ts';
 
@@ -56,6 +59,7 @@ export function makeGroups(parts: CoordinatorParts, newUuid: (() => string) | un
 export interface Transactions {
   readonly transactions: TransactionCoordinator;
   readonly markerWriter: MarkerWriter;
+  readonly partitionVerifier: PartitionVerifier;
   close(): void;
 }
 
@@ -87,13 +91,59 @@ export function makeTransactions(parts: CoordinatorParts, peers: PeerConnections
       writeTimeoutMs: config().int('request.timeout.ms'),
     }),
   });
+  const partitionVerifier = new PartitionVerifier({
+    clock,
+    coordinatorOf: (id) => metadata.current.partition(TRANSACTIONS_TOPIC, transactions.partitionOf(id))?.leader ?? -1,
+    ask: (coordinator, questions) =>
+      coordinator === nodeId
+        ? Promise.all(questions.map((each) => askHere(transactions, each)))
+        : askAt(peers, coordinator, questions, config().int('request.timeout.ms')),
+    retryMs: () => ({
+      backoffMs: config().int('add.partitions.to.txn.retry.backoff.ms'),
+      maxMs: config().int('add.partitions.to.txn.retry.backoff.max.ms'),
+    }),
+  });
   const close = () => {
     transactions.close();
     markers.close();
   };
-  return { transactions, markerWriter, close };
+  return { transactions, markerWriter, partitionVerifier, close };
 }
 
+const TRANSACTIONS_V2 = 2;
+
+async function askHere(transactions: TransactionCoordinator, { adds, producer, topics, transactionalId }: Questions): Promise<Verdict> {
+  try {
+    if (!adds) return await transactions.verify(transactionalId, producer);
+    await transactions.add(transactionalId, producer, topics, TRANSACTIONS_V2);
+    return () => 'NONE';
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    return () => error.errorName;
+  }
+}
+
+const QUESTIONS_VERSION = 5;
+
+async function askAt(peers: PeerConnections, nodeId: number, all: readonly Questions[], timeoutMs: number): Promise<Verdict[]> {
+  const transactions = all.map(({ adds, producer, topics, transactionalId }) => ({
+    transactionalId,
+    ...producer,
+    verifyOnly: !adds,
+    topics: [...topics].map(([name, partitions]) => ({ name, partitions: [...partitions] })),
+  }));
+  const reply = await peers.request(nodeId, AddPartitionsToTxn, QUESTIONS_VERSION, { transactions }, timeoutMs);
+  if (reply.errorCode !== 0) throw new KafkaError(errorNameOf(reply.errorCode));
+  return all.map((_, i) => {
+    const codes = new Map<string, number>();
+    for (const { name, resultsByPartition } of reply.resultsByTransaction[i]?.topicResults ?? [])
+      for (const { partitionErrorCode, partitionIndex } of resultsByPartition) codes.set(`${name}-${partitionIndex}`, partitionErrorCode);
+    return (topic, partition) => errorNameOf(codes.get(`${topic}-${partition}`) ?? UNKNOWN_SERVER_ERROR);
+  });
+}
+
+/** For what was not answered. */
+const UNKNOWN_SERVER_ERROR = -1;
 const MARKERS_VERSION = 2;
 
 async function writeAt(

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { TransactionCoordinator } from '../../src/coordinator/transaction/transaction-coordinator.ts';
 import { KafkaError } from '../../src/core/errors.ts';
 import type { Endpoints } from '../../src/handlers/endpoints.ts';
 import { findCoordinator } from '../../src/handlers/find-coordinator.ts';
@@ -15,11 +16,24 @@ const OTHER = { nodeId: 2, host: 'localhost', port: 9093 };
 async function started(ensureCoordinatorTopic = async () => {}, leader: number | null = 1) {
   const fixture = await groupsFixture({}, false);
   const endpoints = { broker: (id: number) => [SELF, OTHER].find(({ nodeId }) => nodeId === id) } as unknown as Endpoints;
-  const topicAdmin = { ensureCoordinatorTopic } as unknown as TopicAdmin;
-  const partition = (name: string, index: number) =>
-    leader !== null && name === '__consumer_offsets' && index === 0 ? { leader } : undefined;
+  const asked: string[] = [];
+  const topicAdmin = {
+    ensureCoordinatorTopic: (name: string) => {
+      asked.push(name);
+      return ensureCoordinatorTopic();
+    },
+  } as unknown as TopicAdmin;
+  const transactions = { partitionOf: () => 7 } as unknown as TransactionCoordinator;
+  const partition = (name: string, index: number) => {
+    if (name === '__transaction_state' && index === 7) return { leader: 2 };
+    return leader !== null && name === '__consumer_offsets' && index === 0 ? { leader } : undefined;
+  };
   const metadata = { current: { partition } } as unknown as MetadataFeed;
-  return { ...fixture, send: sender(findCoordinator, { endpoints, groups: fixture.groups, topicAdmin, metadata, nodeId: 1 }) };
+  return {
+    ...fixture,
+    send: sender(findCoordinator, { endpoints, groups: fixture.groups, transactions, topicAdmin, metadata, nodeId: 1 }),
+    asked,
+  };
 }
 
 test.each(versionsOf(findCoordinator))(
@@ -57,11 +71,11 @@ test.each(versionsOf(findCoordinator))('v%i finds the coordinator of a group', a
   expect((await send(version, { coordinatorKeys: [] })).coordinators).toEqual([]);
 });
 
-test('a transactional id is refused with the reason, in a way that makes clients give up', async () => {
-  const { send } = await started();
-  const refused = { ...NOBODY, errorCode: 53, errorMessage: 'Transactions are not implemented.' };
-  expect(await send(3, { key: 't', keyType: 1 })).toMatchObject(refused);
-  expect((await send(6, { coordinatorKeys: ['t'], keyType: 1 })).coordinators).toEqual([{ key: 't', ...refused }]);
+test('the coordinator of a transactional id leads its partition of __transaction_state', async () => {
+  const { asked, send } = await started();
+  expect(await send(3, { key: 't', keyType: 1 })).toMatchObject({ errorCode: 0, ...OTHER });
+  expect((await send(6, { coordinatorKeys: ['t'], keyType: 1 })).coordinators).toMatchObject([{ key: 't', errorCode: 0, ...OTHER }]);
+  expect(asked).toEqual(['__transaction_state', '__transaction_state']);
 });
 
 test.each([

@@ -1,0 +1,40 @@
+import { statusNamed } from '../coordinator/transaction/transaction-status.ts';
+import { ListTransactions } from '../protocol/messages/list-transactions.ts';
+import { handler } from './handler.ts';
+import type { Needs } from './services.ts';
+
+/**
+ * ListTransactions (66): the transactional ids that this broker coordinates (KIP-664).
+ *
+ * Versions: v1 how long a transaction has lasted at least (KIP-994) · v2 a pattern for ids (KIP-1152)
+ * Behaviour:
+ * - A filter that names nothing lets everything pass. States that do not exist are told, and match nothing.
+ * - A transaction has a duration while it is under way: from its first partition until all markers are written.
+ * - While one of the partitions of __transaction_state is being loaded: COORDINATOR_LOAD_IN_PROGRESS.
+ * Deviations from Apache Kafka: v2 is not served.
+ */
+export const listTransactions = handler(ListTransactions, [0, 1], ({ clock, transactions }: Needs<'clock' | 'transactions'>) => ({
+  async handle({ durationFilter, producerIdFilters, stateFilters }) {
+    const unknownStateFilters = stateFilters.filter((name) => !statusNamed(name));
+    const states = new Set(stateFilters);
+    const ids = new Set(producerIdFilters);
+    const nowMs = clock.now();
+    const listed = (await transactions.list()).filter(
+      ({ producerId, startMs, status }) =>
+        status !== 'Dead' &&
+        (states.size === 0 || states.has(status)) &&
+        (ids.size === 0 || ids.has(producerId)) &&
+        (durationFilter < 0 || (startMs >= 0 && nowMs - startMs > durationFilter)),
+    );
+    return {
+      errorCode: 0,
+      unknownStateFilters,
+      transactionStates: listed.map(({ producerId, status, transactionalId }) => ({
+        transactionalId,
+        producerId,
+        transactionState: status,
+      })),
+    };
+  },
+  refuse: (_request, error) => ({ errorCode: error.code, unknownStateFilters: [], transactionStates: [] }),
+}));
