@@ -205,7 +205,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const peers = new PeerConnections({ clock, transport: options.transport, addressOf, clientId: `broker-${nodeId}` });
   closers.push(() => peers.close());
-  const { close: closeTransactions, ...transactional } = makeTransactions(coordinated, peers, () => producerIds.next());
+  const { close: closeTransactions, ...transactional } = makeTransactions(coordinated, groups, peers, () => producerIds.next());
   closers.push(closeTransactions);
   closers.push(followLeadership(metadata, TRANSACTIONS_TOPIC, nodeId, transactional.transactions));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });

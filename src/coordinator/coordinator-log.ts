@@ -1,5 +1,31 @@
 import { KafkaError } from '../core/errors.ts';
 import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
+import type { TransactionMarker } from '../storage/producer-state.ts';
+import type { Verification } from '../storage/verifications.ts';
+
+/** A record of a coordinator's log, and how it came in. */
+export interface ReplayedRecord {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly offset: number;
+  /** Of the transaction that it is part of; -1: of none. */
+  readonly producerId: number;
+}
+
+/** What reads a coordinator's log, in its order. */
+export interface LogReplay {
+  record(record: ReplayedRecord): void;
+  /** A producer's transaction ends here. */
+  marker(producerId: number, commits: boolean): void;
+}
+
+/** Records that are part of a client's transaction. */
+export interface TransactionalWrite {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** What the transaction's coordinator has said of it: see Partition.beginVerification. */
+  readonly verification: Verification;
+}
 
 /** One partition of a coordinator's topic, as the coordinator's runtime needs it; for as long as this broker leads it in one leader epoch. */
 export interface CoordinatorLog {
@@ -8,13 +34,15 @@ export interface CoordinatorLog {
   /** This broker does not lead the partition any more, or in a later leader epoch: others may have written to it meanwhile. */
   readonly isOver: boolean;
   /**
-   * Appends the records as one batch. `done(null)` once the high watermark has passed them (it may be called before `append` returns),
+   * Appends the records as one batch, and returns the offset of the first. `done(null)` once the high watermark has passed them (it may be called before `append` returns),
    * `done(error)` when that can no longer be promised; in the order of the appends.
    * @throws KafkaError when the records are refused: then nothing was appended, and `done` is never called.
    */
-  append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void): void;
-  /** Calls `each` for every record from the log's start to its end, control records left out. */
-  replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestampMs: number) => void): Promise<void>;
+  append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void, transaction?: TransactionalWrite): number;
+  /** Appends the marker that ends a client's transaction; as `append`. @throws KafkaError as Partition.appendMarker */
+  appendMarker(marker: TransactionMarker, done: (error: KafkaError | null) => void): number;
+  /** Tells `replay` everything from the log's start to its end. */
+  replay(replay: LogReplay): Promise<void>;
   /** Resolves once all that `replay` has read is committed; rejects with a KafkaError when that can no longer be. */
   committed(): Promise<void>;
 }

@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
-import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
 import { type CoordinatorLog, coordinatorError } from './coordinator-log.ts';
 
 /** How a write ended: committed (null), or not, with what clients are told. */
@@ -35,8 +34,11 @@ export class PendingWrites {
     this.timeoutMs = timeoutMs;
   }
 
-  /** Calls `accepted` when the log has taken the records, before anything else happens, and `done` exactly once. */
-  append(records: readonly CoordinatorRecord[], accepted: () => void, done: WriteDone): void {
+  /**
+   * Has `append` called, which gives something to the log and returns its offset. Calls `accepted` with that when the log has taken it, before
+   * anything else happens, and `done` exactly once.
+   */
+  append(append: (log: CoordinatorLog, done: WriteDone) => number, accepted: (offset: number) => void, done: WriteDone): void {
     if (this.queue.size >= MAX_PENDING_WRITES) {
       done(new KafkaError('COORDINATOR_NOT_AVAILABLE'));
       return;
@@ -45,8 +47,9 @@ export class PendingWrites {
     let isAccepted = false;
     let early: { error: KafkaError | null } | undefined;
     this.queue.add(pending);
+    let offset: number;
     try {
-      this.log.append(records, (error) => {
+      offset = append(this.log, (error) => {
         if (isAccepted) this.settle(pending, error);
         else early = { error };
       });
@@ -56,7 +59,7 @@ export class PendingWrites {
       return;
     }
     this.last = pending;
-    accepted();
+    accepted(offset);
     isAccepted = true;
     if (early) this.settle(pending, early.error);
     else this.timer ??= this.clock.after(this.timeoutMs(), () => this.expire());

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Purgatory } from '../core/purgatory.ts';
 import { safetyRules } from '../core/safety-rules.ts';
+import { TRANSACTIONAL_BIT } from '../protocol/records/batch.ts';
 import { buildBatch } from '../protocol/records/build.ts';
 import type { Compactions } from '../replication/compactions.ts';
 import type { Partition } from '../replication/partition.ts';
@@ -48,18 +49,30 @@ function replicatedLog(partition: Partition, { clock, compactions }: ReplicatedL
     get isOver() {
       return !partition.isLeader || partition.leaderEpoch !== leaderEpoch;
     },
-    append(records, done) {
+    append(records, done, transaction) {
       if (this.isOver) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
       const timestamp = clock.now();
-      const batch = buildBatch({ records: records.map(({ key, value }) => ({ key, value, timestamp })) });
-      partition.append(batch, (error) => done(error && (error instanceof KafkaError ? error : new KafkaError('KAFKA_STORAGE_ERROR'))));
+      const { producerId = -1, producerEpoch = -1, verification } = transaction ?? {};
+      const batch = buildBatch({
+        records: records.map(({ key, value }) => ({ key, value, timestamp })),
+        attributes: transaction ? TRANSACTIONAL_BIT : 0,
+        producerId,
+        producerEpoch,
+      });
+      const { baseOffset } = partition.append(batch, told(done), Number.POSITIVE_INFINITY, verification);
       bytesSince += batch.byteLength;
-      if (bytesSince < partition.segmentBytes) return;
-      bytesSince = 0;
-      compactions.request(partition);
+      if (bytesSince >= partition.segmentBytes) {
+        bytesSince = 0;
+        compactions.request(partition);
+      }
+      return baseOffset;
     },
-    async replay(each) {
-      replayedTo = await partition.replay(each);
+    appendMarker(marker, done) {
+      if (this.isOver) throw new KafkaError('NOT_LEADER_OR_FOLLOWER');
+      return partition.appendMarker(marker, told(done)).baseOffset;
+    },
+    async replay(replay) {
+      replayedTo = await partition.replay(replay);
       compactions.request(partition);
     },
     committed() {
@@ -68,6 +81,10 @@ function replicatedLog(partition: Partition, { clock, compactions }: ReplicatedL
       return new Promise((resolve, reject) => partition.whenCommitted(replayedTo, (error) => (isLost(error) ? reject(error) : resolve())));
     },
   };
+}
+
+function told(done: (error: KafkaError | null) => void): (error: Error | null) => void {
+  return (error) => done(error && (error instanceof KafkaError ? error : new KafkaError('KAFKA_STORAGE_ERROR')));
 }
 
 /** Below min ISR again, but committed. */

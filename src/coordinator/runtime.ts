@@ -2,9 +2,17 @@ import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
-import { type CoordinatorLog, coordinatorError, type OpenLog, type RequireLeader } from './coordinator-log.ts';
+import type { TransactionMarker } from '../storage/producer-state.ts';
+import {
+  type CoordinatorLog,
+  coordinatorError,
+  type OpenLog,
+  type ReplayedRecord,
+  type RequireLeader,
+  type TransactionalWrite,
+} from './coordinator-log.ts';
 import type { Perform } from './keyed-timers.ts';
-import { PendingWrites } from './pending-writes.ts';
+import { PendingWrites, type WriteDone } from './pending-writes.ts';
 
 /** What an operation on the state wants in the log. */
 export interface Write {
@@ -13,6 +21,8 @@ export interface Write {
   readonly replay: boolean;
   /** Called when the log has taken the records, and nothing else has happened: the change that they tell of is made now. */
   readonly accepted?: () => void;
+  /** The records are part of a client's transaction. */
+  readonly transaction?: TransactionalWrite;
   /**
    * Called when the records are committed (null), or refused, lost or too late (the error, as clients are told it). It may want a write of
    * its own.
@@ -28,7 +38,9 @@ export interface Outcome<T> {
 
 /** The state of one partition of a coordinator's topic, rebuilt by replaying it. */
 export interface Shard {
-  replay(key: Buffer, value: Buffer | null): void;
+  replay(key: Buffer, value: Buffer | null, record: Pick<ReplayedRecord, 'offset' | 'producerId'>): void;
+  /** A client's transaction that has records here ends. */
+  endTransaction(producerId: number, commits: boolean): void;
   /** All of the log has been replayed: time begins. */
   loaded(): void;
   /** The partition has moved away or failed: answers everybody who waits with the error and stops every timer. */
@@ -146,6 +158,25 @@ export class CoordinatorRuntime<S extends Shard> {
     });
   }
 
+  /**
+   * Appends the marker that ends a client's transaction, and ends it in the state. `done` once it is committed, or cannot be.
+   * @throws as `run`, and as Partition.appendMarker
+   */
+  endTransaction(partition: number, marker: TransactionMarker, done: WriteDone): void {
+    const loaded = this.require(partition);
+    let refused: unknown;
+    const append = (log: CoordinatorLog, told: WriteDone) => {
+      try {
+        return log.appendMarker(marker, told);
+      } catch (error) {
+        refused = error; // which is the transaction coordinator's to know as it is
+        throw error;
+      }
+    };
+    const accepted = () => loaded.shard.endTransaction(marker.producerId, marker.commits);
+    loaded.writes.append(append, accepted, (error) => done(refused instanceof KafkaError ? refused : error));
+  }
+
   /** Reads the state now; the answer leaves once all that it may rest on is committed, so that nobody sees what may still be lost. */
   read<T>(partition: number, operation: (shard: S) => T): Promise<T> {
     const loaded = this.require(partition);
@@ -207,9 +238,14 @@ export class CoordinatorRuntime<S extends Shard> {
       const log = await openLog(partition);
       const loaded = this.makeLoaded(partition, log);
       let records = 0;
-      await log.replay((key, value) => {
-        records++;
-        if (key && isCurrent()) loaded.shard.replay(key, value);
+      await log.replay({
+        record: (record) => {
+          records++;
+          if (record.key && isCurrent()) loaded.shard.replay(record.key, record.value, record);
+        },
+        marker: (producerId, commits) => {
+          if (isCurrent()) loaded.shard.endTransaction(producerId, commits);
+        },
       });
       if (isCurrent()) await log.committed();
       if (this.closed) throw new KafkaError('COORDINATOR_NOT_AVAILABLE');
@@ -248,11 +284,15 @@ export class CoordinatorRuntime<S extends Shard> {
 
   private write(loaded: Loaded<S>, write: Write | null): void {
     if (!write) return;
-    const accepted = () => {
+    const { records, transaction } = write;
+    const accepted = (baseOffset: number) => {
       write.accepted?.();
-      if (write.replay) for (const { key, value } of write.records) loaded.shard.replay(key, value);
+      const producerId = transaction?.producerId ?? -1;
+      if (write.replay)
+        for (const [i, { key, value }] of records.entries()) loaded.shard.replay(key, value, { offset: baseOffset + i, producerId });
     };
-    loaded.writes.append(write.records, accepted, (error) => {
+    const append = (log: CoordinatorLog, done: WriteDone) => log.append(records, done, transaction);
+    loaded.writes.append(append, accepted, (error) => {
       const next = write.done?.(error) ?? null;
       if (next && this.active.get(loaded.partition) === loaded) this.write(loaded, next);
     });

@@ -46,6 +46,7 @@ import { produce } from './produce.ts';
 import type { AnyHandler } from './registry.ts';
 import type { Services } from './services.ts';
 import { syncGroup } from './sync-group.ts';
+import { txnOffsetCommit } from './txn-offset-commit.ts';
 import { unregisterBroker } from './unregister-broker.ts';
 import { updateFeatures } from './update-features.ts';
 import { writeTxnMarkers } from './write-txn-markers.ts';
@@ -75,6 +76,7 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   addOffsetsToTxn, // 25
   endTxn, // 26
   writeTxnMarkers, // 27
+  heardOf(txnOffsetCommit, namedBy.txnOffsetCommit), // 28
   describeAcls, // 29
   createAcls, // 30
   deleteAcls, // 31

@@ -19,6 +19,7 @@ import type {
   OffsetFetch,
   OffsetForLeaderEpoch,
   Produce,
+  TxnOffsetCommit,
 } from '../protocol/messages/index.ts';
 import type { RequestOf } from '../protocol/schema.ts';
 import { RESOURCE_TYPE } from './config-resources.ts';
@@ -45,6 +46,9 @@ export const namedBy = {
   },
   offsetFetch: ({ groups }, ask) => {
     for (const { topics } of groups) for (const { name, topicId } of topics ?? []) ask(name, topicId, -1);
+  },
+  txnOffsetCommit: ({ topics }, ask) => {
+    for (const { name, topicId, partitions } of topics) ask(name, topicId, highest(partitions, byPartitionIndex));
   },
   addPartitionsToTxn: ({ transactions, v3AndBelowTopics }, ask) => {
     for (const topics of [v3AndBelowTopics, ...transactions.map((each) => each.topics)])
@@ -85,6 +89,7 @@ export const namedBy = {
     for (const { name } of topics) ask(name, undefined, -1);
   },
 } satisfies {
+  txnOffsetCommit: Named<typeof TxnOffsetCommit>;
   addPartitionsToTxn: Named<typeof AddPartitionsToTxn>;
   produce: Named<typeof Produce>;
   fetch: Named<typeof Fetch>;

@@ -29,32 +29,36 @@ const TOPIC_IDS_SINCE = 10; // KIP-848
  * - Without a commit: offset -1, leader epoch -1, metadata "" and no error; likewise for groups and partitions that do not exist.
  * - Before v2 an error of the group is told for each partition.
  * - v10: a topic id that does not exist answers UNKNOWN_TOPIC_ID, after the others; with null, topics that are gone are left out.
- * - There are no transactions, hence no commit that is not stable. A classic group ignores v9's member id and epoch.
+ * - Require stable: where a transaction that has not ended has committed, UNSTABLE_OFFSET_COMMIT. A classic group ignores v9's member id and epoch.
  * Deviations from Apache Kafka: v0, there for ZooKeeper, reads from the log like every other version.
  */
 export const offsetFetch = handler(
   OffsetFetch,
   [0, 10],
   ({ groups, metadata }: Needs<'groups' | 'metadata'>): Handling<typeof OffsetFetch> => {
-    const committed = async (groupId: string, query: OffsetQuery): Promise<readonly FetchedOffsets[]> => {
-      const found = await groups.fetchOffsets(groupId, query);
+    const committed = async (groupId: string, query: OffsetQuery, requireStable: boolean): Promise<readonly FetchedOffsets[]> => {
+      const found = await groups.fetchOffsets(groupId, query, requireStable);
       return withoutStale(found, metadata.current, query === null);
     };
-    const fetch = async ({ groupId, topics }: Pick<GroupRequest, 'groupId' | 'topics'>, version: number): Promise<Fetched> => {
+    const fetch = async (
+      { groupId, topics }: Pick<GroupRequest, 'groupId' | 'topics'>,
+      version: number,
+      isStable: boolean,
+    ): Promise<Fetched> => {
       try {
-        if (version < TOPIC_IDS_SINCE) return { groupId, topics: toTopics(await committed(groupId, byName(topics))) };
-        return { groupId, topics: await fetchById(groupId, topics) };
+        if (version < TOPIC_IDS_SINCE) return { groupId, topics: toTopics(await committed(groupId, byName(topics), isStable)) };
+        return { groupId, topics: await fetchById(groupId, topics, isStable) };
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         return { groupId, topics: [], errorCode: error.code };
       }
     };
-    const fetchById = async (groupId: string, topics: GroupRequest['topics']): Promise<TopicResponse[]> => {
+    const fetchById = async (groupId: string, topics: GroupRequest['topics'], isStable: boolean): Promise<TopicResponse[]> => {
       const image = metadata.current;
       const known = topics?.filter(({ topicId }) => image.topicById(topicId));
       const unknown = topics?.filter(({ topicId }) => !image.topicById(topicId)) ?? [];
       const query = known?.map(({ partitionIndexes, topicId }) => ({ name: image.topicById(topicId)!.name, partitionIndexes })) ?? null;
-      const found = withIds(toTopics(await committed(groupId, byName(query))), image);
+      const found = withIds(toTopics(await committed(groupId, byName(query), isStable)), image);
       return [
         ...found,
         ...unknown.map(({ partitionIndexes, topicId }) => ({
@@ -66,9 +70,11 @@ export const offsetFetch = handler(
     };
     return {
       async handle(request, { version }) {
-        if (version >= BATCHED_SINCE) return { groups: await Promise.all(request.groups.map((group) => fetch(group, version))) };
+        const { requireStable } = request;
+        if (version >= BATCHED_SINCE)
+          return { groups: await Promise.all(request.groups.map((group) => fetch(group, version, requireStable))) };
         const topics = request.topics?.map((topic) => ({ ...topic, topicId: '' })) ?? null;
-        const { errorCode = 0, topics: found } = await fetch({ groupId: request.groupId, topics }, version);
+        const { errorCode = 0, topics: found } = await fetch({ groupId: request.groupId, topics }, version, requireStable);
         if (errorCode === 0 || version >= TOP_LEVEL_ERROR_SINCE) return { topics: found, errorCode };
         return { topics: failTopics(topics ?? [], errorCode) };
       },
@@ -91,10 +97,7 @@ function withoutStale(found: readonly FetchedOffsets[], image: MetadataImage, co
   return found.flatMap(({ name, partitions }) => {
     const topicId = image.topic(name)?.topicId;
     const isStale = (committed: CommittedOffset) => committed.topicId !== ZERO_UUID && committed.topicId !== topicId;
-    const left = partitions.map(({ partition, committed }) => ({
-      partition,
-      committed: committed && isStale(committed) ? undefined : committed,
-    }));
+    const left = partitions.map((each) => ({ ...each, committed: each.committed && isStale(each.committed) ? undefined : each.committed }));
     const shown = committedAlone ? left.filter(({ committed }) => committed) : left;
     return shown.length > 0 || !committedAlone ? [{ name, partitions: shown }] : [];
   });
@@ -103,13 +106,17 @@ function withoutStale(found: readonly FetchedOffsets[], image: MetadataImage, co
 function toTopics(found: readonly FetchedOffsets[]): TopicResponse[] {
   return found.map(({ name, partitions }) => ({
     name,
-    partitions: partitions.map(({ committed, partition }) => ({
-      partitionIndex: partition,
-      committedOffset: committed?.offset ?? -1,
-      committedLeaderEpoch: committed?.leaderEpoch ?? -1,
-      metadata: committed?.metadata ?? '', // null would break sarama
-      errorCode: 0,
-    })),
+    partitions: partitions.map(({ committed, isUnstable, partition }) =>
+      isUnstable
+        ? fail([partition], ERROR_CODES.UNSTABLE_OFFSET_COMMIT.code)[0]!
+        : {
+            partitionIndex: partition,
+            committedOffset: committed?.offset ?? -1,
+            committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+            metadata: committed?.metadata ?? '', // null would break sarama
+            errorCode: 0,
+          },
+    ),
   }));
 }
 

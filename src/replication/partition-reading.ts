@@ -1,5 +1,6 @@
 import { KafkaError } from '../core/errors.ts';
-import { eachBatch } from '../protocol/records/batch.ts';
+import { type BatchView, eachBatch } from '../protocol/records/batch.ts';
+import { endMarkerOf } from '../protocol/records/end-marker.ts';
 import { forEachRecord } from '../protocol/records/walk.ts';
 import type { ReadDone } from '../storage/log-reader.ts';
 import type { PartitionLog } from '../storage/partition-log.ts';
@@ -9,6 +10,18 @@ import type { AbortedTransaction } from '../storage/transaction-index.ts';
 
 /** Who reads: consumers see what is replicated, those of committed transactions what is decided besides, followers all that is written. */
 export type Reader = 'consumer' | 'committed' | 'follower';
+
+/** What is told of each record while loading, and of each marker that ends a transaction. */
+export interface ReplayTarget {
+  /** `producerId`: of the transaction that it is part of; -1: of none. */
+  record(record: {
+    readonly key: Buffer | null;
+    readonly value: Buffer | null;
+    readonly offset: number;
+    readonly producerId: number;
+  }): void;
+  marker(producerId: number, commits: boolean): void;
+}
 
 /** Read at a time while loading. */
 const REPLAY_BYTES = 1024 * 1024;
@@ -122,9 +135,9 @@ export abstract class PartitionReading {
 
   /**
    * Reads everything up to the log's end as it is now, in order: how a coordinator loads (metadata-store rule 8; it serves when the high watermark
-   * has come there). Returns that end. `each` gets views that are valid only during the call.
+   * has come there). Returns that end. `replay` gets views that are valid only during the call.
    */
-  async replay(each: (key: Buffer | null, value: Buffer | null, offset: number, timestamp: number) => void): Promise<number> {
+  async replay(replay: ReplayTarget): Promise<number> {
     const end = this.log.logEndOffset;
     let offset = this.log.logStartOffset;
     while (offset < end) {
@@ -132,12 +145,21 @@ export abstract class PartitionReading {
         this.log.read(offset, REPLAY_BYTES, end, true, (error, read) => (error ? reject(error) : resolve(read)));
       });
       if (!chunk) break;
-      for (const batch of eachBatch(chunk.bytes)) {
-        forEachRecord(batch, ({ key, value, offset: at, timestamp }) => each(key, value, at, timestamp));
-      }
+      for (const batch of eachBatch(chunk.bytes)) tell(replay, batch);
       offset = chunk.nextOffset;
       chunk.release();
     }
     return end;
   }
+}
+
+function tell(replay: ReplayTarget, batch: BatchView): void {
+  const { isControl, isTransactional, producerId } = batch;
+  if (isControl) {
+    const marker = endMarkerOf(batch);
+    if (marker) replay.marker(producerId, marker.commits);
+    return;
+  }
+  const writer = isTransactional ? producerId : -1;
+  forEachRecord(batch, ({ key, value, offset }) => replay.record({ key, value, offset, producerId: writer }));
 }

@@ -64,10 +64,20 @@ export interface Transactions {
 }
 
 /** Transactions: their coordinator, and how its markers get to the partitions, wherever those are led. */
-export function makeTransactions(parts: CoordinatorParts, peers: PeerConnections, nextProducerId: () => Promise<number>): Transactions {
+export function makeTransactions(
+  parts: CoordinatorParts,
+  groups: GroupCoordinator,
+  peers: PeerConnections,
+  nextProducerId: () => Promise<number>,
+): Transactions {
   const { clock, config, logger, metadata, nodeId, replicas } = parts;
   const markerWriter = new MarkerWriter({
-    append: (topic, partition, marker, done) => replicas.hosted(topic, partition).appendMarker(marker, done),
+    // The group coordinator's part: what becomes of the offsets of the transaction, in the order of its log.
+    append: (topic, partition, marker, done) => {
+      replicas.requireExists(topic, partition);
+      if (topic === OFFSETS_TOPIC) groups.endTransaction(partition, marker, done);
+      else replicas.leader(topic, partition).appendMarker(marker, done);
+    },
   });
   const markers = new MarkerQueues({
     clock,

@@ -19,6 +19,7 @@ class Sum implements Shard {
   replay(key: Buffer): void {
     this.sum += Number(key);
   }
+  endTransaction(): void {}
   loaded(): void {
     this.isLoaded = true;
   }

@@ -1,6 +1,7 @@
 import { type CoordinatorRecord, groupTombstone, offsetTombstone } from '../../protocol/messages/internal/coordinator-records.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import type { CommittedOffset, GroupOffsets } from './offsets.ts';
+import type { PendingOffsets } from './pending-offsets.ts';
 import { CONSUMER, subscribedTopics } from './subscription.ts';
 
 /** Of the tombstones of one write. */
@@ -12,7 +13,7 @@ const MAX_WRITE_RECORDS = 1_000;
  */
 export function* expiredTombstones(
   groups: Iterable<ClassicGroup>,
-  offsetsOf: ReadonlyMap<string, GroupOffsets>,
+  { offsets: offsetsOf, pending }: { readonly offsets: ReadonlyMap<string, GroupOffsets>; readonly pending: PendingOffsets },
   nowMs: number,
   retentionMs: number,
 ): Generator<CoordinatorRecord[], undefined> {
@@ -22,6 +23,7 @@ export function* expiredTombstones(
     let kept = offsets?.size ?? 0;
     let isSplit = false;
     for (const { topic, partition } of offsets ? expiredOffsets(group, offsets, nowMs, retentionMs) : []) {
+      if (pending.has(group.id, topic, partition)) continue; // a newer one may be about to hold
       piece.push(offsetTombstone({ group: group.id, topic, partition }));
       kept--;
       if (piece.length < MAX_WRITE_RECORDS) continue;
@@ -29,7 +31,8 @@ export function* expiredTombstones(
       piece = [];
       isSplit = true; // what was counted may have changed: the group itself goes at the next check
     }
-    if (kept === 0 && !isSplit && group.state === 'Empty' && group.pendingJoin.size === 0) piece.push(groupTombstone(group.id));
+    if (kept === 0 && !isSplit && !pending.hasAny(group.id) && group.state === 'Empty' && group.pendingJoin.size === 0)
+      piece.push(groupTombstone(group.id));
   }
   if (piece.length > 0) yield piece;
   return undefined;

@@ -5,6 +5,7 @@ import type { Outcome } from '../runtime.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import type { GroupState } from './group-state.ts';
 import type { GroupOffsets } from './offsets.ts';
+import type { PendingOffsets } from './pending-offsets.ts';
 import { CONSUMER, isSubscribedTo } from './subscription.ts';
 
 /** A group as DescribeGroups shows it. */
@@ -66,7 +67,11 @@ export function requireDeletable(group: ClassicGroup | undefined, groupId: strin
 export const groupNotFound = (groupId: string): KafkaError => new KafkaError('GROUP_ID_NOT_FOUND', `Group ${groupId} not found.`);
 
 /** The next records that take a group out of the log; `isLast` when nothing of it is left after them. */
-export function nextTombstones(groupId: string, offsets: GroupOffsets | undefined): { records: CoordinatorRecord[]; isLast: boolean } {
+export function nextTombstones(
+  groupId: string,
+  offsets: GroupOffsets | undefined,
+  pending: PendingOffsets,
+): { records: CoordinatorRecord[]; isLast: boolean } {
   const records: CoordinatorRecord[] = [];
   let bytes = 0;
   for (const [topic, partitions] of offsets?.all() ?? []) {
@@ -76,6 +81,13 @@ export function nextTombstones(groupId: string, offsets: GroupOffsets | undefine
       bytes += record.key.length;
       records.push(record);
     }
+  }
+  // Offsets of open transactions would bring the group back.
+  for (const { partition, topic } of pending.of(groupId)) {
+    if (bytes >= MAX_WRITE_BYTES) return { records, isLast: false };
+    const record = offsetTombstone({ group: groupId, topic, partition });
+    bytes += record.key.length;
+    records.push(record);
   }
   records.push(groupTombstone(groupId));
   return { records, isLast: true };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { KafkaError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { TransactionMarker } from '../../storage/producer-state.ts';
 import type { OpenLog, RequireLeader } from '../coordinator-log.ts';
 import { partitionFor } from '../partition-for.ts';
 import { CoordinatorRuntime } from '../runtime.ts';
@@ -12,7 +13,7 @@ import { GroupShard } from './group-shard.ts';
 import type { JoinRequest } from './join.ts';
 import { failedJoin, failedSync, type JoinReply, type Park, type SyncReply } from './member.ts';
 import type { HeartbeatRequest, LeaveResult, LeavingMember } from './membership.ts';
-import type { CommitRequest, CommitResult, CommittedOffset } from './offsets.ts';
+import type { CommitRequest, CommitResult, CommittedOffset, TransactionalCommitRequest } from './offsets.ts';
 import type { SyncRequest } from './sync.ts';
 
 export interface GroupCoordinatorOptions {
@@ -31,7 +32,11 @@ export type OffsetQuery = readonly { readonly name: string; readonly partitions:
 export interface FetchedOffsets {
   readonly name: string;
   /** undefined: nothing is committed. */
-  readonly partitions: readonly { readonly partition: number; readonly committed: CommittedOffset | undefined }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly committed: CommittedOffset | undefined;
+    readonly isUnstable: boolean;
+  }[];
 }
 
 /**
@@ -129,15 +134,36 @@ export class GroupCoordinator {
     return this.runtime.runAndReply(this.partitionOf(request.groupId), (shard) => shard.commit(request));
   }
 
-  /** OffsetFetch of one group. A group that does not exist has committed nothing. */
-  async fetchOffsets(groupId: string, query: OffsetQuery): Promise<FetchedOffsets[]> {
+  /** TxnOffsetCommit of partitions that exist: what is committed holds when the transaction does. Rejects with what the group says. */
+  async commitInTransaction(request: TransactionalCommitRequest): Promise<CommitResult[]> {
+    if (!this.isLoaded(request.groupId)) await this.ready(request.groupId);
+    return this.runtime.runAndReply(this.partitionOf(request.groupId), (shard) => shard.commitInTransaction(request));
+  }
+
+  /**
+   * A marker for a partition of __consumer_offsets: appends it, and decides what becomes of the offsets of its transaction. `done` once it is committed.
+   * @throws KafkaError COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, ...
+   */
+  endTransaction(partition: number, marker: TransactionMarker, done: (error: KafkaError | null) => void): void {
+    this.runtime.endTransaction(partition, marker, done);
+  }
+
+  /**
+   * OffsetFetch of one group. A group that does not exist has committed nothing.
+   * @param requireStable partitions for which a transaction that has not ended has committed an offset are `isUnstable` (KIP-447)
+   */
+  async fetchOffsets(groupId: string, query: OffsetQuery, requireStable = false): Promise<FetchedOffsets[]> {
     if (!this.isLoaded(groupId)) await this.ready(groupId);
     return this.runtime.read(this.partitionOf(groupId), (shard) => {
       const offsets = shard.offsetsOf(groupId);
       const all = query ?? [...(offsets?.all() ?? [])].map(([name, partitions]) => ({ name, partitions: [...partitions.keys()] }));
       return all.map(({ name, partitions }) => ({
         name,
-        partitions: partitions.map((partition) => ({ partition, committed: offsets?.get(name, partition) })),
+        partitions: partitions.map((partition) => ({
+          partition,
+          committed: offsets?.get(name, partition),
+          isUnstable: requireStable && shard.isUnstable(groupId, name, partition),
+        })),
       }));
     });
   }

@@ -1,6 +1,12 @@
 import { KafkaError } from '../../core/errors.ts';
-import { type CoordinatorRecord, type GroupValue, readGroupRecord } from '../../protocol/messages/internal/coordinator-records.ts';
+import {
+  type CoordinatorRecord,
+  type GroupValue,
+  type OffsetKey,
+  readGroupRecord,
+} from '../../protocol/messages/internal/coordinator-records.ts';
 import { DecodeError } from '../../protocol/wire.ts';
+import type { ReplayedRecord } from '../coordinator-log.ts';
 import { KeyedTimers, type Perform } from '../keyed-timers.ts';
 import type { Outcome, Shard, Write } from '../runtime.ts';
 import { ClassicGroup } from './classic-group.ts';
@@ -21,7 +27,17 @@ import { restore } from './group-value.ts';
 import { type JoinRequest, join } from './join.ts';
 import { failedJoin, failedSync, type JoinReply, type Park, type SyncReply } from './member.ts';
 import { type HeartbeatRequest, heartbeat, type LeaveResult, type LeavingMember, leave } from './membership.ts';
-import { type CommitRequest, type CommitResult, commit, GroupOffsets, replayOffset, validateCommit } from './offsets.ts';
+import {
+  type CommitRequest,
+  type CommitResult,
+  type CommittedOffset,
+  commit,
+  committedBy,
+  GroupOffsets,
+  type TransactionalCommitRequest,
+  validateCommit,
+} from './offsets.ts';
+import { PendingOffsets } from './pending-offsets.ts';
 import { prepareRebalance, resetSession } from './rebalance.ts';
 import { type SyncRequest, sync } from './sync.ts';
 
@@ -33,6 +49,7 @@ export class GroupShard implements Shard {
   private readonly perform: Perform;
   private readonly groups = new Map<string, ClassicGroup>();
   private readonly offsets = new Map<string, GroupOffsets>();
+  private readonly pending = new PendingOffsets();
   /** Records of kinds that this broker does not know, by kind: they are kept in the log and mean nothing here. */
   private readonly unknown = new Map<number, number>();
   private readonly timers: KeyedTimers;
@@ -49,6 +66,11 @@ export class GroupShard implements Shard {
 
   offsetsOf(groupId: string): GroupOffsets | undefined {
     return this.offsets.get(groupId);
+  }
+
+  /** Whether a transaction that has not ended has committed an offset for a partition. */
+  isUnstable(groupId: string, topic: string, partition: number): boolean {
+    return this.pending.has(groupId, topic, partition);
   }
 
   join(request: JoinRequest, park: Park<JoinReply>): Write | null {
@@ -87,6 +109,15 @@ export class GroupShard implements Shard {
     return commit(this.env, group ?? this.blank(request.groupId), request);
   }
 
+  /** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION */
+  commitInTransaction(request: TransactionalCommitRequest): Outcome<CommitResult[]> {
+    const { transaction, ...offsets } = request;
+    const group = this.groups.get(request.groupId);
+    if (group) validateCommit(group, request, true);
+    else if (request.generationId >= 0) throw new KafkaError('ILLEGAL_GENERATION');
+    return commit(this.env, group ?? this.blank(request.groupId), { ...offsets, retentionTimeMs: -1 }, transaction);
+  }
+
   /** @throws KafkaError GROUP_ID_NOT_FOUND */
   describe(groupId: string): GroupDescription {
     const group = this.groups.get(groupId);
@@ -105,7 +136,7 @@ export class GroupShard implements Shard {
    */
   deleteGroup(groupId: string, done: (error: KafkaError | null) => void): Write {
     requireDeletable(this.groups.get(groupId), groupId);
-    const { records, isLast } = nextTombstones(groupId, this.offsets.get(groupId));
+    const { records, isLast } = nextTombstones(groupId, this.offsets.get(groupId), this.pending);
     const next = (error: KafkaError | null): Write | null => {
       if (!error && !isLast) {
         try {
@@ -137,11 +168,10 @@ export class GroupShard implements Shard {
     }
   }
 
-  replay(key: Buffer, value: Buffer | null): void {
+  replay(key: Buffer, value: Buffer | null, { offset, producerId }: Pick<ReplayedRecord, 'offset' | 'producerId'>): void {
     try {
       const record = readGroupRecord(key, value);
-      if (record.kind === 'offset')
-        this.replayOffset(record.key.group, () => replayOffset(this.offsetsFor(record.key.group), record.key, record.value));
+      if (record.kind === 'offset') this.replayOffset(record.key, record.value && committedBy(record.value, offset), producerId);
       else if (record.kind === 'group') this.replayGroup(record.groupId, record.value);
       else this.unknown.set(record.type, (this.unknown.get(record.type) ?? 0) + 1);
     } catch (error) {
@@ -174,13 +204,14 @@ export class GroupShard implements Shard {
     }
     this.groups.clear();
     this.offsets.clear();
+    this.pending.clear();
   }
 
   private scheduleExpiry(): void {
     this.timers.set(EXPIRY_TIMER, this.env.config().expiryCheckIntervalMs, () => {
       this.scheduleExpiry();
-      const { groups, offsets } = this;
-      return this.expireNext(expiredTombstones(groups.values(), offsets, this.env.clock.now(), this.env.config().retentionMs));
+      const { groups, offsets, pending } = this;
+      return this.expireNext(expiredTombstones(groups.values(), { offsets, pending }, this.env.clock.now(), this.env.config().retentionMs));
     });
   }
 
@@ -190,11 +221,25 @@ export class GroupShard implements Shard {
     return done ? null : { records, replay: true, done: (error) => (error ? null : this.expireNext(expired)) };
   }
 
-  private replayOffset(groupId: string, apply: () => void): void {
+  /** A transaction that committed offsets has ended: they hold, unless a later commit came between; or they are nothing. */
+  endTransaction(producerId: number, commits: boolean): void {
+    for (const { committed, groupId, partition, topic } of this.pending.take(producerId)) {
+      const known = this.offsets.get(groupId)?.get(topic, partition);
+      if (commits && (!known || committed.recordOffset > known.recordOffset)) this.offsetsFor(groupId).set(topic, partition, committed);
+      const group = this.groups.get(groupId);
+      if (group) this.forgetIfBlank(group);
+    }
+  }
+
+  private replayOffset({ group: groupId, partition, topic }: OffsetKey, committed: CommittedOffset | null, producerId: number): void {
     const group = this.groups.get(groupId) ?? this.create(groupId);
-    apply();
-    if (!this.offsets.get(groupId)?.isEmpty()) return;
-    this.offsets.delete(groupId);
+    if (committed && producerId >= 0) this.pending.add(producerId, groupId, topic, partition, committed);
+    else if (committed) this.offsetsFor(groupId).set(topic, partition, committed);
+    else {
+      this.offsets.get(groupId)?.delete(topic, partition);
+      this.pending.forget(groupId, topic, partition);
+    }
+    if (this.offsets.get(groupId)?.isEmpty()) this.offsets.delete(groupId);
     this.forgetIfBlank(group); // living or replayed, a group that only kept offsets goes with the last of them
   }
 
@@ -234,6 +279,7 @@ export class GroupShard implements Shard {
 
   /** A group of which nothing was written, and nobody is left: ids that were asked for and not used leave no trace. */
   private forgetIfBlank(group: ClassicGroup): void {
-    if (group.isBlank() && !this.offsets.has(group.id) && this.groups.get(group.id) === group) this.groups.delete(group.id);
+    const hasOffsets = this.offsets.has(group.id) || this.pending.hasAny(group.id);
+    if (group.isBlank() && !hasOffsets && this.groups.get(group.id) === group) this.groups.delete(group.id);
   }
 }

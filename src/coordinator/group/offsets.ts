@@ -1,11 +1,7 @@
 import type { ErrorName } from '../../core/error-codes.ts';
 import { KafkaError } from '../../core/errors.ts';
-import {
-  type CoordinatorRecord,
-  type OffsetKey,
-  type OffsetValue,
-  offsetRecord,
-} from '../../protocol/messages/internal/coordinator-records.ts';
+import { type CoordinatorRecord, type OffsetValue, offsetRecord } from '../../protocol/messages/internal/coordinator-records.ts';
+import type { TransactionalWrite } from '../coordinator-log.ts';
 import type { Outcome } from '../runtime.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import type { GroupEnv } from './group-env.ts';
@@ -22,6 +18,8 @@ export interface CommittedOffset {
   /** Wall-clock ms; -1: as long as the group's retention says. */
   readonly expireTimestampMs: number;
   readonly topicId: string;
+  /** Of the record that says so: of two commits the one behind the other holds, whenever their transactions end. */
+  readonly recordOffset: number;
 }
 
 /** The committed offsets of one group, by topic and partition. */
@@ -70,6 +68,11 @@ export interface OffsetToCommit {
   readonly commitTimestampMs: number;
 }
 
+/** TxnOffsetCommit without its wire form; the topics exist. */
+export interface TransactionalCommitRequest extends Omit<CommitRequest, 'retentionTimeMs' | 'knowsGroupIdNotFound'> {
+  readonly transaction: TransactionalWrite;
+}
+
 /** An OffsetCommit without its wire form; the topics exist. */
 export interface CommitRequest {
   readonly groupId: string;
@@ -90,24 +93,32 @@ export interface CommitResult {
   readonly partitions: readonly { readonly partition: number; readonly error: ErrorName }[];
 }
 
+type Sender = Pick<CommitRequest, 'generationId' | 'groupInstanceId' | 'memberId'>;
+
 /**
- * Whether the group takes a commit of this sender.
+ * Whether the group takes a commit of this sender. In a transaction it may name no member whatever the group does, since the first versions of
+ * TxnOffsetCommit could not (KIP-447), and a rebalance that completes refuses nothing: whose partitions they are is fenced by the producer's epoch.
  * @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS
  */
-export function validateCommit(group: ClassicGroup, request: CommitRequest): void {
-  const { generationId, groupInstanceId, memberId } = request;
+export function validateCommit(group: ClassicGroup, { generationId, groupInstanceId, memberId }: Sender, isTransactional = false): void {
   // From outside the group: an administrator, or a consumer that assigns its partitions itself.
   if (generationId < 0 && group.state === 'Empty') return;
   const isMember = generationId >= 0 || memberId !== '' || groupInstanceId !== null;
-  if (!isMember) throw new KafkaError('UNKNOWN_MEMBER_ID');
-  group.require(memberId, groupInstanceId);
-  if (generationId !== group.generationId) throw new KafkaError('ILLEGAL_GENERATION');
+  if (isMember) {
+    group.require(memberId, groupInstanceId);
+    if (generationId !== group.generationId) throw new KafkaError('ILLEGAL_GENERATION');
+  } else if (!isTransactional) throw new KafkaError('UNKNOWN_MEMBER_ID');
   // The sender's partitions may be another's by now; it learns so by joining again.
-  if (group.state === 'CompletingRebalance') throw new KafkaError('REBALANCE_IN_PROGRESS');
+  if (!isTransactional && group.state === 'CompletingRebalance') throw new KafkaError('REBALANCE_IN_PROGRESS');
 }
 
 /** OffsetCommit to a group that takes it. A commit is a sign of life, too. */
-export function commit(env: GroupEnv, group: ClassicGroup, request: CommitRequest): Outcome<CommitResult[]> {
+export function commit(
+  env: GroupEnv,
+  group: ClassicGroup,
+  request: Omit<CommitRequest, 'knowsGroupIdNotFound'>,
+  transaction?: TransactionalWrite,
+): Outcome<CommitResult[]> {
   const member = group.members.get(request.memberId);
   if (member && (group.state === 'Stable' || group.state === 'PreparingRebalance')) resetSession(env, group, member);
   const { offsetMetadataMaxBytes } = env.config();
@@ -125,21 +136,18 @@ export function commit(env: GroupEnv, group: ClassicGroup, request: CommitReques
       return { partition, error: 'NONE' as const };
     }),
   }));
-  return { reply, write: records.length > 0 ? { records, replay: true } : null };
+  return { reply, write: records.length > 0 ? { records, replay: true, ...(transaction && { transaction }) } : null };
 }
 
-export function replayOffset(offsets: GroupOffsets, { partition, topic }: OffsetKey, value: OffsetValue | null): void {
-  if (!value) {
-    offsets.delete(topic, partition);
-    return;
-  }
+export function committedBy(value: OffsetValue, recordOffset: number): CommittedOffset {
   const { commitTimestamp, expireTimestamp, leaderEpoch, metadata, offset, topicId } = value;
-  offsets.set(topic, partition, {
+  return {
     offset,
     leaderEpoch,
     metadata,
     commitTimestampMs: commitTimestamp,
     expireTimestampMs: expireTimestamp,
     topicId,
-  });
+    recordOffset,
+  };
 }

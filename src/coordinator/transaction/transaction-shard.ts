@@ -95,6 +95,9 @@ export class TransactionShard implements Shard {
     }
   }
 
+  /** No client writes to __transaction_state. */
+  endTransaction(): void {}
+
   /** What an earlier coordinator has decided is carried out. */
   loaded(): void {
     for (const transaction of this.transactions.values()) if (isPrepared(transaction.status)) this.sendMarkers(transaction);
