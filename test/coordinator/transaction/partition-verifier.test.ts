@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { PartitionVerifier, type Questions } from '../../../src/coordinator/transaction/partition-verifier.ts';
+import type { ErrorName } from '../../../src/core/error-codes.ts';
+import { KafkaError } from '../../../src/core/errors.ts';
+import { fakeClock } from '../../../src/core/fake-clock.ts';
+
+interface Request {
+  readonly nodeId: number;
+  readonly questions: readonly Questions[];
+  answer(error?: ErrorName): void;
+  fail(error: Error): void;
+}
+
+function fixture() {
+  const clock = fakeClock();
+  const requests: Request[] = [];
+  const coordinators = new Map([['t', 1]]);
+  const answers: string[] = [];
+  const verifier = new PartitionVerifier({
+    clock,
+    coordinatorOf: (id) => coordinators.get(id) ?? -1,
+    retryMs: () => ({ backoffMs: 20, maxMs: 100 }),
+    ask: (nodeId, questions) =>
+      new Promise((resolve, reject) => {
+        const answer = (error: ErrorName = 'NONE') => resolve(questions.map(() => () => error));
+        requests.push({ nodeId, questions, answer, fail: reject });
+      }),
+  });
+  const ask = (partition: number, adds = false, transactionalId = 't') =>
+    verifier.verify({ transactionalId, producer: { producerId: 7, producerEpoch: 0 }, adds }, 'orders', partition, (error) =>
+      answers.push(`${partition} ${error}`),
+    );
+  return { clock, coordinators, verifier, ask, answers, asked: () => requests.splice(0) };
+}
+
+test('what is asked in one turn goes to the coordinator in one question for each transaction, and is answered in its order', async () => {
+  const { ask, asked, answers, clock, coordinators } = fixture();
+  coordinators.set('u', 1);
+  ask(0);
+  ask(1);
+  ask(2, false, 'u');
+  await clock.advance(0);
+  const [request, ...more] = asked();
+  expect(more).toEqual([]);
+  expect(request!.nodeId).toBe(1);
+  expect(request!.questions.map(({ topics, transactionalId }) => [transactionalId, [...topics.get('orders')!]])).toEqual([
+    ['t', [0, 1]],
+    ['u', [2]],
+  ]);
+  request!.answer();
+  await clock.advance(0);
+  expect(answers).toEqual(['0 NONE', '1 NONE', '2 NONE']);
+});
+
+test('while a request is under way what is asked waits for the next', async () => {
+  const { ask, asked, answers, clock } = fixture();
+  ask(0);
+  await clock.advance(0);
+  const [first] = asked();
+  ask(1);
+  ask(0);
+  await clock.advance(1000);
+  expect(asked()).toEqual([]);
+  first!.answer('TRANSACTION_ABORTABLE');
+  await clock.advance(0);
+  const [second] = asked();
+  expect([...second!.questions[0]!.topics.get('orders')!]).toEqual([1, 0]);
+  second!.answer();
+  await clock.advance(0);
+  expect(answers).toEqual(['0 TRANSACTION_ABORTABLE', '1 NONE', '0 NONE']);
+});
+
+test('a coordinator that nobody is, or that cannot be reached, is told as such', async () => {
+  const { ask, asked, answers, clock } = fixture();
+  ask(0, false, 'nobody');
+  ask(1);
+  await clock.advance(0);
+  asked()[0]!.fail(new KafkaError('NETWORK_EXCEPTION'));
+  await clock.advance(0);
+  expect(answers).toEqual(['0 COORDINATOR_NOT_AVAILABLE', '1 NETWORK_EXCEPTION']);
+});
+
+test('with transactions v2 the end of the last transaction is waited for, but not for long', async () => {
+  const { ask, asked, answers, clock } = fixture();
+  ask(0, true);
+  await clock.advance(0);
+  asked()[0]!.answer('CONCURRENT_TRANSACTIONS');
+  await clock.advance(20);
+  asked()[0]!.answer();
+  await clock.advance(0);
+  ask(1, true);
+  for (let i = 0; i < 10; i++) {
+    await clock.advance(i === 0 ? 0 : 20);
+    for (const request of asked()) request.answer('CONCURRENT_TRANSACTIONS');
+  }
+  ask(2, false);
+  await clock.advance(0);
+  asked()[0]!.answer('CONCURRENT_TRANSACTIONS');
+  await clock.advance(0);
+  expect(answers).toEqual(['0 NONE', '1 CONCURRENT_TRANSACTIONS', '2 CONCURRENT_TRANSACTIONS']);
+});
+
+test('no more than 10,000 questions wait', async () => {
+  const { ask, answers } = fixture();
+  for (let i = 0; i <= 10_000; i++) ask(i);
+  expect(answers).toEqual(['10000 COORDINATOR_NOT_AVAILABLE']);
+});
