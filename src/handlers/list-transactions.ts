@@ -1,4 +1,6 @@
 import { statusNamed } from '../coordinator/transaction/transaction-status.ts';
+import { KafkaError } from '../core/errors.ts';
+import { LinearPattern } from '../core/linear-pattern.ts';
 import { ListTransactions } from '../protocol/messages/list-transactions.ts';
 import { handler } from './handler.ts';
 import type { Needs } from './services.ts';
@@ -11,17 +13,20 @@ import type { Needs } from './services.ts';
  * - A filter that names nothing lets everything pass. States that do not exist are told, and match nothing.
  * - A transaction has a duration while it is under way: from its first partition until all markers are written.
  * - While one of the partitions of __transaction_state is being loaded: COORDINATOR_LOAD_IN_PROGRESS.
- * Deviations from Apache Kafka: v2 is not served.
+ * - A pattern that is none: INVALID_REGULAR_EXPRESSION. An empty one lets everything pass.
+ * Deviations from Apache Kafka: patterns have neither Unicode classes nor flags (see LinearPattern).
  */
-export const listTransactions = handler(ListTransactions, [0, 1], ({ clock, transactions }: Needs<'clock' | 'transactions'>) => ({
-  async handle({ durationFilter, producerIdFilters, stateFilters }) {
+export const listTransactions = handler(ListTransactions, [0, 2], ({ clock, transactions }: Needs<'clock' | 'transactions'>) => ({
+  async handle({ durationFilter, producerIdFilters, stateFilters, transactionalIdPattern }) {
+    const pattern = transactionalIdPattern ? patternOf(transactionalIdPattern) : null;
     const unknownStateFilters = stateFilters.filter((name) => !statusNamed(name));
     const states = new Set(stateFilters);
     const ids = new Set(producerIdFilters);
     const nowMs = clock.now();
     const listed = (await transactions.list()).filter(
-      ({ producerId, startMs, status }) =>
+      ({ producerId, startMs, status, transactionalId }) =>
         status !== 'Dead' &&
+        (!pattern || pattern.matches(transactionalId)) &&
         (states.size === 0 || states.has(status)) &&
         (ids.size === 0 || ids.has(producerId)) &&
         (durationFilter < 0 || (startMs >= 0 && nowMs - startMs > durationFilter)),
@@ -38,3 +43,11 @@ export const listTransactions = handler(ListTransactions, [0, 1], ({ clock, tran
   },
   refuse: (_request, error) => ({ errorCode: error.code, unknownStateFilters: [], transactionStates: [] }),
 }));
+
+function patternOf(source: string): LinearPattern {
+  try {
+    return new LinearPattern(source);
+  } catch (error) {
+    throw new KafkaError('INVALID_REGULAR_EXPRESSION', error instanceof Error ? error.message : '');
+  }
+}

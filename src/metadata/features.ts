@@ -12,4 +12,6 @@ export const SUPPORTED_FEATURES: readonly SupportedFeature[] = [
   { name: METADATA_VERSION, minVersion: 7, maxVersion: 33 },
   /** KIP-966. Level 0 would be without it: elections here rely on it. */
   { name: 'eligible.leader.replicas.version', minVersion: 1, maxVersion: 1 },
+  /** KIP-890: from level 2 on each transaction has an epoch of its own, for producers that know how. */
+  { name: 'transaction.version', minVersion: 0, maxVersion: 2 },
 ];

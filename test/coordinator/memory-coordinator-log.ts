@@ -23,6 +23,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   /** While set, what was replayed is committed when it resolves. */
   commitGate: Promise<void> | null = null;
   isOver = false;
+  private nextOffset = 0;
   private waiting: { records: readonly Stored[]; done: (error: KafkaError | null) => void }[] = [];
 
   append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void, transaction?: TransactionalWrite): number {
@@ -42,7 +43,8 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
       this.refusal = null;
       throw error;
     }
-    const offset = this.appended().length;
+    const offset = this.nextOffset;
+    this.nextOffset += records.length;
     if (this.isHeld) {
       this.waiting.push({ records, done });
       return offset;

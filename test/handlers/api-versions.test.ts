@@ -69,10 +69,12 @@ test('the features that are built are finalized, at an epoch that is not negativ
   expect(reply.supportedFeatures).toEqual([
     { name: 'metadata.version', minVersion: 7, maxVersion: 33 },
     { name: 'eligible.leader.replicas.version', minVersion: 1, maxVersion: 1 },
+    { name: 'transaction.version', minVersion: 0, maxVersion: 2 },
   ]);
   expect(reply.finalizedFeatures).toEqual([
     { name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 },
     { name: 'eligible.leader.replicas.version', maxVersionLevel: 1, minVersionLevel: 1 },
+    { name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 },
   ]);
   expect(reply.finalizedFeaturesEpoch).toBeGreaterThanOrEqual(0);
 });

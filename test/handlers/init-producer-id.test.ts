@@ -26,12 +26,25 @@ test('no id is given twice, over more than a block of 1000 and over restarts', a
   expect(given.has(-1)).toBe(false);
 });
 
-test.each([
-  ['', 42],
-  ['tx', 53],
-])('a transactional id "%s" is refused with %i', async (transactionalId, errorCode) => {
+test('an empty transactional id is refused', async () => {
   const { broker, client } = await memoryBroker();
-  const reply = await (await client()).call('InitProducerId', 4, { ...request, transactionalId });
+  const reply = await (await client()).call('InitProducerId', 4, { ...request, transactionalId: '' });
+  expect(reply).toMatchObject({ errorCode: 42, producerId: -1, producerEpoch: -1 });
+  await broker.close();
+});
+
+// KIP-588: 90 is PRODUCER_FENCED, which clients of older versions do not know.
+test.each([
+  [3, 47],
+  [4, 90],
+])('v%i: a producer that another one has replaced is told %i', async (version, errorCode) => {
+  const { broker, client } = await memoryBroker();
+  const caller = await client();
+  const begins = { ...request, transactionalId: 't' };
+  await caller.call('FindCoordinator', 3, { key: 't', keyType: 1 });
+  const { producerId } = await caller.call('InitProducerId', 4, begins);
+  await caller.call('InitProducerId', 4, begins);
+  const reply = await caller.call('InitProducerId', version, { ...begins, producerId, producerEpoch: 0 });
   expect(reply).toMatchObject({ errorCode, producerId: -1, producerEpoch: -1 });
   await broker.close();
 });

@@ -24,7 +24,7 @@ test('what was never committed is fetched as nothing, of groups that exist and o
   await fixture.clock.settle();
   for (const groupId of ['g', 'other']) {
     const found = await fixture.groups.fetchOffsets(groupId, [{ name: 't', partitions: [7] }]);
-    expect(found).toEqual([{ name: 't', partitions: [{ partition: 7, committed: undefined }] }]);
+    expect(found).toEqual([{ name: 't', partitions: [{ partition: 7, committed: undefined, isUnstable: false }] }]);
   }
   expect(await fixture.groups.fetchOffsets('other', null)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EndTransaction } from '../../../src/coordinator/transaction/end-transaction.ts';
 import { KafkaError } from '../../../src/core/errors.ts';
+import { transactionRecord } from '../../../src/protocol/messages/internal/transaction-records.ts';
 import { errorOf, partitions, transactionsFixture } from './transaction-fixture.ts';
 
 const BEGINS = { timeoutMs: 60_000, producerId: -1, producerEpoch: -1 };
@@ -219,27 +220,41 @@ test('an id that nobody has used for a week is forgotten, but not while a transa
   expect(await errorOf(coordinator.describe('idle'))).toBe('TRANSACTIONAL_ID_NOT_FOUND');
 });
 
+/** A coordinator that takes over where a producer is in its last epoch. */
+async function exhausted() {
+  const fixture = await transactionsFixture();
+  const value = {
+    ...{ producerId: 999, producerEpoch: 32766, transactionTimeoutMs: 60_000, transactionStatus: 4, transactionPartitions: [] },
+    ...{ transactionLastUpdateTimestampMs: fixture.clock.now(), transactionStartTimestampMs: -1 },
+  };
+  fixture.log.append([transactionRecord('t', value)], () => {});
+  await fixture.takeOver();
+  return { ...fixture, coordinator: fixture.coordinator, producer: { producerId: 999, producerEpoch: 32766 } };
+}
+
 test('when the epochs of a producer id are used up the next one is taken, and the last end may be repeated', async () => {
-  const { coordinator, markers } = await transactionsFixture();
-  let producer = await coordinator.init('t', BEGINS);
-  while (producer.producerEpoch < 32766) {
-    producer = await coordinator.end('t', { ...producer, ...abort(2) });
-    markers.arrive();
-  }
+  const { coordinator, markers, producer } = await exhausted();
   await coordinator.add('t', producer, partitions('a', 0), 2);
   const next = await coordinator.end('t', { ...producer, ...commit(2) });
-  expect(next).toEqual({ producerId: 1001, producerEpoch: 0 });
-  expect(markers.sent.at(-1)).toMatchObject({ producerId: 1000, producerEpoch: 32767 });
+  expect(next).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(markers.sent.at(-1)).toMatchObject({ producerId: 999, producerEpoch: 32767 });
   markers.arrive();
   expect(await coordinator.end('t', { ...producer, ...commit(2) })).toEqual(next);
   await coordinator.add('t', next, partitions('a', 0), 2);
 });
 
 test('InitProducerId takes the next producer id when the epochs are used up', async () => {
-  const { coordinator } = await transactionsFixture();
-  let producer = await coordinator.init('t', BEGINS);
-  while (producer.producerEpoch < 32766) producer = await coordinator.init('t', BEGINS);
+  const { coordinator, producer } = await exhausted();
   const next = await coordinator.init('t', { ...BEGINS, ...producer });
-  expect(next).toEqual({ producerId: 1001, producerEpoch: 0 });
+  expect(next).toEqual({ producerId: 1000, producerEpoch: 0 });
   expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
+});
+
+test('a producer in its last epoch is fenced by the one that no producer gets', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.init('t', BEGINS))).toBe('CONCURRENT_TRANSACTIONS');
+  expect(markers.sent.at(-1)).toMatchObject({ producerId: 999, producerEpoch: 32767 });
+  markers.arrive();
+  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 0 });
 });
