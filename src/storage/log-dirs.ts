@@ -126,6 +126,11 @@ export class LogDirs {
     return this.storeOfFolder(name)?.topicIdOf(name) ?? null;
   }
 
+  /** See LogStore. @throws KafkaError KAFKA_STORAGE_ERROR */
+  isUnfinished(name: string): boolean {
+    return this.storeOfFolder(name)?.isUnfinished(name) ?? false;
+  }
+
   /** See LogStore. */
   setAside(name: string): string {
     const store = this.storeOfFolder(name);

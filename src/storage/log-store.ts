@@ -14,6 +14,7 @@ import {
   folderName,
   isDeletedName,
   isStrayName,
+  METADATA_FILE,
   parseFolderName,
   readTopicId,
   strayName,
@@ -213,6 +214,12 @@ export class LogStore {
     return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, name)));
   }
 
+  /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
+  isUnfinished(name: string): boolean {
+    const { files, path } = this.directory;
+    return this.onDisk(() => files.list(join(path, name)).every((file) => file === `${METADATA_FILE}.tmp`));
+  }
+
   /**
    * Takes a folder of `strays`, which belongs to nobody any more, out of the way of whoever gets its name: it is kept under the name that is
    * returned, and never served.
@@ -339,6 +346,10 @@ export class LogStore {
     this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
+    if (this.isUnfinished(name)) {
+      files.remove(folder);
+      return false;
+    }
     const stray = this.setAside(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },
