@@ -53,7 +53,7 @@ export class MixedLoad {
     await peer.createTopic(made.name('committed', stage), GROUP_PARTITIONS);
     await peer.close();
     await Promise.all([...Object.values(made.loads), ...Object.values(made.keyed)].map((load) => load.start()));
-    for (const group of made.groups) await group.connect({ host: 'localhost', port });
+    await made.connectGroups();
     await made.work();
     return made;
   }
@@ -110,10 +110,9 @@ export class MixedLoad {
 
   /** It is back: what is there of all that was acknowledged until now? Then goes on. @param from where logs began at least, by folder */
   async check(from: ReadonlyMap<string, number>): Promise<string[]> {
-    const address = { host: 'localhost', port: this.port };
-    await Promise.all(this.groups.map((group) => group.connect(address)));
+    await this.connectGroups();
     const wrong = [
-      ...(await Promise.all(this.groups.map((group) => group.check()))).flat(),
+      ...(await this.checkGroups()),
       ...(await this.churn.check(this.port)),
       ...(await this.checkKeyed()),
       ...(await this.checkLoads()),
@@ -126,11 +125,12 @@ export class MixedLoad {
   /** Ends it and judges all that it was told, from a fresh reading; then deletes what the stage has. */
   async finish(): Promise<string[]> {
     await Promise.all([...Object.values(this.loads), ...Object.values(this.keyed)].map((load) => load.stop()));
-    await Promise.all([this.churn, this.trimmer].map((worker) => worker.stop()));
+    await Promise.all([this.churn, this.trimmer, ...this.groups].map((worker) => worker.stop()));
     this.working = false;
-    this.readers = this.newReaders();
-    const wrong = [...(await Promise.all(this.groups.map((group) => group.check()))).flat()];
+    await this.connectGroups();
+    const wrong = await this.checkGroups();
     await Promise.all(this.groups.map((group) => group.stop()));
+    this.readers = this.newReaders();
     wrong.push(...(await this.churn.check(this.port)), ...(await this.checkKeyed()), ...(await this.checkLoads()));
     for (const load of [this.loads.kept, this.loads.idempotent]) wrong.push(...disorder(load, this.readers.get(load)!.partitions));
     await this.churn.deleteAll(this.port);
@@ -167,6 +167,14 @@ export class MixedLoad {
     for (const group of this.groups) group.start();
     await Promise.all([this.churn.start(this.port), this.trimmer.start(this.port)]);
     this.working = true;
+  }
+
+  private async connectGroups(): Promise<void> {
+    await Promise.all(this.groups.map((group) => group.connect({ host: 'localhost', port: this.port })));
+  }
+
+  private async checkGroups(): Promise<string[]> {
+    return (await Promise.all(this.groups.map((group) => group.check()))).flat();
   }
 
   private async checkKeyed(): Promise<string[]> {
