@@ -1,8 +1,9 @@
 import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
+import { type Logger, silentLogger } from '../core/logger.ts';
 import { claimDirectory, type DataDirectory } from './data-directory.ts';
-import { asError, type FailureListener, type LogFailure } from './disk-failure.ts';
+import { asError, type FailureListener, type LogFailure, mayBeLeftOut } from './disk-failure.ts';
 import { inTurn } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
 import { type LogResourceOptions, logResources } from './log-resources.ts';
@@ -19,7 +20,7 @@ export interface OfflineDirectory {
 
 export interface LogDirsOptions extends LogResourceOptions {
   readonly files: Files;
-  /** Locked, and released by `close`; the first has the metadata. */
+  /** Locked; whoever did that releases them, after `close`. The first has the metadata. */
   readonly directories: readonly [DataDirectory, ...DataDirectory[]];
   readonly offline?: readonly OfflineDirectory[];
   readonly clusterId: string;
@@ -33,15 +34,61 @@ export interface LogDirsOptions extends LogResourceOptions {
  * @throws Error with one line when a directory belongs to another cluster or broker, or a partition is in two
  */
 export function openLogDirs(options: LogDirsOptions): LogDirs {
-  const { directories, clusterId, nodeId, randomBytes } = options;
-  const metas = directories.map((directory) => claimDirectory(directory, clusterId, nodeId, randomBytes));
+  const { directories, clusterId, nodeId, randomBytes, clock, logger = silentLogger } = options;
   const resources = logResources(options.files, options);
   const listeners = new Set<FailureListener>();
   const onFailure = (failure: LogFailure) => {
     for (const listener of [...listeners]) listener(failure);
   };
-  const stores = directories.map((directory, i) => new LogStore({ ...options, directory, resources, onFailure }, metas[i]!));
-  return new LogDirs(stores, options.offline ?? [], resources, listeners);
+  const unusable = [...(options.offline ?? [])];
+  const stores: LogStore[] = [];
+  for (const directory of directories) {
+    try {
+      const meta = claimDirectory(directory, clusterId, nodeId, randomBytes);
+      const own = { ...directory, release: () => {} }; // whoever locked them releases them, all at once
+      stores.push(
+        new LogStore({ clock, clusterId, nodeId, logger, directory: own, resources, onFailure, ...(randomBytes && { randomBytes }) }, meta),
+      );
+    } catch (error) {
+      if (directory === directories[0] || !mayBeLeftOut(error)) throw error;
+      unusable.push({ path: directory.path, error: asError(error) });
+    }
+  }
+  requireSingle(stores, logger);
+  for (const { path, error } of unusable)
+    logger.error(
+      { directory: path, error: error.message },
+      'a log directory cannot be used: what may be in it is offline until the broker is started again',
+    );
+  return new LogDirs(stores, unusable, resources, listeners);
+}
+
+/**
+ * Folders of one topic id and partition in two directories. One that was offline while the broker was registered, or failed, lost the replica
+ * meanwhile, as the partition was moved away and came back. Else nobody knows which holds what was acknowledged.
+ */
+function requireSingle(stores: readonly LogStore[], logger: Logger): void {
+  if (stores.length < 2) return;
+  const seen = new Map<string, LogStore>();
+  for (const store of stores) {
+    for (const name of [...store.folderNames()]) {
+      const other = seen.get(name);
+      const behind = !other || store.topicIdOf(name) !== other.topicIdOf(name) ? undefined : whichIsBehind(name, store, other);
+      if (!other || behind === other) seen.set(name, store);
+      if (!behind) continue;
+      const stray = behind.setAside(name);
+      logger.warn(
+        { directory: behind.path, folder: stray },
+        'a replica that came back while its directory was offline: not served, not deleted',
+      );
+    }
+  }
+
+  function whichIsBehind(name: string, store: LogStore, other: LogStore): LogStore {
+    if (store.wasOfflineBeside(other)) return store;
+    if (other.wasOfflineBeside(store)) return other;
+    throw new Error(`${name} is in both ${other.path} and ${store.path}: move the one that is older elsewhere`);
+  }
 }
 
 export class LogDirs {
@@ -85,6 +132,11 @@ export class LogDirs {
     return () => void this.listeners.delete(listener);
   }
 
+  /** A directory met an error outside of its logs. */
+  failDirectory(path: string, error: unknown): void {
+    this.stores.find((store) => store.path === path)?.fail(asError(error));
+  }
+
   /** Whether the log of a partition cannot be used any more before the broker is started again. */
   isOffline(topicPartition: TopicPartition): boolean {
     return this.heldBack.has(folderName(topicPartition)) || (this.storeOf(topicPartition)?.isOffline(topicPartition) ?? false);
@@ -102,9 +154,9 @@ export class LogDirs {
 
   /** The log of a partition, made at the first call. Nothing is on disk before its first append. */
   log(topicPartition: TopicPartition, topicId: string, config: LogConfig): PartitionLog {
-    const store = this.storeOf(topicPartition);
-    if (store) return store.log(topicPartition, topicId, config);
     const name = folderName(topicPartition);
+    const store = this.storeOf(topicPartition, topicId);
+    if (store) return store.log(topicPartition, topicId, config);
     if (this.heldBack.get(name) === topicId) return this.offlineLog(topicPartition, config);
     this.heldBack.delete(name); // a new topic that has the name of one that is gone
     return this.roomiest().log(topicPartition, topicId, config);
@@ -174,8 +226,12 @@ export class LogDirs {
     return this.resources.cache.openCount();
   }
 
-  private storeOf(topicPartition: TopicPartition): LogStore | undefined {
-    return this.stores.find((store) => store.has(topicPartition));
+  private storeOf(topicPartition: TopicPartition, topicId?: string): LogStore | undefined {
+    const found = this.stores.filter((store) => store.has(topicPartition));
+    // Of a topic that was deleted while a directory was offline a folder may be left beside the one of its successor.
+    if (found.length < 2 || topicId === undefined) return found[0];
+    const name = folderName(topicPartition);
+    return found.find((store) => !store.failure && store.topicIdOf(name) === topicId) ?? found[0];
   }
 
   private storeOfFolder(name: string): LogStore | undefined {
