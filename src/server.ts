@@ -11,6 +11,7 @@ import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
+import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -149,9 +150,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
+  const trustedTime = new TrustedTime(clock, logger);
   const logs = openLogStore({
     directory: { ...directory, release: () => {} },
     clock,
+    trustedTime,
     clusterId,
     nodeId,
     logger,
@@ -197,7 +200,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     replicas.reconfigure();
   });
 
-  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig, () => trustedTime.now());
   closers.push(() => groups.close());
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
@@ -259,9 +262,11 @@ function makeGroups(
   replicas: ReplicaManager,
   services: ReplicatedLogServices,
   config: () => BrokerConfig,
+  expiryNow: () => number,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
+    expiryNow,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
     openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
+import { TrustedTime } from '../core/trusted-time.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
@@ -30,6 +31,8 @@ export interface LogStoreOptions {
   /** Locked, and released by `close`. */
   readonly directory: DataDirectory;
   readonly clock: Clock;
+  /** What ages of records are counted by. Default: of its own. */
+  readonly trustedTime?: TrustedTime;
   readonly clusterId: string;
   readonly nodeId: number;
   readonly logger?: Logger;
@@ -86,8 +89,9 @@ export class LogStore {
     this.randomBytes = options.randomBytes ?? randomBytes;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
+    const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-    this.context = { cache, clock, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
+    this.context = { cache, clock, trustedTime, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);

@@ -1,6 +1,7 @@
 import type { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { TrustedTime } from '../core/trusted-time.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
@@ -15,6 +16,8 @@ export type Done = (error: Error | null) => void;
 export interface LogContext {
   readonly cache: HandleCache;
   readonly clock: Clock;
+  /** What decides over the age of records, where that cannot be taken back. */
+  readonly trustedTime: TrustedTime;
   readonly pool: BufferPool;
   readonly logger: Logger;
   readonly producers: ProducerLimits;
