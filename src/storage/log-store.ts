@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { TrustedTime } from '../core/trusted-time.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
@@ -74,6 +75,7 @@ export class LogStore {
   private readonly knowsRecoveryPoints: boolean;
   private readonly logStarts: Checkpoint;
   private readonly highWatermarks: Checkpoint;
+  private readonly cleaner: CleanerCheckpoint;
   private writtenHighWatermarks = '';
   /** The checkpoint files still say something of logs that are gone. */
   private hasForgotten = false;
@@ -100,6 +102,7 @@ export class LogStore {
     this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
+    this.cleaner = new CleanerCheckpoint(files, path);
     if (!directory.meta) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
     markInUse(directory);
   }
@@ -111,7 +114,7 @@ export class LogStore {
     if (known) return known;
     const { files, path } = this.directory;
     const folder = join(path, name);
-    const { recoveryPoints, logStarts, highWatermarks } = this;
+    const { recoveryPoints, logStarts, highWatermarks, cleaner } = this;
     const location: LogLocation = {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
@@ -127,7 +130,12 @@ export class LogStore {
         const { logEndOffset, logStartOffset } = log;
         if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
           this.writeCheckpoints();
+        cleaner.trim(name, logEndOffset);
       },
+      get cleanedTo() {
+        return cleaner.offsetOf(name);
+      },
+      cleaned: (offset) => cleaner.cleaned(name, offset),
       madeDurable: (offset) => {
         if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
       },
@@ -213,6 +221,7 @@ export class LogStore {
     writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
     writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
     this.putHighWatermarks((file, text) => files.replace(file, text));
+    this.cleaner.write();
     this.hasForgotten = false;
   }
 
@@ -292,6 +301,7 @@ export class LogStore {
   /** What the checkpoints say of a folder is not true of another that gets its name. */
   private forget(name: string): void {
     for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
+    if (this.cleaner.forget(name)) this.hasForgotten = true;
   }
 
   /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
