@@ -21,13 +21,13 @@ export class CleanerCheckpoint {
     this.offsets = readCheckpoint(files, directory, NAME);
   }
 
-  /** 0: nothing is known to be compacted. */
+  /** Where what is not compacted begins; -1: nothing is known to be compacted. */
   offsetOf(folder: string): number {
-    return this.offsets.get(folder) ?? 0;
+    return this.offsets.get(folder) ?? -1;
   }
 
   /** Everything before `offset` has been compacted. */
-  cleaned(folder: string, offset: number): void {
+  compactedTo(folder: string, offset: number): void {
     if (this.offsets.get(folder) === offset) return;
     this.offsets.set(folder, offset);
     this.isWritten = false;

@@ -132,10 +132,10 @@ export class LogStore {
           this.writeCheckpoints();
         cleaner.trim(name, logEndOffset);
       },
-      get cleanedTo() {
+      get firstDirtyOffset() {
         return cleaner.offsetOf(name);
       },
-      cleaned: (offset) => cleaner.cleaned(name, offset),
+      compactedTo: (offset) => cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
         if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
       },

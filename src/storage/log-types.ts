@@ -42,10 +42,10 @@ export interface LogLocation extends TopicPartition {
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
-  /** Everything before it has been compacted, as the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; 0: nothing. */
-  readonly cleanedTo: number;
-  /** Compaction has come to `offset`, and what it wrote is in its place: `cleanedTo` from now on, also after the next start. */
-  cleaned(offset: number): void;
+  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. */
+  compactedTo(offset: number): void;
+  /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */
+  readonly firstDirtyOffset: number;
   /** Gaps before it are not of a power failure: the recovery point, or Infinity when it is not known. */
   readonly gapsBefore: number;
   /** From the checkpoints of the last run. */
