@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { TrustedTime } from '../core/trusted-time.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
 import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
@@ -93,7 +94,17 @@ export class LogStore {
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
     const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-    this.context = { cache, clock, trustedTime, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
+    this.context = {
+      cache,
+      clock,
+      trustedTime,
+      pool,
+      logger,
+      producers,
+      flushes,
+      syncSlots: new SyncSlots(MAX_SYNCS),
+      cleaner: { settings: DEFAULT_CLEANER_SETTINGS },
+    };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
@@ -270,6 +281,11 @@ export class LogStore {
       this.directory.release();
       done(failure);
     });
+  }
+
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.context.cleaner.settings = settings;
   }
 
   /** Open files now. */
