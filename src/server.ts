@@ -30,6 +30,7 @@ import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
+import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
@@ -172,6 +173,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   });
   closers.push(() => metadata.close());
   config = dynamicConfig(options.config, metadata, nodeId);
+  logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
   let membership: Membership | undefined;
@@ -185,7 +187,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
-  const compactions = new Compactions(logger);
+  const compactions = new Compactions({
+    ...{ clock, logger },
+    nowMs: () => trustedTime.now(),
+    isEnabled: isCleanerEnabled(config),
+    backoffMs: () => config.long('log.cleaner.backoff.ms'),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
@@ -197,6 +205,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
     config = dynamicConfig(options.config, metadata, nodeId);
+    logs.configureCleaner(cleanerSettingsOf(config));
     replicas.reconfigure();
   });
 
@@ -246,6 +255,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
+  compactions.begin(replicas);
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
@@ -330,7 +340,11 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): 
 }
 
 function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
-  const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
+  const retention = new Retention({
+    ...{ replicas, clock, logger },
+    leavesCompacted: isCleanerEnabled(config()),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   const stopRepeating = repeat(
     clock,
     config().long('log.retention.check.interval.ms'),
