@@ -2,6 +2,7 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import { claimDirectory, type DataDirectory } from './data-directory.ts';
 import { asError, type FailureListener, type LogFailure, mayBeLeftOut } from './disk-failure.ts';
 import { inTurn } from './in-turn.ts';
@@ -178,6 +179,11 @@ export class LogDirs {
     return this.storeOfFolder(name)?.topicIdOf(name) ?? null;
   }
 
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.resources.cleaner.settings = settings;
+  }
+
   /** See LogStore. @throws KafkaError KAFKA_STORAGE_ERROR */
   isUnfinished(name: string): boolean {
     return this.storeOfFolder(name)?.isUnfinished(name) ?? false;
@@ -262,6 +268,8 @@ export class LogDirs {
         create: refuse,
         takenBack: refuse,
         madeDurable: refuse,
+        compactedTo: refuse,
+        firstDirtyOffset: -1,
         ...{ gapsBefore: 0, recoveryPoint: 0, logStartOffset: 0, highWatermark: 0, unclean: true },
       },
       config,

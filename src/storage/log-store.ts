@@ -102,7 +102,12 @@ export class LogStore {
         const { logEndOffset, logStartOffset } = log;
         const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
         if (isBeyond) this.writeCheckpoints();
+        checkpoints.cleaner.trim(name, logEndOffset);
       },
+      get firstDirtyOffset() {
+        return checkpoints.cleaner.offsetOf(name);
+      },
+      compactedTo: (offset) => checkpoints.cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
         if (checkpoints.of(name).recoveryPoint < offset) this.writeCheckpoints();
       },
