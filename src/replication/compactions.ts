@@ -204,7 +204,7 @@ export class Compactions {
   private succeeded(partition: Compactable, result: CompactionResult, durationMs: number): void {
     const { topic, index } = partition;
     this.failures.succeeded(partition);
-    if (result.segmentsBefore === 0) return; // given up, as its log changed meanwhile: later
+    if (result.bytesBefore === 0) return; // given up, as its log changed meanwhile: later
     this.hasCompacted = true;
     this.options.logger.info({ topic, partition: index, durationMs: Math.round(durationMs), ...result }, 'a log was compacted');
   }
