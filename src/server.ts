@@ -231,6 +231,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     topicAdmin,
     partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
+    logs,
     fetchSessions: new FetchSessions(
       clock,
       () => config.int('max.incremental.fetch.session.cache.slots'),

@@ -27,7 +27,7 @@ export function openLogDirectories(
   { dataDir, config, holder, logger }: { dataDir: string; config: BrokerConfig; holder: string; logger: Logger },
 ): LogDirectories {
   const open = (path: string) => openDataDirectory(files, path, holder);
-  const usable: [DataDirectory, ...DataDirectory[]] = [open(dataDir)];
+  const usable: [DataDirectory, ...DataDirectory[]] = [open(resolve(dataDir))];
   const unusable: OfflineDirectory[] = [];
   const release = () => {
     for (const directory of [...usable].reverse()) releaseQuietly(directory, logger);

@@ -19,6 +19,16 @@ export interface OfflineDirectory {
   readonly error: Error;
 }
 
+export interface LogDirectoryState {
+  readonly path: string;
+  readonly isOffline: boolean;
+  /** Null when it is not known. */
+  readonly volume: { readonly totalBytes: number; readonly usableBytes: number } | null;
+}
+
+/** Partitions that have no log yet; whoever asks for more at once gets another choice later, which does no harm. */
+const MAX_PLANNED = 10_000;
+
 export interface LogDirsOptions extends LogResourceOptions {
   readonly files: Files;
   /** Locked; whoever did that releases them, after `close`. The first has the metadata. */
@@ -102,6 +112,8 @@ export class LogDirs {
   /** Partitions that may be in one of `unusable`: name of the folder -> topic id. */
   private readonly heldBack = new Map<string, string>();
   private readonly offlineLogs = new Map<string, PartitionLog>();
+  /** Where a log will be that is not made yet: somebody was told so, or has asked for it. */
+  private readonly planned = new Map<string, LogStore>();
 
   /** @internal use `openLogDirs` */
   constructor(
@@ -160,7 +172,35 @@ export class LogDirs {
     if (store) return store.log(topicPartition, topicId, config);
     if (this.heldBack.get(name) === topicId) return this.offlineLog(topicPartition, config);
     this.heldBack.delete(name); // a new topic that has the name of one that is gone
-    return this.roomiest().log(topicPartition, topicId, config);
+    const planned = this.planned.get(name);
+    this.planned.delete(name);
+    return (planned && !planned.failure ? planned : this.roomiest()).log(topicPartition, topicId, config);
+  }
+
+  /** Each directory of log.dirs, in their order as far as they could be used at the start. */
+  directories(): LogDirectoryState[] {
+    const usable = this.stores.map((store) => ({ path: store.path, isOffline: store.failure !== null, volume: store.volume() }));
+    return [...usable, ...this.unusable.map(({ path }) => ({ path, isOffline: true, volume: null }))];
+  }
+
+  /** The directory that a partition of this broker is in, or will be once it has records; null when that is not known. */
+  directoryOf(topicPartition: TopicPartition): string | null {
+    const name = folderName(topicPartition);
+    const store = this.storeOf(topicPartition);
+    if (store) return store.path;
+    if (this.heldBack.has(name)) return null;
+    let planned = this.planned.get(name);
+    if (!planned || planned.failure) {
+      planned = this.roomiest();
+      if (this.stores.length > 1) this.plan(name, planned);
+    }
+    return planned.path;
+  }
+
+  private plan(name: string, store: LogStore): void {
+    this.planned.delete(name);
+    if (this.planned.size >= MAX_PLANNED) this.planned.delete(this.planned.keys().next().value!);
+    this.planned.set(name, store);
   }
 
   /** The logs made so far. */
@@ -202,6 +242,7 @@ export class LogDirs {
     this.heldBack.delete(name);
     this.offlineLogs.get(name)?.abandon();
     this.offlineLogs.delete(name);
+    this.planned.delete(name);
     for (const store of this.stores) if (store.has(topicPartition)) store.delete(topicPartition);
   }
 
@@ -247,7 +288,10 @@ export class LogDirs {
   /** Kafka's choice: where the fewest logs are, and of those the first. */
   private roomiest(): LogStore {
     const working = this.stores.filter((store) => !store.failure);
-    return (working.length > 0 ? working : this.stores).reduce((best, store) => (store.size < best.size ? store : best));
+    const planned = new Map<LogStore, number>();
+    for (const store of this.planned.values()) planned.set(store, (planned.get(store) ?? 0) + 1);
+    const sizeOf = (store: LogStore) => store.size + (planned.get(store) ?? 0);
+    return (working.length > 0 ? working : this.stores).reduce((best, store) => (sizeOf(store) < sizeOf(best) ? store : best));
   }
 
   private offlineLog(topicPartition: TopicPartition, config: LogConfig): PartitionLog {

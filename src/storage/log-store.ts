@@ -137,6 +137,14 @@ export class LogStore {
   get path(): string {
     return this.directory.path;
   }
+  /** Bytes of the volume under this directory; null when the disk does not say. */
+  volume(): { readonly totalBytes: number; readonly usableBytes: number } | null {
+    try {
+      return this.onDisk(() => this.directory.files.volume(this.path));
+    } catch {
+      return null;
+    }
+  }
   /** Partitions here, as far as they have a folder or were used. */
   get size(): number {
     return this.logs.size + this.folders.size - this.unopened;
