@@ -28,7 +28,12 @@ export class CleanerCheckpoint {
 
   /** Everything before `offset` has been compacted. */
   compactedTo(folder: string, offset: number): void {
-    if (this.offsets.get(folder) === offset) return;
+    const before = this.offsets.get(folder);
+    if (before === offset) return;
+    if (before !== undefined && before > offset) {
+      this.trim(folder, offset); // the log was cut
+      return;
+    }
     this.offsets.set(folder, offset);
     this.isWritten = false;
     try {

@@ -265,7 +265,10 @@ export class LogDirs {
         next(null);
       });
     });
-    inTurn(steps, () => done(failure));
+    inTurn(steps, () => {
+      this.resources.cleaner.stop();
+      done(failure);
+    });
   }
 
   /** Open files now. */

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Files } from '../core/files.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { TrustedTime } from '../core/trusted-time.ts';
-import { DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
+import { openLogCleaner } from './cleaner/log-cleaner.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import type { LogResources } from './log-types.ts';
@@ -37,6 +37,6 @@ export function logResources(files: Files, options: LogResourceOptions): LogReso
   const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
   const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
   const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
-  const cleaner = { settings: DEFAULT_CLEANER_SETTINGS };
+  const cleaner = openLogCleaner(files, clock, logger);
   return { cache, clock, trustedTime, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS), cleaner };
 }

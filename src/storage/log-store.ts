@@ -14,8 +14,8 @@ import {
   deletedName,
   folderName,
   isDeletedName,
+  isNameless,
   isStrayName,
-  METADATA_FILE,
   parseFolderName,
   readTopicId,
   strayName,
@@ -230,7 +230,6 @@ export class LogStore {
       return !topicPartition || !isKnown(topicPartition);
     });
   }
-
   /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
   topicIdOf(name: string): string | null {
     if (!parseFolderName(name)) return null;
@@ -239,8 +238,7 @@ export class LogStore {
 
   /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
   isUnfinished(name: string): boolean {
-    const { files, path } = this.directory;
-    return this.onDisk(() => files.list(join(path, name)).every((file) => file === `${METADATA_FILE}.tmp`));
+    return this.onDisk(() => isNameless(this.directory.files, join(this.directory.path, name)));
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { TrustedTime } from '../core/trusted-time.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
-import type { CleanerSettings } from './cleaner/settings.ts';
+import type { LogCleaner } from './cleaner/sessions.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
@@ -25,7 +25,7 @@ export interface LogResources {
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
   /** Compacts, one log after the other. */
-  readonly cleaner: { settings: CleanerSettings };
+  readonly cleaner: LogCleaner;
 }
 
 export interface LogContext extends LogResources {

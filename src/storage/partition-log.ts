@@ -97,6 +97,7 @@ export class PartitionLog extends LogCutting {
 
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
+    this.endCompaction(null);
     this.giveUp(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
     this.letGo();
   }
@@ -192,6 +193,7 @@ export class PartitionLog extends LogCutting {
 
   private giveUp(error: KafkaError): KafkaError {
     this.offline = error;
+    this.endCompaction(error);
     this.failWaiting(error);
     for (const write of this.queue.takeUnsynced()) tell(write, error);
     return error;
