@@ -5,7 +5,8 @@ import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { TrustedTime } from '../core/trusted-time.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
-import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
+import { openLogCleaner } from './cleaner/log-cleaner.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
@@ -103,7 +104,7 @@ export class LogStore {
       producers,
       flushes,
       syncSlots: new SyncSlots(MAX_SYNCS),
-      cleaner: { settings: DEFAULT_CLEANER_SETTINGS },
+      cleaner: openLogCleaner(files, clock, logger),
     };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
@@ -272,6 +273,7 @@ export class LogStore {
       });
     });
     inTurn(steps, () => {
+      this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { TrustedTime } from '../core/trusted-time.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
-import type { CleanerSettings } from './cleaner/settings.ts';
+import type { LogCleaner } from './cleaner/sessions.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
@@ -25,7 +25,7 @@ export interface LogContext {
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
   /** Compacts, one log after the other. */
-  readonly cleaner: { settings: CleanerSettings };
+  readonly cleaner: LogCleaner;
 }
 
 /** Where a log is, and what the last run said of it. */
@@ -45,7 +45,7 @@ export interface LogLocation extends TopicPartition {
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
-  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. */
+  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. Less than before: the log was cut. */
   compactedTo(offset: number): void;
   /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */
   readonly firstDirtyOffset: number;
