@@ -163,6 +163,15 @@ class MemoryDisk implements MemoryFiles {
     this.unlink(node);
   }
 
+  removeLater(path: string, done: (error: Error | null) => void): void {
+    const { power } = this;
+    this.soon(() => {
+      if (power !== this.power) return;
+      this.remove(path);
+      done(null);
+    });
+  }
+
   syncDirectory(path: string): void {
     this.mayFail('sync', path);
     const node = this.find(path);

@@ -17,6 +17,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  unlink,
   writev,
   writevSync,
 } from 'node:fs';
@@ -61,6 +62,7 @@ export const realFiles: Files = {
   rename: (from, to) => renameSync(from, to),
   copy: (from, to) => copyFileSync(from, to, FS.COPYFILE_FICLONE | FS.COPYFILE_EXCL),
   remove: (path) => rmSync(path, { recursive: true, force: true }),
+  removeLater: (path, done) => unlink(path, (error) => done(error?.code === 'ENOENT' ? null : error)),
   syncDirectory,
   lock: takeLock,
 };
