@@ -16,6 +16,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   unlink,
   writev,
@@ -64,6 +65,10 @@ export const realFiles: Files = {
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   removeLater: (path, done) => unlink(path, (error) => done(error?.code === 'ENOENT' ? null : error)),
   syncDirectory,
+  volume(path) {
+    const { bsize, blocks, bavail } = statfsSync(path);
+    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
+  },
   lock: takeLock,
 };
 
