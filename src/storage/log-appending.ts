@@ -135,6 +135,7 @@ export abstract class LogAppending extends LogCompacting {
       this.flusher.truncated(fresh, offset);
       this.nextOffset = offset;
       this.nextPosition = 0;
+      this.compactedAtMost(offset);
       if (this.hasFolder) syncFolder(files, this.folder);
     } catch (error) {
       throw this.goOffline(error);
