@@ -118,6 +118,11 @@ export abstract class LogCompacting extends LogFlushing {
     this.compaction?.end(error);
   }
 
+  /** The log ends at `offset` now: nothing behind it has been compacted. */
+  protected compactedAtMost(offset: number): void {
+    if (this.location.firstDirtyOffset > offset) this.location.compactedTo(offset);
+  }
+
   override close(done: Done): void {
     try {
       this.stopCompaction();
