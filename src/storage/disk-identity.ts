@@ -69,8 +69,9 @@ export class DiskIdentity {
    *
    * @param lastEpoch of this broker's last registration, the revision of `/b/known/<id>`; 0: there was none
    * @param lastGeneration of that registration, whatever directory it named
+   * @param diskFailed under that registration a disk of this broker failed: what a sync that failed left out is seen by nobody
    */
-  generationToRegister(lastEpoch: number, lastGeneration = 0): number {
+  generationToRegister(lastEpoch: number, lastGeneration = 0, diskFailed = false): number {
     if (this.decided) return this.state.generation;
     const { bootId, directory } = this.options;
     const { brokerEpoch, generation } = this.state;
@@ -78,7 +79,7 @@ export class DiskIdentity {
     const mayLackTail = !directory.endedCleanly && !isSameStart && brokerEpoch !== NEVER_REGISTERED;
     const isOlderCopy = brokerEpoch !== (lastEpoch > 0 ? lastEpoch : NEVER_REGISTERED);
     // The start of the machine is noted with the registration: until then the next run takes it for another one, which is safe.
-    if (mayLackTail || isOlderCopy) this.write({ generation: Math.max(generation, lastGeneration) + 1, brokerEpoch, bootId });
+    if (mayLackTail || isOlderCopy || diskFailed) this.write({ generation: Math.max(generation, lastGeneration) + 1, brokerEpoch, bootId });
     else this.state = { generation, brokerEpoch, bootId };
     this.decided = true;
     this.continued = brokerEpoch !== NEVER_REGISTERED && lastEpoch >= brokerEpoch;
