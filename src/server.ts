@@ -37,7 +37,7 @@ import { Membership } from './server/membership.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { DiskIdentity } from './storage/disk-identity.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogStore, openLogStore } from './storage/log-store.ts';
+import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -149,8 +149,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
-  const logs = openLogStore({
-    directory: { ...directory, release: () => {} },
+  const logs = openLogDirs({
+    files,
+    directories: [{ ...directory, release: () => {} }],
     clock,
     clusterId,
     nodeId,
@@ -231,7 +232,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
   const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
-  const disk = new DiskIdentity({ directory, directoryId: logs.meta.directoryId, bootId });
+  const disk = new DiskIdentity({ directory, directoryId: logs.stores[0]!.meta.directoryId, bootId });
   membership = new Membership({
     ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
     config: currentConfig,
@@ -313,7 +314,7 @@ async function listen(options: BrokerOptions, connections: Connections, services
   return bound;
 }
 
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
+function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): Closer {
   const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
   const stops = [
     repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
@@ -324,7 +325,7 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): 
   };
 }
 
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
+function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
   const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
   const stopRepeating = repeat(
     clock,
@@ -352,7 +353,7 @@ function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error:
   return () => timer.cancel();
 }
 
-function closeLogs(logs: LogStore): Promise<void> {
+function closeLogs(logs: LogDirs): Promise<void> {
   return new Promise((resolve, reject) => {
     logs.close((error) => (error ? reject(error) : resolve()));
   });

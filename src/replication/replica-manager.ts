@@ -9,7 +9,7 @@ import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { LogEnd } from '../metadata/log-ends.ts';
 import type { FailedDisks } from '../metadata/offline-replicas.ts';
 import type { MetadataStore } from '../metadata/store.ts';
-import type { LogStore } from '../storage/log-store.ts';
+import type { LogDirs } from '../storage/log-dirs.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 import type { Compactions } from './compactions.ts';
@@ -21,7 +21,7 @@ import { type LiveRegistration, type PartitionServices, requireLease } from './p
 export interface ReplicaManagerOptions {
   readonly nodeId: number;
   readonly clock: Clock;
-  readonly logs: LogStore;
+  readonly logs: LogDirs;
   readonly metadata: MetadataFeed;
   readonly store: MetadataStore;
   readonly purgatory: Purgatory;

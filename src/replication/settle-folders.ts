@@ -1,6 +1,6 @@
 import type { Logger } from '../core/logger.ts';
 import type { MetadataImage } from '../metadata/image.ts';
-import type { LogStore } from '../storage/log-store.ts';
+import type { LogDirs } from '../storage/log-dirs.ts';
 import { parseFolderName } from '../storage/partition-folder.ts';
 
 /** Named in a log line; the count says how many there are. */
@@ -14,7 +14,7 @@ const MAX_NAMED = 20;
  * @param isContinued the image is of the store that this broker's data belong to, no older than they are: see DiskIdentity
  */
 export function settleFolders(
-  logs: Pick<LogStore, 'strays' | 'topicIdOf' | 'setAside' | 'delete'>,
+  logs: Pick<LogDirs, 'strays' | 'topicIdOf' | 'setAside' | 'delete'>,
   image: MetadataImage,
   nodeId: number,
   isContinued: boolean,

@@ -12,7 +12,7 @@ import type { SyncSlots } from './sync-slots.ts';
 export type Done = (error: Error | null) => void;
 
 /** What a log shares with the others of its broker. */
-export interface LogContext {
+export interface LogResources {
   readonly cache: HandleCache;
   readonly clock: Clock;
   readonly pool: BufferPool;
@@ -20,6 +20,11 @@ export interface LogContext {
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+}
+
+export interface LogContext extends LogResources {
+  /** Told what the disk said to a log, and that a log went offline: the directory decides whether it has failed as a whole. */
+  report(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void;
 }
 
 /** Where a log is, and what the last run said of it. */

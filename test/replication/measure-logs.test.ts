@@ -6,7 +6,7 @@ import { Purgatory } from '../../src/core/purgatory.ts';
 import type { MetadataFeed } from '../../src/metadata/image-feed.ts';
 import type { MetadataStore } from '../../src/metadata/store.ts';
 import { ReplicaManager } from '../../src/replication/replica-manager.ts';
-import type { LogStore } from '../../src/storage/log-store.ts';
+import type { LogDirs } from '../../src/storage/log-dirs.ts';
 
 /** Topic "orders": 0 has a folder, 1 has none, another broker leads 2. Every log that is opened holds 77 bytes. */
 function fixture() {
@@ -25,7 +25,7 @@ function fixture() {
         return 77;
       },
     }),
-  } as unknown as LogStore;
+  } as unknown as LogDirs;
   const topicId = 'AAAAAAAAAAAAAAAAAAAAAQ';
   const partitions = [1, 1, 2].map((leader, partition) => ({
     ...{ topicId, partition, leader, leaderEpoch: 0, leaderBrokerEpoch: 7, rev: 8 },
