@@ -10,6 +10,7 @@ import type { LogEnd } from '../metadata/log-ends.ts';
 import type { FailedDisks } from '../metadata/offline-replicas.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { LogDirs } from '../storage/log-dirs.ts';
+import type { LogFailure } from '../storage/disk-failure.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 import type { Compactions } from './compactions.ts';
