@@ -1,7 +1,7 @@
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { SUPPORTED_FEATURES } from './features.ts';
 import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, offlineReplicasKey, PRODUCER_IDS_KEY } from './keys.ts';
-import { safetyRules } from '../core/safety-rules.ts';
 import { InDoubtError, type KV, type Lease, type MetadataStore, type Op, type Rev } from './store.ts';
 import { type RandomBytes, randomUuid } from './uuid.ts';
 import {

@@ -44,7 +44,12 @@ export function isSuspect({ disks }: PartitionValue, id: number, { directoryId, 
 }
 
 /** Whether the leader may admit a broker that fetched under this registration; one that is about to stop, or whose disk failed, would leave again at once. */
-export function canJoinIsr(image: MetadataImage, partition: Pick<PartitionImage, 'topicId' | 'partition'>, id: number, brokerEpoch: Rev): boolean {
+export function canJoinIsr(
+  image: MetadataImage,
+  partition: Pick<PartitionImage, 'topicId' | 'partition'>,
+  id: number,
+  brokerEpoch: Rev,
+): boolean {
   const broker = image.brokers.get(id);
   if (!broker || isStopping(image, id) || isOffline(image, partition, id)) return false;
   return broker.epoch === brokerEpoch || !safetyRules.admitByBrokerEpoch;

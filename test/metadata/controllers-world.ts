@@ -323,7 +323,8 @@ export class World {
     for (const id of members) {
       const member = this.brokers.running.get(id);
       const disk = this.brokers.view.current.brokers.get(id);
-      if (!member || !disk || this.paused.has(id) || this.isOffline(id, number) || member.registration.current?.epoch !== disk.epoch) return;
+      if (!member || !disk || this.paused.has(id) || this.isOffline(id, number) || member.registration.current?.epoch !== disk.epoch)
+        return;
       if (partition.isr.includes(id) && !isAdmittedDisk(partition, id, disk)) return;
     }
     this.committed[number] = this.has.get(broker.id)![number]! + 1;

@@ -37,7 +37,9 @@ test('others lead at once what a broker led on a disk that failed, and it leaves
   expect(await brokers.partition('a', 0)).toMatchObject({ leader: 2, leaderEpoch: 1, isr: [2, 3], elr: [] });
   expect(await brokers.partition('a', 1)).toMatchObject({ leader: 2, leaderEpoch: 0, isr: [2, 3] });
   expect(await brokers.partition('a', 2)).toMatchObject({ leader: 1, leaderEpoch: 0, isr: [1, 3, 2], partitionEpoch: 0 });
-  expect(Buffer.from((await brokers.store.get('/b/offline/1')).kv!.value).toString()).toMatch(/^{"all":false,"topics":{"[\w-]{22}":"0-1"}}$/);
+  expect(Buffer.from((await brokers.store.get('/b/offline/1')).kv!.value).toString()).toMatch(
+    /^{"all":false,"topics":{"[\w-]{22}":"0-1"}}$/,
+  );
   await brokers.close();
 });
 

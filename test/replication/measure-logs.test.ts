@@ -12,6 +12,7 @@ import type { LogDirs } from '../../src/storage/log-dirs.ts';
 function fixture() {
   const opened: number[] = [];
   const logs = {
+    onFailure: () => () => {},
     strays: (isKnown: (folder: { topic: string; partition: number }) => boolean) =>
       isKnown({ topic: 'orders', partition: 0 }) ? [] : ['orders-0'],
     log: ({ partition }: { partition: number }) => ({
