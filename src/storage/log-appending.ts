@@ -88,7 +88,9 @@ export abstract class LogAppending extends LogCompacting {
     this.prepareFor(opened, batch);
     while (batch.at < records.byteLength) {
       const { baseOffset, lastOffset, maxTimestamp, partitionLeaderEpoch, sizeInBytes: batchBytes } = batch;
-      epochs.assign(partitionLeaderEpoch, baseOffset);
+      // From the end of the log on, also when compaction left a gap here: in it the epoch may have begun. Were it to begin behind the gap, a replica
+      // with other records of an earlier epoch in there would not be seen to diverge.
+      epochs.assign(partitionLeaderEpoch, Math.min(baseOffset, this.nextOffset));
       const segment = this.segmentFor(opened, { batchBytes, maxTimestamp }, baseOffset, lastOffset);
       const producerBefore = producers.add(batch, lastOffset, maxTimestamp);
       const bytes = batch.slice();
@@ -239,7 +241,7 @@ export abstract class LogAppending extends LogCompacting {
     this.nextOffset = endOffset;
     this.nextPosition = end;
     producers.takeBack(lost, endOffset);
-    epochs.truncateEnd(endOffset + 1); // an epoch that begins at the end is still true
+    epochs.truncateEnd(epochsUntil(endOffset, lost));
   }
 
   /** Nothing that waits will be written. */
@@ -253,7 +255,7 @@ export abstract class LogAppending extends LogCompacting {
     this.nextPosition = this.positionBehindStarted(opened.segments.active);
     try {
       opened.producers.takeBack(waiting, endOffset);
-      opened.epochs.truncateEnd(endOffset + 1);
+      opened.epochs.truncateEnd(epochsUntil(endOffset, waiting));
     } catch (failure) {
       if (!this.offline) this.goOffline(failure);
     }
@@ -278,6 +280,11 @@ export abstract class LogAppending extends LogCompacting {
   protected newSegment(baseOffset: number): Segment {
     return new Segment(this.context.cache, this.folder, baseOffset, null, this.context.clock.now());
   }
+}
+
+/** An epoch that begins at the end is still true, unless it is that of a batch behind a gap there, which is lost. */
+function epochsUntil(endOffset: number, [first]: readonly PendingWrite[]): number {
+  return first && first.baseOffset > endOffset ? endOffset : endOffset + 1;
 }
 
 /** The other batches of what a leader sent: the last one's end is theirs. */
