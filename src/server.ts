@@ -3,7 +3,6 @@ import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
-import { readBootId } from './core/boot-id.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
@@ -33,9 +32,8 @@ import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
+import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
-import { openDataDirectory } from './storage/data-directory.ts';
-import { DiskIdentity } from './storage/disk-identity.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
@@ -45,7 +43,7 @@ export interface BrokerOptions {
   readonly files: Files;
   readonly clock: Clock;
   readonly transport: Transport;
-  /** Created when missing, and locked. */
+  /** The first directory of log.dirs, absolute: it has the metadata too. Created when missing, and locked. */
   readonly dataDir: string;
   /** Called once the data directory is locked. */
   readonly openStore: () => Promise<MetadataStore>;
@@ -134,8 +132,11 @@ type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmi
 async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
   const { files, clock, logger, dataDir, randomBytes = cryptoBytes } = options;
   const nodeId = options.config.int('node.id');
-  const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
-  closers.push(() => directory.release());
+  const holder = options.holder ?? `broker ${nodeId}`;
+  const directories = openLogDirectories(files, { dataDir, config: options.config, holder, logger });
+  const [directory] = directories.usable;
+  const empty = emptyDirectories(directories);
+  closers.push(() => directories.release());
   const store = await options.openStore();
   closers.push(() => store.close());
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
@@ -151,7 +152,8 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
   const logs = openLogDirs({
     files,
-    directories: [{ ...directory, release: () => {} }],
+    directories: directories.usable,
+    offline: directories.unusable,
     clock,
     clusterId,
     nodeId,
@@ -161,7 +163,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
-  if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
+  const disk = diskIdentity(logs, directories, empty, files, options.bootId);
+  if (directories.usable.some(({ endedCleanly }) => !endedCleanly))
+    logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
   const metadata = await MetadataFeed.open(store, {
     clock,
@@ -169,6 +173,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       logger.error({ err: error }, stopped ? 'the metadata cannot be read any more' : 'a metadata change was not taken in'),
   });
   closers.push(() => metadata.close());
+  logs.holdBack(replicasOf(metadata.current, nodeId));
   config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
@@ -213,6 +218,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     topicAdmin,
     partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
+    logs,
     fetchSessions: new FetchSessions(
       clock,
       () => config.int('max.incremental.fetch.session.cache.slots'),
@@ -231,8 +237,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
-  const disk = new DiskIdentity({ directory, directoryId: logs.stores[0]!.meta.directoryId, bootId });
   membership = new Membership({
     ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
     config: currentConfig,

@@ -24,6 +24,8 @@ export interface Files {
   remove(path: string): void;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(path: string): void;
+  /** Bytes of the file system that holds a folder, and those of them that this process may still take. */
+  volume(path: string): { readonly totalBytes: number; readonly usableBytes: number };
   /**
    * Takes a lock that the kernel drops with its process, kill -9 included. `holder` is what a refused second taker is told.
    * @throws LockedError when another process, or this one, holds it.

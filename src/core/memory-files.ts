@@ -170,6 +170,10 @@ class MemoryDisk implements MemoryFiles {
     if (this.crashable) node.durable = new Map(node.entries);
   }
 
+  volume(): { totalBytes: number; usableBytes: number } {
+    return { totalBytes: this.maxBytes, usableBytes: this.space.left };
+  }
+
   lock(path: string, holder: string): Lock {
     const key = resolve(path);
     const other = this.locks.get(key);

@@ -16,6 +16,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writev,
   writevSync,
@@ -62,6 +63,10 @@ export const realFiles: Files = {
   copy: (from, to) => copyFileSync(from, to, FS.COPYFILE_FICLONE | FS.COPYFILE_EXCL),
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   syncDirectory,
+  volume(path) {
+    const { bsize, blocks, bavail } = statfsSync(path);
+    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
+  },
   lock: takeLock,
 };
 

@@ -35,6 +35,16 @@ export interface ReplicaManagerOptions {
   readonly fetchers: Fetchers;
 }
 
+/** What a replica takes up in one log directory. */
+export interface LogSize {
+  readonly directory: string;
+  readonly sizeBytes: number;
+  /** Records that a replica which moves lacks still; 0 for one that is in place. */
+  readonly offsetLag: number;
+  /** It is to take the place of the replica in another directory. */
+  readonly isFuture: boolean;
+}
+
 /**
  * All replicas of this broker. It follows the metadata image: what the image does not show is not served. A partition with more than one replica is
  * there from the moment the image shows it; one with this replica alone is opened at its first use.
@@ -135,16 +145,21 @@ export class ReplicaManager implements FailedDisks {
   }
 
   /**
-   * Tells the bytes of each replica's log, for the questions of one request. A log that was not used since the start is opened when it has
-   * a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
+   * Tells the bytes of each replica's log and where it is, for the questions of one request. A log that was not used since the start is opened when
+   * it has a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
    */
-  measureLogs(): (topicName: string, index: number) => number {
-    const unused = new Set(this.options.logs.strays(() => false)); // folders from before the start that no log was opened for
+  measureLogs(): (topicName: string, index: number) => LogSize[] {
+    const { logs } = this.options;
+    const unused = new Set(logs.strays(() => false)); // folders from before the start that no log was opened for
     return (topicName, index) => {
       const { topic } = this.requireHosted(topicName, index);
+      const topicPartition = { topic: topicName, partition: index };
+      if (logs.isOffline(topicPartition)) throw new KafkaError('KAFKA_STORAGE_ERROR');
       const used = this.partitions.get(topic.topicId)?.[index];
-      if (!used && !unused.has(folderName({ topic: topicName, partition: index }))) return 0;
-      return this.hosted(topicName, index).sizeBytes;
+      const isEmpty = !used && !unused.has(folderName(topicPartition));
+      const sizeBytes = isEmpty ? 0 : this.hosted(topicName, index).sizeBytes;
+      const directory = logs.directoryOf(topicPartition);
+      return directory === null ? [] : [{ directory, sizeBytes, offsetLag: 0, isFuture: false }];
     };
   }
 

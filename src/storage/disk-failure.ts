@@ -1,4 +1,5 @@
-import { isError, nodeCodeOf } from '../core/errors.ts';
+import { isError, LockedError, nodeCodeOf } from '../core/errors.ts';
+import { sqliteErrorCode } from '../core/sqlite.ts';
 import { SyncError } from './flusher.ts';
 import type { TopicPartition } from './partition-folder.ts';
 
@@ -17,6 +18,19 @@ export function isDiskFailure(error: unknown): boolean {
   const code = nodeCodeOf(error);
   // libuv has no name for what file systems say of their own damage (EUCLEAN, EREMOTEIO).
   return OF_THE_DISK.has(code) || code.startsWith('Unknown system error');
+}
+
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN: what locking says in a directory that cannot be used. */
+const SQLITE_UNUSABLE = new Set([8, 10, 14]);
+/** Of this process, not of the directory. */
+const OF_THE_PROCESS = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+
+/** Whether a directory that met this error at the start is left out, with all that it holds; else the broker does not start. */
+export function mayBeLeftOut(error: unknown): boolean {
+  if (error instanceof LockedError) return false;
+  const code = nodeCodeOf(error);
+  if (SQLITE_UNUSABLE.has(sqliteErrorCode(error) & 0xff)) return true;
+  return /^E[A-Z0-9]+$/.test(code) ? !OF_THE_PROCESS.has(code) : isDiskFailure(error);
 }
 
 export function asError(error: unknown): Error {

@@ -4,6 +4,7 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
+import { readDiskState } from './disk-state.ts';
 import { inTurn } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
@@ -130,6 +131,14 @@ export class LogStore {
   get path(): string {
     return this.directory.path;
   }
+  /** Bytes of the volume under this directory; null when the disk does not say. */
+  volume(): { readonly totalBytes: number; readonly usableBytes: number } | null {
+    try {
+      return this.onDisk(() => this.directory.files.volume(this.path));
+    } catch {
+      return null;
+    }
+  }
   /** Partitions here, as far as they have a folder or were used. */
   get size(): number {
     return this.logs.size + this.folders.size - this.unopened;
@@ -138,6 +147,15 @@ export class LogStore {
   has(topicPartition: TopicPartition): boolean {
     const name = folderName(topicPartition);
     return this.logs.has(name) || this.folders.has(name);
+  }
+  /** Folders of partitions that were there at the start and were not used since. */
+  *folderNames(): Generator<string> {
+    for (const name of this.folders) if (parseFolderName(name)) yield name;
+  }
+  /** Whether this directory missed a registration that the other one has, or is known there as failed. */
+  wasOfflineBeside(other: LogStore): boolean {
+    const known = readDiskState(other.directory);
+    return known.failed.includes(this.meta.directoryId) || readDiskState(this.directory).brokerEpoch < known.brokerEpoch;
   }
   hasFolder(name: string): boolean {
     return this.folders.has(name);
@@ -163,7 +181,7 @@ export class LogStore {
   }
 
   /** The disk under this directory has failed: from now on nothing of it is touched. The others go on. */
-  private fail(error: Error): void {
+  fail(error: Error): void {
     if (this.diskFailure) return;
     const { path } = this.directory;
     this.diskFailure = new KafkaError('KAFKA_STORAGE_ERROR', `The log directory ${path} is offline`);

@@ -94,6 +94,7 @@ export function filesOf(life: Life, files: Files): Files {
     copy: alive((from, to) => files.copy(from, to)),
     remove: alive((path) => files.remove(path)),
     syncDirectory: alive((path) => files.syncDirectory(path)),
+    volume: alive((path) => files.volume(path)),
     lock: alive((path, holder) => lock.call(files, path, holder)),
   };
 }

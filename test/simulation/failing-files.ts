@@ -30,6 +30,7 @@ export function failingFiles(disk: Failing): Files {
     copy: (from, to) => orFail('copyfile', () => disk.inner.copy(from, to)),
     remove: (path) => orFail('rm', () => disk.inner.remove(path)),
     syncDirectory: (path) => orFail('fsync', () => disk.inner.syncDirectory(path)),
+    volume: (path) => orFail('statfs', () => disk.inner.volume(path)),
     lock: (path, holder) => orFail('open', () => disk.inner.lock(path, holder)),
   };
 }
