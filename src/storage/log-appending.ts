@@ -195,6 +195,7 @@ export abstract class LogAppending extends LogCompacting {
       return;
     }
     this.flusher.appended();
+    this.context.shortage.wrote();
     const { indexIntervalBytes } = this.config;
     for (const write of writes) write.segment.written(write, indexIntervalBytes);
     this.expectFlush();
@@ -204,18 +205,19 @@ export abstract class LogAppending extends LogCompacting {
     this.flusher.sealBefore(this.opened!.segments, last.segment, (error) => {
       if (error instanceof SyncError || isDiskFailure(error)) this.goOffline(error);
       // The recovery point stays behind, so a later flush or a recovery does this work.
-      else if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
+      else if (error && !this.context.shortage.noted(error))
+        this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
     });
     for (const write of writes) tell(write, this.offline ?? null);
   }
 
   /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */
-  protected failed(error: Error, lost: readonly PendingWrite[]): void {
+  protected failed(error: Error, lost: readonly PendingWrite[], untouched: boolean): void {
     const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
-    this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
+    if (!this.context.shortage.noted(error)) this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
     try {
       if (isDiskFailure(error)) this.goOffline(error);
-      else if (!this.offline) this.rollBack(lost);
+      else if (!this.offline) this.rollBack(lost, untouched);
     } catch (failure) {
       this.goOffline(failure);
     }
@@ -227,17 +229,19 @@ export abstract class LogAppending extends LogCompacting {
     this.flusher.unrolled(segments.active);
   }
 
-  private rollBack(lost: readonly PendingWrite[]): void {
+  private rollBack(lost: readonly PendingWrite[], untouched: boolean): void {
     const opened = this.open();
     const { segments, epochs, producers } = opened;
     const endOffset = this.endOfWritten();
     this.dropEmptySegments(opened, endOffset);
     const { active } = segments;
     const end = this.positionBehindStarted(active);
-    active.log.handle().truncate(end);
-    // Else a batch that was reported lost could be back after a power failure, in a segment that was removed too.
-    active.log.handle().syncSync();
-    syncFolder(this.context.cache.files, this.folder); // whose it is must not be less durable than that it is there
+    if (!untouched) {
+      active.log.handle().truncate(end);
+      // Else a batch that was reported lost could be back after a power failure, in a segment that was removed too.
+      active.log.handle().syncSync();
+      syncFolder(this.context.cache.files, this.folder); // whose it is must not be less durable than that it is there
+    }
     this.nextOffset = endOffset;
     this.nextPosition = end;
     producers.takeBack(lost, endOffset);
