@@ -55,7 +55,8 @@ export class HandleCache {
           try {
             return act(...args);
           } catch (error) {
-            const oldest = this.open.keys().next().value;
+            // The newest stays: whoever has just taken it may need another beside it.
+            const oldest = this.open.size > 1 ? this.open.keys().next().value : undefined;
             if (!oldest || dropped >= MOST_DROPPED || !isOutOfHandles(error)) throw error;
             this.drop(oldest);
           }

@@ -40,7 +40,10 @@ export class Shortage {
     if (this.lastMs === null) {
       const { directory } = this;
       const what = isOutOfHandles(error) ? 'too many files are open' : 'the disk is full';
-      this.logger.error({ directory, error: nodeCodeOf(error) }, `${what}: what cannot be written is refused until there is room; reads go on`);
+      this.logger.error(
+        { directory, error: nodeCodeOf(error) },
+        `${what}: what cannot be written is refused until there is room; reads go on`,
+      );
     }
     this.lastMs = this.clock.monotonicMs();
     this.refused++;
