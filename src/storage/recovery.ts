@@ -44,8 +44,8 @@ export function recoverSegment(segment: Segment, nextOffset: number, epochs: Lea
     }
     const crc = () => crcOf(segment.log.handle(), at, wanted, block, loadedFrom, loadedTo);
     if (!isSound(segment, batch, next, fileSize - at, crc)) break;
-    const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
-    epochs.assign(partitionLeaderEpoch, baseOffset);
+    const { lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
+    epochs.assign(partitionLeaderEpoch, next); // not behind a gap of compaction: see queueFetched
     segment.written({ position: at, batchBytes: wanted, lastOffset, maxTimestamp }, indexIntervalBytes);
     next = lastOffset + 1;
     at += wanted;
