@@ -10,6 +10,8 @@ export interface Fault {
   readonly prefixBytes?: number;
   /** How often; default once. */
   readonly times?: number;
+  /** For `sync`: what was written before it can still become durable. Default false, as the kernel forgets pages that it could not write. */
+  readonly losesNothing?: boolean;
 }
 
 type Armed = Fault & { readonly operation: FaultyOperation; readonly error: NodeJS.ErrnoException; left: number };
@@ -43,14 +45,17 @@ export class MemoryFaults {
     return this.broken.some((each) => path.includes(each.path));
   }
 
-  /** Throws the first fault that waits for this operation on this path; `prefix` gets to know how much of a write goes through before. */
-  mayFail(operation: FaultyOperation, path: string, prefix?: (bytes: number) => void): void {
+  /** Throws the first fault that waits for this operation on this path; `before` is called with what it does beyond that. */
+  mayFail(operation: FaultyOperation, path: string, before?: (fault: Fault) => void): void {
     if (this.armed.length === 0 && this.broken.length === 0) return;
     const broken = this.broken.find((each) => path.includes(each.path));
-    if (broken) throw broken.error;
+    if (broken) {
+      before?.({});
+      throw broken.error;
+    }
     const fault = this.take(operation, path, (each) => each.error.code !== SHORT_READ);
     if (!fault) return;
-    prefix?.(fault.prefixBytes ?? 0);
+    before?.(fault);
     throw fault.error;
   }
 

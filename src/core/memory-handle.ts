@@ -81,17 +81,16 @@ export class MemoryHandle implements FileHandle {
   }
 
   private makeDurable(): void {
-    try {
-      this.disk.faults.mayFail('sync', this.path);
-    } catch (error) {
-      this.file.syncFailed();
-      throw error;
-    }
+    this.disk.faults.mayFail('sync', this.path, ({ losesNothing }) => {
+      if (!losesNothing) this.file.syncFailed();
+    });
     this.file.sync();
   }
 
   private put(chunks: readonly Uint8Array[], position: number): void {
-    this.disk.faults.mayFail('write', this.path, (bytes) => void this.file.write([Buffer.concat(chunks).subarray(0, bytes)], position));
+    this.disk.faults.mayFail('write', this.path, ({ prefixBytes = 0 }) => {
+      this.file.write([Buffer.concat(chunks).subarray(0, prefixBytes)], position);
+    });
     let wanted = 0;
     for (const chunk of chunks) wanted += chunk.byteLength;
     if (this.file.write(chunks, position) < wanted) throw failure('ENOSPC', 'write', this.path);
