@@ -32,6 +32,8 @@ export function logConfigOf(topic: TopicConfig): LogConfig {
     compacted: topic.cleanupPolicy.includes('compact'),
     minCleanableDirtyRatio: topic.minCleanableDirtyRatio,
     deleteRetentionMs: topic.deleteRetentionMs,
+    minCompactionLagMs: topic.minCompactionLagMs,
+    maxCompactionLagMs: topic.maxCompactionLagMs,
     timestampType: topic.messageTimestampType === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
     timestampBeforeMaxMs: topic.messageTimestampBeforeMaxMs,
     timestampAfterMaxMs: topic.messageTimestampAfterMaxMs,

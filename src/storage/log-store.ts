@@ -4,6 +4,7 @@ import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
@@ -87,7 +88,16 @@ export class LogStore {
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-    this.context = { cache, clock, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
+    this.context = {
+      cache,
+      clock,
+      pool,
+      logger,
+      producers,
+      flushes,
+      syncSlots: new SyncSlots(MAX_SYNCS),
+      cleaner: { settings: DEFAULT_CLEANER_SETTINGS },
+    };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
@@ -127,6 +137,8 @@ export class LogStore {
       madeDurable: (offset) => {
         if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
       },
+      compactedTo: () => {},
+      firstDirtyOffset: -1,
       gapsBefore: this.knowsRecoveryPoints ? (recoveryPoints.get(name) ?? 0) : Number.POSITIVE_INFINITY,
       get recoveryPoint() {
         return recoveryPoints.get(name) ?? 0;
@@ -257,6 +269,11 @@ export class LogStore {
       this.directory.release();
       done(failure);
     });
+  }
+
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.context.cleaner.settings = settings;
   }
 
   /** Open files now. */

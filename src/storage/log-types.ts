@@ -2,6 +2,7 @@ import type { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
@@ -20,6 +21,8 @@ export interface LogContext {
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+  /** Compacts, one log after the other. */
+  readonly cleaner: { settings: CleanerSettings };
 }
 
 /** Where a log is, and what the last run said of it. */
@@ -41,6 +44,10 @@ export interface LogLocation extends TopicPartition {
   madeDurable(offset: number): void;
   /** Gaps before it are not of a power failure: the recovery point, or Infinity when it is not known. */
   readonly gapsBefore: number;
+  /** Everything before `offset` is compacted now; the next cleaner-offset-checkpoint should say so. Less than before: the log was cut. */
+  compactedTo(offset: number): void;
+  /** What cleaner-offset-checkpoint says; -1: nothing. */
+  readonly firstDirtyOffset: number;
   /** From the checkpoints of the last run. */
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
