@@ -100,7 +100,7 @@ function agree(epochs: LeaderEpochs, { all, active }: SegmentList): boolean {
     });
   }
   let last = { baseOffset: -1, partitionLeaderEpoch: -1 };
-  scanHeaders(active.log.handle(), active.offsets.lastPosition(), active.size, ({ baseOffset, partitionLeaderEpoch }) => {
+  scanHeaders(active.log.handle(), active.lastStart, active.size, ({ baseOffset, partitionLeaderEpoch }) => {
     last = { baseOffset, partitionLeaderEpoch };
     return false;
   });

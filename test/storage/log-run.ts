@@ -203,7 +203,7 @@ export abstract class LogRun {
 }
 
 function textOf(value: Buffer | null): string | null {
-  return value && value.toString('latin1', 0, 10);
+  return value === null ? null : value.toString('latin1', 0, 10);
 }
 
 /** The whole batches of a file, or of what a reader got. */
