@@ -121,6 +121,7 @@ export abstract class LogAppending extends LogCompacting {
   protected wipe({ segments, epochs, producers }: OpenedLog, offset: number): void {
     const { files } = this.context.cache;
     try {
+      this.stopCompaction();
       this.truncations++;
       const fresh = this.newSegment(offset);
       segments.replaceAll(fresh);
@@ -133,6 +134,7 @@ export abstract class LogAppending extends LogCompacting {
       this.flusher.truncated(fresh, offset);
       this.nextOffset = offset;
       this.nextPosition = 0;
+      this.compactedAtMost(offset);
       if (this.hasFolder) syncFolder(files, this.folder);
     } catch (error) {
       throw this.goOffline(error);

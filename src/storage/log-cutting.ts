@@ -64,6 +64,7 @@ export abstract class LogCutting extends LogAppending {
       this.startOffset = target;
       this.endOffset = target;
     } else {
+      this.stopCompaction();
       this.truncations++;
       this.endOffset = segments.truncateTo(target);
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off
@@ -76,6 +77,7 @@ export abstract class LogCutting extends LogAppending {
       if (segments.active.readNextOffset() < this.endOffset) this.markEnd(opened);
       if (this.hasFolder) syncFolder(this.context.cache.files, this.folder);
     }
+    this.compactedAtMost(this.endOffset);
     this.commitTo(Math.min(this.highWatermark, this.endOffset));
   }
 

@@ -4,7 +4,8 @@ import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
-import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
+import { openLogCleaner } from './cleaner/log-cleaner.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
@@ -96,7 +97,7 @@ export class LogStore {
       producers,
       flushes,
       syncSlots: new SyncSlots(MAX_SYNCS),
-      cleaner: { settings: DEFAULT_CLEANER_SETTINGS },
+      cleaner: openLogCleaner(files, clock, logger),
     };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
@@ -260,6 +261,7 @@ export class LogStore {
       });
     });
     inTurn(steps, () => {
+      this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);

@@ -55,6 +55,8 @@ export abstract class LogTrimming extends LogReading {
 
   /** Nothing of this log can be used any more; returns what its users are told. */
   protected abstract goOffline(cause: unknown): KafkaError;
+  /** No compaction goes on: segments are about to go, or to change. */
+  protected abstract stopCompaction(): void;
   /** Begins a segment at `nextOffset`. */
   protected abstract roll(opened: OpenedLog): Segment;
 
@@ -92,6 +94,7 @@ export abstract class LogTrimming extends LogReading {
   private deleteOldest(opened: OpenedLog, count: number): void {
     const { segments, producers } = opened;
     const { files } = this.context.cache;
+    this.durably(() => this.stopCompaction());
     if (count === segments.all.length) this.roll(opened);
     segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
     this.durably(() => syncFolder(files, this.folder));

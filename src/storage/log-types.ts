@@ -2,7 +2,7 @@ import type { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
-import type { CleanerSettings } from './cleaner/settings.ts';
+import type { LogCleaner } from './cleaner/sessions.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
@@ -22,7 +22,7 @@ export interface LogContext {
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
   /** Compacts, one log after the other. */
-  readonly cleaner: { settings: CleanerSettings };
+  readonly cleaner: LogCleaner;
 }
 
 /** Where a log is, and what the last run said of it. */

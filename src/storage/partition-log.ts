@@ -96,6 +96,7 @@ export class PartitionLog extends LogCutting {
 
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
+    this.endCompaction(null);
     this.giveUp(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
     this.flusher.abandon();
     this.context.flushes.forget(this);
@@ -168,6 +169,7 @@ export class PartitionLog extends LogCutting {
 
   private giveUp(error: KafkaError): KafkaError {
     this.offline = error;
+    this.endCompaction(error);
     this.failWaiting(error);
     for (const write of this.queue.takeUnsynced()) tell(write, error);
     return error;
