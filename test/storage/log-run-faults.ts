@@ -41,7 +41,7 @@ export class LogRunFaults extends LogRunOperations {
   private async interrupt(how: 'kill' | 'crash' | 'torn'): Promise<void> {
     const { model } = this;
     const before = model.end;
-    if (process.env.LOG_MODEL_COMPACT && this.compacted && this.below(2) === 0) this.compact().catch(() => {});
+    if (this.compacted && this.below(2) === 0) this.compact().catch(() => {});
     this.start(this.below(4));
     for (let turns = this.below(4); turns > 0; turns--) {
       await turn();

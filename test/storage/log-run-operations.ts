@@ -32,7 +32,7 @@ export abstract class LogRunOperations extends LogRun {
     truncate: [3, () => this.truncate()],
     'begin anew': [1, () => this.beginAnew()],
     restart: [2, () => this.restart()],
-    ...(this.compacted && process.env.LOG_MODEL_COMPACT && { compact: [8, () => this.compactBeside()] }),
+    ...(this.compacted && { compact: [8, () => this.compactBeside()] }),
   };
 
   private async append(): Promise<void> {

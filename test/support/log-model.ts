@@ -52,6 +52,8 @@ export class LogModel {
   durable = 0;
   /** Leader epochs before it may be forgotten, be it that the log begins before it again. */
   epochsFrom = 0;
+  /** Records before it may never be compacted: they were deleted by then, and only a power failure brought some of them back. */
+  compactedFrom = 0;
   /** What was said to be committed. */
   committed = Number.POSITIVE_INFINITY;
   /** flush.messages. */
@@ -80,6 +82,7 @@ export class LogModel {
     this.start = Math.min(this.start, end);
     this.durable = Math.min(this.durable, end);
     this.epochsFrom = Math.min(this.epochsFrom, end);
+    this.compactedFrom = Math.min(this.compactedFrom, end);
     this.checkpointed = Math.min(this.checkpointed, this.start);
   }
 
@@ -92,6 +95,7 @@ export class LogModel {
     this.durable = Math.min(this.durable, offset);
     this.checkpointed = Math.min(this.checkpointed, offset);
     this.epochsFrom = offset;
+    this.compactedFrom = offset;
   }
 
   /** The oldest segments are gone. */
@@ -160,7 +164,10 @@ export class LogModel {
       return doneTo !== null && endOf(batch) <= doneTo ? noted(now, nowMs) : now;
     });
     this.checkGone(adopted, compaction);
-    if (doneTo !== null) checkUnique(adopted, doneTo);
+    if (doneTo !== null) {
+      this.compactedFrom = Math.max(this.compactedFrom, this.start);
+      checkUnique(adopted, this.compactedFrom, doneTo);
+    }
     this.batches = adopted;
   }
 
@@ -203,9 +210,10 @@ function noted(batch: ModelBatch, nowMs: number): ModelBatch {
   return { ...batch, records: batch.records.map((each) => ({ ...each, cleanedAtMs: each.cleanedAtMs ?? nowMs })) };
 }
 
-function checkUnique(batches: readonly ModelBatch[], end: number): void {
+function checkUnique(batches: readonly ModelBatch[], from: number, end: number): void {
   const keys = new Set<string>();
   for (const { key, offset } of batches.flatMap(({ records }) => records)) {
+    if (offset < from) continue;
     if (offset >= end) return;
     if (keys.has(key)) throw new Error(`compacted, and ${key} is there twice, once at ${offset}`);
     keys.add(key);
