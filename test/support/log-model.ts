@@ -38,6 +38,8 @@ export interface Compaction {
   readonly limit: number;
   /** Everything before it was compacted whole; null: it did not end, or nobody knows. */
   readonly doneTo: number | null;
+  /** Producers whose last batches were lost: compaction may have taken those before, as the log knew of later ones. */
+  readonly lost?: ReadonlySet<number>;
 }
 
 export class LogModel {
@@ -52,6 +54,8 @@ export class LogModel {
   durable = 0;
   /** Leader epochs before it may be forgotten, be it that the log begins before it again. */
   epochsFrom = 0;
+  /** Producers of whom the log may know more than is in it. */
+  private readonly unsure = new Set<number>();
   /** Records before it may never be compacted: they were deleted by then, and only a power failure brought some of them back. */
   compactedFrom = 0;
   /** What was said to be committed. */
@@ -67,6 +71,7 @@ export class LogModel {
 
   add(batch: ModelBatch): void {
     this.batches.push(batch);
+    this.unsure.delete(batch.producerId);
     this.end = endOf(batch);
   }
 
@@ -146,7 +151,7 @@ export class LogModel {
   /** The last batch of a producer, if it is still there for sure to be known: what is before the start of the log may be forgotten. */
   lastOf(producerId: number): ModelBatch | undefined {
     const last = this.batches.findLast((batch) => batch.producerId === producerId);
-    return last && last.offset >= this.start ? last : undefined;
+    return last && last.offset >= this.start && !this.unsure.has(producerId) ? last : undefined;
   }
 
   /**
@@ -171,7 +176,7 @@ export class LogModel {
     this.batches = adopted;
   }
 
-  private checkGone(adopted: readonly ModelBatch[], { nowMs, limit }: Compaction): void {
+  private checkGone(adopted: readonly ModelBatch[], { nowMs, limit, lost }: Compaction): void {
     const kept = new Set(adopted.flatMap(({ records }) => records).map(({ offset }) => offset));
     const last = new Map<string, number>();
     for (const { offset, key } of this.records(0)) if (offset < limit) last.set(key, offset);
@@ -184,8 +189,9 @@ export class LogModel {
     const there = new Set(adopted.map(({ offset }) => offset));
     for (const producerId of new Set(this.batches.map((batch) => batch.producerId))) {
       const of = this.lastOf(producerId);
-      if (producerId >= 0 && of && !there.has(of.offset))
-        throw new Error(`the last batch of producer ${producerId}, at ${of.offset}, is gone`);
+      if (producerId < 0 || !of || there.has(of.offset)) continue;
+      if (lost?.has(producerId)) this.unsure.add(producerId);
+      else throw new Error(`the last batch of producer ${producerId}, at ${of.offset}, is gone`);
     }
   }
 }
