@@ -9,7 +9,7 @@ import type { LogConfig } from './log-config.ts';
 import { DamageError } from './log-errors.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
-import { TimeIndex } from './time-index.ts';
+import { type TimeEntry, TimeIndex } from './time-index.ts';
 
 /** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
 const MAX_HINTS = 32;
@@ -77,8 +77,9 @@ export class Segment {
   get maxTimestamp(): number {
     if (this.highestTimestamp === undefined) {
       const last = this.times.last();
-      this.highestTimestamp = last?.timestamp ?? -1;
-      this.offsetOfHighestTimestamp = last?.offset ?? -1;
+      const highest = last && (this.isTimeOf(last) ? last : this.readMaxTimestamp(last));
+      this.highestTimestamp = highest?.timestamp ?? -1;
+      this.offsetOfHighestTimestamp = highest?.offset ?? -1;
     }
     return this.highestTimestamp;
   }
@@ -193,6 +194,36 @@ export class Segment {
     return far;
   }
 
+  /** The entry of the time index with the highest timestamp that is not above `timestamp` and is that of a batch. */
+  timeBefore(timestamp: number): TimeEntry | null {
+    const from = this.times.indexOf(timestamp);
+    for (let i = from; i >= 0 && i > from - MAX_TRIES; i--) {
+      const entry = this.times.at(i);
+      if (this.isTimeOf(entry)) return entry;
+    }
+    return null;
+  }
+
+  private isTimeOf({ timestamp, offset }: TimeEntry): boolean {
+    if (offset < this.baseOffset) return false;
+    const header = this.headerAt(this.positionOf(offset));
+    return header !== null && header.baseOffset <= offset && header.maxTimestamp === timestamp;
+  }
+
+  /** By the batches: what the time index says of a segment's age would have it deleted too early, or never. */
+  private readMaxTimestamp(believed: TimeEntry): TimeEntry {
+    let highest: TimeEntry | null = null;
+    try {
+      scanHeaders(this.log.handle(), 0, this.size, ({ maxTimestamp, lastOffset }) => {
+        if (!highest || maxTimestamp > highest.timestamp) highest = { timestamp: maxTimestamp, offset: lastOffset };
+        return false;
+      });
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+    }
+    return highest ?? believed;
+  }
+
   private headerAt(position: number): BatchView | null {
     if (position < 0 || position + BATCH_HEADER_BYTES > this.size) return null;
     const header = Buffer.allocUnsafe(BATCH_HEADER_BYTES);
@@ -232,6 +263,7 @@ export class Segment {
    * unclean end. @throws Error when what lies there is no batch */
   readNextOffset(): number {
     let next = this.baseOffset;
+    void this.maxTimestamp; // looked up before the scan, which allows no other in it
     scanHeaders(this.log.handle(), this.lastStart, this.size, (header) => {
       next = header.nextOffset;
       this.noteTimestamp(header);
@@ -249,9 +281,8 @@ export class Segment {
     this.hints.clear();
     this.bytesSinceIndexEntry = 0;
     // The highest timestamp may have been in what was cut off, and the time index may not know the highest of what is left.
-    const last = this.times.last();
-    this.highestTimestamp = last?.timestamp ?? -1;
-    this.offsetOfHighestTimestamp = last?.offset ?? -1;
+    this.highestTimestamp = undefined;
+    void this.maxTimestamp;
     scanHeaders(this.log.handle(), this.lastStart, position, (header) => {
       this.noteTimestamp(header);
       return false;

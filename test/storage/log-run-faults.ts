@@ -79,7 +79,6 @@ export class LogRunFaults extends LogRunOperations {
     expect(end).toBeLessThanOrEqual(model.end);
     expect(this.compacted ? model.isBetween(end) : model.isBatchEnd(end)).toBe(true);
     const { start } = model;
-    const lost = new Set(model.batches.filter((batch) => endOf(batch) > end).map(({ producerId }) => producerId));
     model.cutTo(end);
     if (lostPower) model.durable = end;
     else model.acknowledged();
@@ -90,7 +89,7 @@ export class LogRunFaults extends LogRunOperations {
     expect(this.log.segmentStarts()[0]!.baseOffset).toBe(model.firstSegment);
     model.start = logStartOffset;
     model.checkpointed = Math.min(model.checkpointed, end);
-    if (this.compacted) model.adopt(this.onDisk(), { nowMs: this.clock.now(), limit: model.end, doneTo: null, lost });
+    if (this.compacted) model.adopt(this.onDisk(), { nowMs: this.clock.now(), limit: model.end, doneTo: null });
     this.checkFolder();
   }
 

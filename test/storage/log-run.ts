@@ -51,7 +51,7 @@ export abstract class LogRun {
   constructor(seed: number, compacted: boolean) {
     this.random = prng(seed);
     this.compacted = compacted;
-    this.model = new LogModel(this.pick(0, 5000, 100_000, NEVER));
+    this.model = new LogModel(compacted, this.pick(0, 5000, 100_000, NEVER));
     this.config = this.anyConfig();
     this.model.flushMessages = NEVER;
     this.config = { ...this.config, flushMessages: NEVER };

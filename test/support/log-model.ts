@@ -38,8 +38,6 @@ export interface Compaction {
   readonly limit: number;
   /** Everything before it was compacted whole; null: it did not end, or nobody knows. */
   readonly doneTo: number | null;
-  /** Producers whose last batches were lost: compaction may have taken those before, as the log knew of later ones. */
-  readonly lost?: ReadonlySet<number>;
 }
 
 export class LogModel {
@@ -62,10 +60,12 @@ export class LogModel {
   committed = Number.POSITIVE_INFINITY;
   /** flush.messages. */
   flushMessages = Number.MAX_SAFE_INTEGER;
+  private readonly compacted: boolean;
   /** delete.retention.ms. */
   readonly deleteRetentionMs: number;
 
-  constructor(deleteRetentionMs = Number.MAX_SAFE_INTEGER) {
+  constructor(compacted: boolean, deleteRetentionMs: number) {
+    this.compacted = compacted;
     this.deleteRetentionMs = deleteRetentionMs;
   }
 
@@ -82,6 +82,8 @@ export class LogModel {
 
   /** The log ends at `end` now, and holds nothing of what was behind it. */
   cutTo(end: number): void {
+    // Compaction may have taken the batches of a producer before those that are cut off, which were its last then.
+    if (this.compacted) for (const batch of this.batches) if (endOf(batch) > end) this.unsure.add(batch.producerId);
     this.batches = this.batches.filter((batch) => endOf(batch) <= end);
     this.end = end;
     this.start = Math.min(this.start, end);
@@ -176,7 +178,7 @@ export class LogModel {
     this.batches = adopted;
   }
 
-  private checkGone(adopted: readonly ModelBatch[], { nowMs, limit, lost }: Compaction): void {
+  private checkGone(adopted: readonly ModelBatch[], { nowMs, limit }: Compaction): void {
     const kept = new Set(adopted.flatMap(({ records }) => records).map(({ offset }) => offset));
     const last = new Map<string, number>();
     for (const { offset, key } of this.records(0)) if (offset < limit) last.set(key, offset);
@@ -189,9 +191,8 @@ export class LogModel {
     const there = new Set(adopted.map(({ offset }) => offset));
     for (const producerId of new Set(this.batches.map((batch) => batch.producerId))) {
       const of = this.lastOf(producerId);
-      if (producerId < 0 || !of || there.has(of.offset)) continue;
-      if (lost?.has(producerId)) this.unsure.add(producerId);
-      else throw new Error(`the last batch of producer ${producerId}, at ${of.offset}, is gone`);
+      if (producerId >= 0 && of && !there.has(of.offset))
+        throw new Error(`the last batch of producer ${producerId}, at ${of.offset}, is gone`);
     }
   }
 }
