@@ -24,8 +24,10 @@ export interface MemoryFiles extends Files {
   failAll(path: string, error: NodeJS.ErrnoException | string): () => void;
   /** Turns over one bit of a file, be it durable or not. */
   flipBit(path: string, position: number, bit: number): void;
-  /** Faults that no operation has met yet. */
+  /** Faults of `failNext` that no operation has met yet. */
   waitingFaults(): number;
+  /** Takes them back. */
+  forgetFaults(): void;
   /** The process is killed: locks are free, handles and operations in flight are dead, and everything written is there. */
   kill(): void;
   /**
@@ -212,6 +214,9 @@ class MemoryDisk implements MemoryFiles {
   }
   waitingFaults(): number {
     return this.faults.waiting;
+  }
+  forgetFaults(): void {
+    this.faults.forget();
   }
 
   flipBit(path: string, position: number, bit: number): void {

@@ -12,6 +12,7 @@ const view = new BatchView(block);
  * batch, or where the scan ended. `visit` may read the header's fields, not the records. It must not scan itself: the buffer is shared,
  * since scans are synchronous.
  *
+ * @param leastOffset that the first batch may have
  * @throws DamageError for a length that cannot be, or an offset before the end of the batch before it
  */
 export function scanHeaders(
@@ -19,11 +20,12 @@ export function scanHeaders(
   position: number,
   end: number,
   visit: (header: BatchView, position: number) => boolean,
+  leastOffset = 0,
 ): number {
   let at = position;
   let loadedFrom = 0;
   let loadedTo = 0;
-  let next = 0;
+  let next = leastOffset;
   while (at < end) {
     if (at + BATCH_HEADER_BYTES > loadedTo) {
       const length = file.readSync(block.subarray(0, Math.min(BLOCK_BYTES, end - at)), at);

@@ -156,10 +156,10 @@ export class Segment {
   find(offset: number): Place {
     const hint = this.hints.get(offset);
     if (hint) return hint;
-    const from = this.startBefore(this.offsets.indexOf(offset));
+    const from = this.startBefore(this.offsets.indexOf(offset), offset);
     let last = { position: -1, nextOffset: this.baseOffset };
     let baseOffset = Number.POSITIVE_INFINITY;
-    const position = scanHeaders(this.log.handle(), from, this.size, (header, at) => {
+    const position = this.scan(from, this.size, (header, at) => {
       if (header.lastOffset >= offset) baseOffset = header.baseOffset;
       else last = { position: at, nextOffset: header.nextOffset };
       return header.lastOffset >= offset;
@@ -182,10 +182,11 @@ export class Segment {
   }
 
   /** The position that an index entry names, when the batch there is the one that it names; else that of one before it. */
-  private startBefore(entry: number): number {
+  private startBefore(entry: number, offset: number): number {
     let far = 0;
     for (let i = entry; i >= 0 && i > entry - MAX_TRIES; i--) {
       const { lastOffset, position } = this.offsets.entry(i);
+      if (lastOffset > offset) continue; // another entry misled the search
       const found = this.headerAt(position);
       if (found?.magic !== 2 || found.baseOffset < this.baseOffset || found.lastOffset > lastOffset) continue;
       if (found.lastOffset === lastOffset) return position;
@@ -199,7 +200,7 @@ export class Segment {
     const from = this.times.indexOf(timestamp);
     for (let i = from; i >= 0 && i > from - MAX_TRIES; i--) {
       const entry = this.times.at(i);
-      if (this.isTimeOf(entry)) return entry;
+      if (entry.timestamp <= timestamp && this.isTimeOf(entry)) return entry;
     }
     return null;
   }
@@ -214,7 +215,7 @@ export class Segment {
   private readMaxTimestamp(believed: TimeEntry): TimeEntry {
     let highest: TimeEntry | null = null;
     try {
-      scanHeaders(this.log.handle(), 0, this.size, ({ maxTimestamp, lastOffset }) => {
+      this.scan(0, this.size, ({ maxTimestamp, lastOffset }) => {
         if (!highest || maxTimestamp > highest.timestamp) highest = { timestamp: maxTimestamp, offset: lastOffset };
         return false;
       });
@@ -224,6 +225,9 @@ export class Segment {
     return highest ?? believed;
   }
 
+  private scan(from: number, to: number, visit: (header: BatchView, position: number) => boolean): number {
+    return scanHeaders(this.log.handle(), from, to, visit, this.baseOffset);
+  }
   private headerAt(position: number): BatchView | null {
     if (position < 0 || position + BATCH_HEADER_BYTES > this.size) return null;
     const header = Buffer.allocUnsafe(BATCH_HEADER_BYTES);
@@ -231,12 +235,12 @@ export class Segment {
   }
   /** Where the last batch begins that the index knows, or one before it. */
   get lastStart(): number {
-    return this.startBefore(this.offsets.file.count - 1);
+    return this.startBefore(this.offsets.file.count - 1, Number.POSITIVE_INFINITY);
   }
 
   private firstBatchTimestamp(): number {
     let maxTimestamp = -1;
-    scanHeaders(this.log.handle(), 0, this.size, (header) => {
+    this.scan(0, this.size, (header) => {
       maxTimestamp = header.maxTimestamp;
       return true;
     });
@@ -264,7 +268,7 @@ export class Segment {
   readNextOffset(): number {
     let next = this.baseOffset;
     void this.maxTimestamp; // looked up before the scan, which allows no other in it
-    scanHeaders(this.log.handle(), this.lastStart, this.size, (header) => {
+    this.scan(this.lastStart, this.size, (header) => {
       next = header.nextOffset;
       this.noteTimestamp(header);
       return false;
@@ -283,7 +287,7 @@ export class Segment {
     // The highest timestamp may have been in what was cut off, and the time index may not know the highest of what is left.
     this.highestTimestamp = undefined;
     void this.maxTimestamp;
-    scanHeaders(this.log.handle(), this.lastStart, position, (header) => {
+    this.scan(this.lastStart, position, (header) => {
       this.noteTimestamp(header);
       return false;
     });

@@ -24,6 +24,9 @@ const KEPT_FILES = /^(\d{20}\.(log|index|timeindex|snapshot)|leader-epoch-checkp
 export const failure = (errorName: string) => expect.objectContaining({ errorName });
 export const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+/** Of a broker, or of its machine: some of what was not synced is lost, or any sectors of it. */
+export type End = 'kill' | 'crash' | 'torn';
+
 /** What is done to a log, and how often, one against the other. */
 export type Operations = Record<string, [weight: number, act: () => Promise<void>]>;
 
