@@ -175,11 +175,24 @@ class MemoryDisk implements MemoryFiles {
     this.unlink(node);
   }
 
+  removeLater(path: string, done: (error: Error | null) => void): void {
+    const { power } = this;
+    this.soon(() => {
+      if (power !== this.power) return;
+      this.remove(path);
+      done(null);
+    });
+  }
+
   syncDirectory(path: string): void {
     this.faults.mayFail('sync', path);
     const node = this.find(path);
     if (!(node instanceof Directory)) throw failure('ENOENT', 'open', path);
     node.sync();
+  }
+
+  volume(): { totalBytes: number; usableBytes: number } {
+    return { totalBytes: this.maxBytes, usableBytes: this.space.left };
   }
 
   lock(path: string, holder: string): Lock {

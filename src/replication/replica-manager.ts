@@ -8,7 +8,7 @@ import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { LogEnd } from '../metadata/log-ends.ts';
 import type { MetadataStore } from '../metadata/store.ts';
-import type { LogStore } from '../storage/log-store.ts';
+import type { LogDirs } from '../storage/log-dirs.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 import type { Compactions } from './compactions.ts';
@@ -20,7 +20,7 @@ import { type LiveRegistration, type PartitionServices, requireLease } from './p
 export interface ReplicaManagerOptions {
   readonly nodeId: number;
   readonly clock: Clock;
-  readonly logs: LogStore;
+  readonly logs: LogDirs;
   readonly metadata: MetadataFeed;
   readonly store: MetadataStore;
   readonly purgatory: Purgatory;
@@ -31,6 +31,16 @@ export interface ReplicaManagerOptions {
   readonly compactions: Pick<Compactions, 'request'>;
   /** Fetches for the partitions that this broker follows. */
   readonly fetchers: Fetchers;
+}
+
+/** What a replica takes up in one log directory. */
+export interface LogSize {
+  readonly directory: string;
+  readonly sizeBytes: number;
+  /** Records that a replica which moves lacks still; 0 for one that is in place. */
+  readonly offsetLag: number;
+  /** It is to take the place of the replica in another directory. */
+  readonly isFuture: boolean;
 }
 
 /**
@@ -117,16 +127,21 @@ export class ReplicaManager {
   }
 
   /**
-   * Tells the bytes of each replica's log, for the questions of one request. A log that was not used since the start is opened when it has
-   * a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
+   * Tells the bytes of each replica's log and where it is, for the questions of one request. A log that was not used since the start is opened when
+   * it has a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
    */
-  measureLogs(): (topicName: string, index: number) => number {
-    const unused = new Set(this.options.logs.strays(() => false)); // folders from before the start that no log was opened for
+  measureLogs(): (topicName: string, index: number) => LogSize[] {
+    const { logs } = this.options;
+    const unused = new Set(logs.strays(() => false)); // folders from before the start that no log was opened for
     return (topicName, index) => {
       const { topic } = this.requireHosted(topicName, index);
+      const topicPartition = { topic: topicName, partition: index };
+      if (logs.isOffline(topicPartition)) throw new KafkaError('KAFKA_STORAGE_ERROR');
       const used = this.partitions.get(topic.topicId)?.[index];
-      if (!used && !unused.has(folderName({ topic: topicName, partition: index }))) return 0;
-      return this.hosted(topicName, index).sizeBytes;
+      const isEmpty = !used && !unused.has(folderName(topicPartition));
+      const sizeBytes = isEmpty ? 0 : this.hosted(topicName, index).sizeBytes;
+      const directory = logs.directoryOf(topicPartition);
+      return directory === null ? [] : [{ directory, sizeBytes, offsetLag: 0, isFuture: false }];
     };
   }
 
@@ -134,11 +149,14 @@ export class ReplicaManager {
    * The replicas that may hold records: those that were used since the start, and those with a folder from before. Opens nothing.
    * Beware of what happens to them between this call and their use.
    */
-  stored(): { topic: string; index: number }[] {
+  stored(which: 'all' | 'compacted' | 'not compacted'): { topic: string; index: number }[] {
     const { logs, metadata, nodeId } = this.options;
     const unused = new Set(logs.strays(() => false));
     const found: { topic: string; index: number }[] = [];
+    const policy = this.options.config().topicDefault('cleanup.policy');
     for (const { name: topic, topicId, partitions } of metadata.current.topics()) {
+      const isCompacted = (metadata.current.configs({ type: 'topic', name: topic }).get('cleanup.policy') ?? policy).includes('compact');
+      if (which !== 'all' && isCompacted !== (which === 'compacted')) continue;
       const used = this.partitions.get(topicId);
       for (const { partition: index, replicas } of partitions) {
         if (!replicas.includes(nodeId)) continue;

@@ -3,6 +3,7 @@ import { BatchView } from '../protocol/records/batch.ts';
 import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
 import { type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
+import { isDiskFailure } from './disk-failure.ts';
 import { checkFetched } from './fetched-records.ts';
 import { SyncError } from './flusher.ts';
 import type { LeaderEpochs } from './leader-epochs.ts';
@@ -213,11 +214,11 @@ export abstract class LogAppending extends LogCompacting {
     this.endOffset = last.lastOffset + 1;
     last.segment.remember(this.endOffset, last.segment.size);
     this.flusher.sealBefore(this.opened!.segments, last.segment, (error) => {
-      if (error instanceof SyncError) this.goOffline(error);
+      if (error instanceof SyncError || isDiskFailure(error)) this.goOffline(error);
       // The recovery point stays behind, so a later flush or a recovery does this work.
       else if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
     });
-    for (const write of writes) tell(write, null);
+    for (const write of writes) tell(write, this.offline ?? null);
   }
 
   /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */
@@ -225,7 +226,8 @@ export abstract class LogAppending extends LogCompacting {
     const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
     this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
     try {
-      if (!this.offline) this.rollBack(lost);
+      if (isDiskFailure(error)) this.goOffline(error);
+      else if (!this.offline) this.rollBack(lost);
     } catch (failure) {
       this.goOffline(failure);
     }

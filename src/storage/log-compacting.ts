@@ -17,8 +17,6 @@ export { type CompactionDone, type CompactionResult, NOTHING_COMPACTED } from '.
  */
 export abstract class LogCompacting extends LogFlushing {
   protected abstract readonly location: LogLocation;
-  /** Everything before it has been compacted; -1: ask the checkpoint. */
-  private compactedTo = -1;
   private compaction: Compaction | undefined;
   private swaps = 0;
 
@@ -31,10 +29,7 @@ export abstract class LogCompacting extends LogFlushing {
 
   /** Everything before it has been compacted, by the checkpoint as long as it can be true. Opens the log. */
   get firstDirtyOffset(): number {
-    const { logStartOffset, logEndOffset } = this;
-    if (this.compactedTo === -1) this.compactedTo = this.location.firstDirtyOffset;
-    if (this.compactedTo > logEndOffset) this.compactedTo = logStartOffset; // Kafka begins anew where the checkpoint says what cannot be
-    return Math.max(this.compactedTo, logStartOffset);
+    return Math.max(this.logStartOffset, this.location.firstDirtyOffset);
   }
 
   /**
@@ -59,7 +54,7 @@ export abstract class LogCompacting extends LogFlushing {
    */
   compact(done: CompactionDone): void {
     const opened = this.open();
-    const nowMs = this.context.clock.now();
+    const nowMs = this.context.trustedTime.now();
     const { firstDirtyOffset, firstUncleanableOffset, dirtyBytes } = this.cleanable(nowMs);
     if (this.compaction || dirtyBytes === 0 || !this.hasFolder) {
       done(null, NOTHING_COMPACTED);
@@ -68,7 +63,7 @@ export abstract class LogCompacting extends LogFlushing {
     const segments = opened.segments.all.filter(({ baseOffset }) => baseOffset < firstUncleanableOffset);
     const compaction = new Compaction(this.compactedLog(opened), segments, (error, result) => {
       this.compaction = undefined;
-      if (!error && compaction.isWhole) this.noteCompacted(result.firstDirtyOffset);
+      if (!error && compaction.isWhole) this.location.compactedTo(result.firstDirtyOffset);
       done(error && this.storageError(error), result);
     });
     this.compaction = compaction;
@@ -125,8 +120,7 @@ export abstract class LogCompacting extends LogFlushing {
 
   /** The log ends at `offset` now: nothing behind it has been compacted. */
   protected compactedAtMost(offset: number): void {
-    if (this.compactedTo === -1) this.compactedTo = this.location.firstDirtyOffset;
-    if (this.compactedTo > offset) this.noteCompacted(offset);
+    if (this.location.firstDirtyOffset > offset) this.location.compactedTo(offset);
   }
 
   override close(done: Done): void {
@@ -137,11 +131,6 @@ export abstract class LogCompacting extends LogFlushing {
       return;
     }
     super.close(done);
-  }
-
-  private noteCompacted(offset: number): void {
-    this.compactedTo = offset;
-    this.location.compactedTo(offset);
   }
 
   private compactedLog(opened: OpenedLog): CompactedLog {

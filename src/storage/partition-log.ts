@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { KafkaError } from '../core/errors.ts';
 import { AppendQueue, tell } from './append-queue.ts';
 import { DeletedSegments } from './deleted-segments.ts';
+import { isDiskFailure } from './disk-failure.ts';
 import { Flusher } from './flusher.ts';
 import { leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
@@ -98,10 +99,7 @@ export class PartitionLog extends LogCutting {
   abandon(): void {
     this.endCompaction(null);
     this.giveUp(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
-    this.flusher.abandon();
-    this.context.flushes.forget(this);
-    this.deleted.forget();
-    for (const segment of this.opened?.segments.all ?? []) segment.close();
+    this.letGo();
   }
 
   protected open(): OpenedLog {
@@ -164,7 +162,33 @@ export class PartitionLog extends LogCutting {
     if (this.offline) return this.offline;
     const why = cause instanceof Error ? cause.message : String(cause);
     this.context.logger.error({ log: this.name, error: why }, 'the log went offline: it cannot be used until the broker is started again');
-    return this.giveUp(new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`));
+    const offline = new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`);
+    if (isDiskFailure(cause)) this.fail(offline);
+    else this.giveUp(offline);
+    this.context.report(cause, this);
+    return offline;
+  }
+
+  /**
+   * The disk under it has failed: from now on nothing of it is touched, whatever state that leaves it in. What waits is told at the end of
+   * this turn, since whoever found the failure may be another log in the middle of its work.
+   */
+  fail(error: KafkaError): void {
+    if (this.offline) return;
+    this.offline = error;
+    const lost = [...this.queue.takeUnsynced(), ...this.queue.takeWaiting()];
+    this.letGo();
+    if (lost.length === 0) return;
+    this.context.clock.soon(() => {
+      for (const write of lost) tell(write, error);
+    });
+  }
+
+  private letGo(): void {
+    this.flusher.abandon();
+    this.context.flushes.forget(this);
+    this.deleted.forget();
+    for (const segment of this.opened?.segments.all ?? []) segment.close();
   }
 
   private giveUp(error: KafkaError): KafkaError {
@@ -185,6 +209,7 @@ export class PartitionLog extends LogCutting {
   }
 
   protected storageError(error: unknown): KafkaError {
+    if (!(error instanceof KafkaError)) this.context.report(error, this);
     return storageError(error, this.name, this.context.logger);
   }
 }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import type { Files } from '../core/files.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { CachedFile, HandleCache } from './handle-cache.ts';
@@ -339,6 +340,16 @@ export class Segment {
     this.log.close();
     this.offsets.file.close();
     this.times.file.close();
+  }
+  /** As `remove`, for a segment whose files are large and in nobody's way. */
+  removeLater(files: Files, done: Done): void {
+    this.doomed = true;
+    this.close();
+    const paths = this.files().map(({ path }) => path);
+    inTurn(
+      paths.map((path) => (next: Done) => files.removeLater(path, next)),
+      done,
+    );
   }
   /** Its files go. A flush that is under way, or waits, must not make them anew: an empty .log would count as a segment. */
   remove(): void {

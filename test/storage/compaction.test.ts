@@ -120,11 +120,11 @@ describe('compaction', () => {
     await compact(log, 0, DAY);
     expect(await tombstones()).toEqual(['gone']); // however old it is: readers of the value may not have come to it
     await others();
-    clock.advance(DAY - 1);
+    await clock.advance(DAY - 1);
     await compact(log, 0, DAY);
     expect(await tombstones()).toEqual(['gone']);
     await others();
-    clock.advance(1);
+    await clock.advance(1);
     await compact(log, 0, DAY);
     expect(await tombstones()).toEqual([]);
   });
