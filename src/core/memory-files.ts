@@ -179,8 +179,13 @@ class MemoryDisk implements MemoryFiles {
     const { power } = this;
     this.soon(() => {
       if (power !== this.power) return;
-      this.remove(path);
-      done(null);
+      let failed: Error | null = null;
+      try {
+        this.remove(path);
+      } catch (error) {
+        failed = error instanceof Error ? error : new Error(String(error));
+      }
+      done(failed);
     });
   }
 

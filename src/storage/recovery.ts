@@ -58,7 +58,7 @@ export function recoverSegment(segment: Segment, epochs: LeaderEpochs, options: 
     }
     const crc = () => crcOf(segment.log.handle(), at, wanted, block, loadedFrom, loadedTo);
     if (!isSound(segment, batch, next, fileSize - at, crc)) break;
-    const { lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
+    const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
     epochs.assign(partitionLeaderEpoch, next); // not behind a gap of compaction: see queueFetched
     segment.written({ position: at, batchBytes: wanted, lastOffset, maxTimestamp }, indexIntervalBytes);
     lastGap = at > 0 ? baseOffset - next : 0;
