@@ -70,6 +70,7 @@ export class HandleCache {
       replace: making((path, content) => files.replace(path, content)),
       copy: making((from, to) => files.copy(from, to)),
       remove: making((path) => files.remove(path)),
+      removeLater: (path, done) => files.removeLater(path, done),
       syncDirectory: making((path) => files.syncDirectory(path)),
       makeDirectory: (path) => files.makeDirectory(path),
       exists: (path) => files.exists(path),

@@ -29,6 +29,7 @@ export function failingFiles(disk: Failing): Files {
     rename: (from, to) => orFail('rename', () => disk.inner.rename(from, to)),
     copy: (from, to) => orFail('copyfile', () => disk.inner.copy(from, to)),
     remove: (path) => orFail('rm', () => disk.inner.remove(path)),
+    removeLater: (path, done) => (disk.isFailed() ? disk.soon(() => done(broken('unlink'))) : disk.inner.removeLater(path, done)),
     syncDirectory: (path) => orFail('fsync', () => disk.inner.syncDirectory(path)),
     volume: (path) => orFail('statfs', () => disk.inner.volume(path)),
     lock: (path, holder) => orFail('open', () => disk.inner.lock(path, holder)),

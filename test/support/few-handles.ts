@@ -46,6 +46,7 @@ export function fewHandles(inner: Files, limit: number): FewHandles {
     isDirectory: (path) => inner.isDirectory(path),
     rename: (from, to) => inner.rename(from, to),
     remove: (path) => inner.remove(path),
+    removeLater: (path, done) => inner.removeLater(path, done),
     volume: (path) => inner.volume(path),
     lock: (path, holder) => inner.lock(path, holder),
   };
