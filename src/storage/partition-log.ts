@@ -193,6 +193,7 @@ export class PartitionLog extends LogCutting {
   fail(error: KafkaError): void {
     if (this.offline) return;
     this.offline = error;
+    this.endCompaction(error);
     const lost = [...this.queue.takeUnsynced(), ...this.queue.takeWaiting()];
     this.letGo();
     if (lost.length === 0) return;
