@@ -51,9 +51,9 @@ const writes = fc.array(write, { minLength: 1, maxLength: 8 });
 const command = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant('write' as const), writes }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('fail' as const), writes }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('commit' as const), by: fc.nat(12) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('commit' as const), by: fc.oneof(fc.nat(12), fc.constant(1000)) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('checkpoint' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('checkpoint' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), by: fc.nat(10) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), seed: fc.option(fc.nat(), { nil: undefined }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const) }) },
