@@ -130,6 +130,7 @@ class Run {
       case 'kill':
         if (c.do === 'crash') files.crash(c.seed === undefined ? undefined : prng(c.seed));
         else files.kill();
+        if (!files.list(FOLDER).some((name) => name.endsWith('.log'))) model.entries = []; // it begins anew, where the checkpoint says
         this.reopen();
         expect(this.log.logEndOffset).toBeGreaterThanOrEqual(c.do === 'kill' ? model.end : this.flushed);
         model.cutTo(this.log.logEndOffset);
