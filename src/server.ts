@@ -2,13 +2,14 @@ import { randomBytes as cryptoBytes } from 'node:crypto';
 import { PeerConnections } from './client/peer-connections.ts';
 import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
-import { readBootId } from './core/boot-id.ts';
+
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
+import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -18,6 +19,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { deletedTopics } from './metadata/deleted-topics.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from './metadata/internal-topics.ts';
@@ -27,16 +29,18 @@ import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
+import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
-import { settleFolders } from './replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
+
 import { makeGroups, makeTransactions } from './server/coordinators.ts';
+import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
+
 import { Membership } from './server/membership.ts';
-import { openDataDirectory } from './storage/data-directory.ts';
-import { DiskIdentity } from './storage/disk-identity.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogStore, openLogStore } from './storage/log-store.ts';
+import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -44,7 +48,7 @@ export interface BrokerOptions {
   readonly files: Files;
   readonly clock: Clock;
   readonly transport: Transport;
-  /** Created when missing, and locked. */
+  /** The first directory of log.dirs, absolute: it has the metadata too. Created when missing, and locked. */
   readonly dataDir: string;
   /** Called once the data directory is locked. */
   readonly openStore: () => Promise<MetadataStore>;
@@ -133,8 +137,11 @@ type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmi
 async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
   const { files, clock, logger, dataDir, randomBytes = cryptoBytes } = options;
   const nodeId = options.config.int('node.id');
-  const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
-  closers.push(() => directory.release());
+  const holder = options.holder ?? `broker ${nodeId}`;
+  const directories = openLogDirectories(files, { dataDir, config: options.config, holder, logger });
+  const [directory] = directories.usable;
+  const empty = emptyDirectories(directories);
+  closers.push(() => directories.release());
   const store = await options.openStore();
   closers.push(() => store.close());
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
@@ -148,9 +155,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
-  const logs = openLogStore({
-    directory: { ...directory, release: () => {} },
+  const trustedTime = new TrustedTime(clock, logger);
+  const logs = openLogDirs({
+    files,
+    directories: directories.usable,
+    offline: directories.unusable,
     clock,
+    trustedTime,
     clusterId,
     nodeId,
     logger,
@@ -159,7 +170,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
-  if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
+  const disk = diskIdentity(logs, directories, empty, files, options.bootId);
+  if (directories.usable.some(({ endedCleanly }) => !endedCleanly))
+    logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
   const metadata = await MetadataFeed.open(store, {
     clock,
@@ -167,7 +180,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       logger.error({ err: error }, stopped ? 'the metadata cannot be read any more' : 'a metadata change was not taken in'),
   });
   closers.push(() => metadata.close());
+  logs.holdBack(replicasOf(metadata.current, nodeId));
   config = dynamicConfig(options.config, metadata, nodeId);
+  logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
   let membership: Membership | undefined;
@@ -182,7 +197,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     addressOf,
   });
-  const compactions = new Compactions(logger);
+  const compactions = new Compactions({
+    ...{ clock, logger },
+    nowMs: () => trustedTime.now(),
+    isEnabled: isCleanerEnabled(config),
+    backoffMs: () => config.long('log.cleaner.backoff.ms'),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
@@ -194,11 +215,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
     config = dynamicConfig(options.config, metadata, nodeId);
+    logs.configureCleaner(cleanerSettingsOf(config));
     replicas.reconfigure();
   });
 
   const producerIds = new ProducerIds(store);
-  const coordinated = { nodeId, clock, logger, metadata, replicas, purgatory, compactions, config: currentConfig };
+  const expiryNow = () => trustedTime.now();
+  const coordinated = { nodeId, clock, expiryNow, logger, metadata, replicas, purgatory, compactions, config: currentConfig };
   const { randomBytes: given } = options;
   const groups = makeGroups(coordinated, given && (() => uuidText(given)));
   closers.push(() => groups.close());
@@ -220,6 +243,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     topicAdmin,
     partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
+    logs,
     fetchSessions: new FetchSessions(
       clock,
       () => config.int('max.incremental.fetch.session.cache.slots'),
@@ -239,8 +263,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
-  const disk = new DiskIdentity({ directory, directoryId: logs.meta.directoryId, bootId });
   membership = new Membership({
     ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
     config: currentConfig,
@@ -249,9 +271,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const member = membership;
   closers.push(() => member.close());
   await member.join();
+  deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
+  compactions.begin(replicas);
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
@@ -292,7 +316,7 @@ async function listen(options: BrokerOptions, connections: Connections, services
   return bound;
 }
 
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
+function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): Closer {
   const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
   const stops = [
     repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
@@ -303,8 +327,12 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): 
   };
 }
 
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
-  const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
+function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
+  const retention = new Retention({
+    ...{ replicas, clock, logger },
+    leavesCompacted: isCleanerEnabled(config()),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   const stopRepeating = repeat(
     clock,
     config().long('log.retention.check.interval.ms'),
@@ -317,21 +345,24 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
   };
 }
 
-/** Work that fails, as on a full disk, is tried again at its next time. */
+/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
 function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
   let timer: Timer = clock.after(everyMs, again);
+  let lastFailure = '';
   function again() {
     timer = clock.after(everyMs, again);
     try {
       work();
+      lastFailure = '';
     } catch (error) {
-      failed(error);
+      if (String(error) !== lastFailure) failed(error);
+      lastFailure = String(error);
     }
   }
   return () => timer.cancel();
 }
 
-function closeLogs(logs: LogStore): Promise<void> {
+function closeLogs(logs: LogDirs): Promise<void> {
   return new Promise((resolve, reject) => {
     logs.close((error) => (error ? reject(error) : resolve()));
   });

@@ -145,7 +145,10 @@ export abstract class PartitionReading {
         this.log.read(offset, REPLAY_BYTES, end, true, (error, read) => (error ? reject(error) : resolve(read)));
       });
       if (!chunk) break;
-      for (const batch of eachBatch(chunk.bytes)) tell(replay, batch);
+      for (const batch of eachBatch(chunk.bytes)) {
+        if (!batch.crcMatches()) throw new KafkaError('CORRUPT_MESSAGE', `The record batch at offset ${batch.baseOffset} is damaged`);
+        tell(replay, batch);
+      }
       offset = chunk.nextOffset;
       chunk.release();
     }

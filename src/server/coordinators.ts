@@ -22,6 +22,8 @@ export interface CoordinatorParts extends ReplicatedLogServices {
   readonly metadata: MetadataFeed;
   readonly replicas: ReplicaManager;
   readonly config: () => BrokerConfig;
+  /** Trusted wall time: what nobody uses any more is forgotten by it. */
+  readonly expiryNow: () => number;
 }
 
 /** What a coordinator needs of the topic that it keeps its state in. */
@@ -36,9 +38,10 @@ function stateIn(topic: string, { replicas, ...services }: CoordinatorParts) {
 }
 
 export function makeGroups(parts: CoordinatorParts, newUuid: (() => string) | undefined): GroupCoordinator {
-  const { clock, config, logger, metadata } = parts;
+  const { clock, config, expiryNow, logger, metadata } = parts;
   return new GroupCoordinator({
     clock,
+    expiryNow,
     logger,
     ...(newUuid && { newUuid }),
     ...stateIn(OFFSETS_TOPIC, parts),
@@ -70,7 +73,7 @@ export function makeTransactions(
   peers: PeerConnections,
   nextProducerId: () => Promise<number>,
 ): Transactions {
-  const { clock, config, logger, metadata, nodeId, replicas } = parts;
+  const { clock, config, expiryNow, logger, metadata, nodeId, replicas } = parts;
   const markerWriter = new MarkerWriter({
     // The group coordinator's part: what becomes of the offsets of the transaction, in the order of its log.
     append: (topic, partition, marker, done) => {
@@ -87,6 +90,7 @@ export function makeTransactions(
   });
   const transactions = new TransactionCoordinator({
     clock,
+    expiryNow,
     logger,
     markers,
     nextProducerId,

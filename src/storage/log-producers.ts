@@ -1,6 +1,7 @@
 import type { Logger } from '../core/logger.ts';
 import type { BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
+import type { ActiveProducers } from './cleaner/job.ts';
 import type { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerBatch, ProducerBefore, ProducerCheck, ProducerEntry, ProducerState, TransactionMarker } from './producer-state.ts';
 import type { Segment } from './segment.ts';
@@ -42,6 +43,16 @@ export class LogProducers {
     return this.state.add(batch, lastOffset, timestamp);
   }
 
+  /** What compaction keeps for them. */
+  active(): ActiveProducers {
+    const entries = [...this.state.entries()];
+    return {
+      ids: Float64Array.from(entries, ([producerId]) => producerId),
+      lastOffsets: Float64Array.from(entries, ([, { batches }]) => batches.at(-1)?.lastOffset ?? -1),
+      epochs: Int16Array.from(entries, ([, { epoch }]) => epoch),
+    };
+  }
+
   /** Where the first transaction begins that no marker has ended yet; Infinity: none is open. */
   get firstUnstableOffset(): number {
     return this.state.firstUnstableOffset;
@@ -72,13 +83,14 @@ export class LogProducers {
   reload(segments: SegmentList, startOffset: number, endOffset: number, committedTo: number, unindexed: readonly Segment[] = []): void {
     this.snapshots.removeAfter(endOffset);
     this.state.verifications.endAll();
+    const anew = new Set(unindexed);
     const indexFrom = unindexed[0]?.baseOffset ?? Number.POSITIVE_INFINITY;
     const upTo = Math.min(indexFrom, this.beginOfUndecided(segments, Math.max(committedTo, startOffset)));
     const from = Math.max(this.snapshots.load(this.state, upTo) ?? startOffset, startOffset);
     this.scan(segments, from, endOffset, (header, segment) => {
       const before = this.state.add(header, header.lastOffset, header.maxTimestamp);
       this.state.committed(committedTo);
-      if (before?.aborted && unindexed.includes(segment)) segment.aborted.append(before.aborted);
+      if (before?.aborted && anew.has(segment)) segment.aborted.append(before.aborted);
     });
   }
 
@@ -119,6 +131,15 @@ export class LogProducers {
   /** Segments before `offset` have left the log. */
   trimmed(offset: number): void {
     this.snapshots.removeBefore(offset);
+  }
+
+  /** Segments were put together: snapshots of those that are gone are not needed. */
+  pruned({ all }: SegmentList): void {
+    try {
+      this.snapshots.prune(all.map(({ baseOffset }) => baseOffset));
+    } catch {
+      // The next snapshot tries again.
+    }
   }
 
   /**

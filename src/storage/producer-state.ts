@@ -255,6 +255,7 @@ export class ProducerState {
   }
 
   *entries(): Generator<[producerId: number, entry: ProducerEntry]> {
+    this.forgetExpired();
     for (const [producerId, { entry }] of this.idle) yield [producerId, entry];
     yield* this.open;
   }

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { batchBytes } from '../../src/conformance/batch-bytes.ts';
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import { BatchView } from '../../src/protocol/records/batch.ts';
@@ -140,4 +140,100 @@ test('a producer id that a number cannot hold is refused, since two of them coul
   const bytes = batchBytes({ values: ['x'], producerId: 1, producerEpoch: 0, baseSequence: 0 });
   bytes.writeBigInt64BE(2n ** 53n + 1n, 43);
   expect(() => state.check(new BatchView(bytes))).toThrow(expect.objectContaining({ errorName: 'INVALID_RECORD' }));
+});
+
+describe('transactions', () => {
+  const TRANSACTIONAL = 0x10;
+  const begin = (producerId: number, verification: 'off' | undefined = 'off') => {
+    const batch = batchOf(0, 1, 0, producerId, TRANSACTIONAL);
+    state.check(batch, { verification });
+    return state.add(batch, nextOffset++, 5)!;
+  };
+  const end = (producerId: number, commits = true) => {
+    const marker = buildEndMarker({ producerId, producerEpoch: 0, commits, coordinatorEpoch: 0 }, 1);
+    return state.add(new BatchView(marker), nextOffset++, 5)!;
+  };
+  const known = () => Array.from(state.entries(), ([producerId]) => producerId).sort((a, b) => a - b);
+
+  test('a producer is not forgotten while its transaction is open, be it for years', async () => {
+    write(0, 1, 0, 1);
+    begin(2);
+    await clock.advance(DAY_MS);
+    expect([known(), state.size, state.firstUnstableOffset]).toEqual([[2], 1, 101]);
+    await clock.advance(1000 * DAY_MS);
+    expect(state.hasOpenTransaction(2, 0)).toBe(true);
+    end(2);
+    await clock.advance(DAY_MS - 1);
+    expect(known()).toEqual([2]);
+    await clock.advance(1);
+    expect(known()).toEqual([]);
+  });
+
+  test('beyond the bound those without a transaction are forgotten first; when all have one, no other may begin', () => {
+    start({ expirationMs: DAY_MS, maxProducers: 3 });
+    begin(1);
+    write(0, 1, 0, 2);
+    write(0, 1, 0, 3);
+    write(0, 1, 0, 4);
+    expect(known()).toEqual([1, 3, 4]);
+    begin(3);
+    begin(4);
+    write(0, 1, 0, 5);
+    expect(() => begin(6)).toThrow(expect.objectContaining({ errorName: 'KAFKA_STORAGE_ERROR' }));
+    expect([1, 3, 4].every((producerId) => state.hasOpenTransaction(producerId, 0))).toBe(true);
+    end(1);
+    begin(6);
+    expect(state.firstUnstableOffset).toBe(104);
+  });
+
+  test('the first open one is known in whatever order they end, are taken back, or come from a snapshot', () => {
+    const [first, second, third] = [begin(1), begin(2), begin(3)];
+    const ended = [end(1), end(3)];
+    expect(state.firstUnstableOffset).toBe(101);
+    for (const before of [...ended].reverse()) state.takeBack(before);
+    expect(state.firstUnstableOffset).toBe(100);
+    end(1);
+    end(2);
+    expect(state.firstUnstableOffset).toBe(102);
+    state.clear();
+    expect(state.firstUnstableOffset).toBe(Number.POSITIVE_INFINITY);
+    const entry = { epoch: 0, batches: [], timestamp: 0, coordinatorEpoch: -1 };
+    for (const [producerId, transactionFirstOffset] of [
+      [9, 30],
+      [8, 10],
+      [7, 20],
+    ] as const)
+      state.set(producerId, { ...entry, transactionFirstOffset });
+    expect(state.firstUnstableOffset).toBe(10);
+    expect([first, second, third].every(({ ends }) => !ends)).toBe(true);
+  });
+
+  test('an abort is told with where all that began before it is decided, a commit is not', () => {
+    begin(1); // 100
+    begin(2); // 101
+    expect(end(2, false).aborted).toEqual({ producerId: 2, firstOffset: 101, lastOffset: 102, lastStableOffset: 100 });
+    expect(end(1).aborted).toBeNull();
+    begin(3); // 104
+    expect(end(3, false).aborted).toEqual({ producerId: 3, firstOffset: 104, lastOffset: 105, lastStableOffset: 106 });
+    expect(end(3, false)).toMatchObject({ ends: false, aborted: null });
+  });
+
+  test('questions about them are bounded: the oldest must be asked again, at once or after a day', async () => {
+    start({ expirationMs: DAY_MS, maxProducers: 3 });
+    const ask = (producerId: number) =>
+      state.beginVerification({ producerId, producerEpoch: 0, baseSequence: 0, supportsEpochBump: false })!;
+    const passes = (producerId: number, verification: ReturnType<typeof ask>) => {
+      try {
+        state.check(batchOf(0, 1, 0, producerId, TRANSACTIONAL), { verification });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const guards = [1, 2, 3, 4].map(ask);
+    expect(guards.map((guard, i) => passes(i + 1, guard))).toEqual([false, true, true, true]);
+    await clock.advance(DAY_MS);
+    ask(9);
+    expect(guards.map((guard, i) => passes(i + 1, guard))).toEqual([false, false, false, false]);
+  });
 });

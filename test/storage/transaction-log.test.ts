@@ -239,6 +239,80 @@ describe('aborted transactions', () => {
   });
 });
 
+describe('the transaction index of a segment', () => {
+  /** Five transactions, each aborted, over several segments; what is committed and what is durable is in the checkpoints. */
+  async function fill(flushes: boolean): Promise<void> {
+    log.configure(testConfig({ segmentBytes: 300 }));
+    for (let i = 0; i < 5; i++) {
+      await send(1, i);
+      await end(1, false);
+    }
+    expect(log.segmentCount).toBeGreaterThan(2);
+    log.commitTo(10);
+    if (flushes) await flush(log);
+    store.writeCheckpoints();
+  }
+  const all = [0, 2, 4, 6, 8].map((first) => [1, first]);
+
+  test.each([false, true])('is made anew where its segment is verified, flushed before: %s', async (flushes) => {
+    await fill(flushes);
+    await append(log, produced(['not flushed'])).done;
+    files.kill();
+    open({ segmentBytes: 300 });
+    expect(aborted()).toEqual(all);
+  });
+
+  test('is durable where its segment is', async () => {
+    await fill(true);
+    files.crash();
+    open({ segmentBytes: 300 });
+    expect(log.logEndOffset).toBe(10);
+    expect(aborted()).toEqual(all);
+  });
+
+  test('is durable once it is made anew for what the recovery point vouches for', async () => {
+    await fill(true);
+    files.kill();
+    for (const name of [...names('.index'), ...names('.txnindex')]) files.remove(`${FOLDER}/${name}`); // so that all is verified
+    files.syncDirectory(FOLDER);
+    open({ segmentBytes: 300 });
+    expect(log.logEndOffset).toBe(10);
+    expect(aborted()).toEqual(all);
+    await append(log, produced(['the names are durable with it'])).done;
+    await flush(log);
+    store.writeCheckpoints();
+    files.crash();
+    open({ segmentBytes: 300 });
+    expect(aborted()).toEqual(all);
+  });
+
+  test('that is damaged is made anew', async () => {
+    await fill(true);
+    await closeStore(store);
+    const [first, second] = names('.txnindex').map((name) => `${FOLDER}/${name}`);
+    files.replace(first!, files.read(first!)!.subarray(0, 20));
+    files.replace(second!, files.read(first!)!);
+    open({ segmentBytes: 300 });
+    expect(aborted()).toEqual(all);
+  });
+
+  test('ends with its segment after a power failure', async () => {
+    await fill(true);
+    await send(1, 5);
+    await end(1, false);
+    await flush(log);
+    const name = names('.log').at(-1)!;
+    files.crash();
+    const handle = files.open(`${FOLDER}/${name}`, 'rw');
+    handle.truncate(handle.size() - 30); // the last marker is lost, though its entry is not
+    handle.close();
+    open({ segmentBytes: 300 });
+    log.commitTo(11);
+    expect([log.logEndOffset, log.hasOpenTransaction(1, 0), log.lastStableOffset]).toEqual([11, true, 10]);
+    expect(aborted()).toEqual(all);
+  });
+});
+
 describe('a follower', () => {
   test('knows what its leader knows, from the bytes alone', async () => {
     await send(1, 0);
@@ -310,7 +384,10 @@ test('what waits in the queue counts: a lost marker opens its transaction again,
   await Promise.allSettled(lost);
   expect([log.hasOpenTransaction(1, 0), log.hasOpenTransaction(2, 0)]).toEqual([true, false]);
   expect([aborted(), log.logEndOffset]).toEqual([[], 1]);
-  await end(1, true);
+  await end(1, true); // 1
+  for (const key of ['a', 'b']) await append(log, produced([key])).done; // 2, 3
   log.commitTo(2);
   expect(log.lastStableOffset).toBe(2);
+  log.commitTo(3); // where the lost transaction was
+  expect(log.lastStableOffset).toBe(3);
 });

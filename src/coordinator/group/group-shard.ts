@@ -211,7 +211,8 @@ export class GroupShard implements Shard {
     this.timers.set(EXPIRY_TIMER, this.env.config().expiryCheckIntervalMs, () => {
       this.scheduleExpiry();
       const { groups, offsets, pending } = this;
-      return this.expireNext(expiredTombstones(groups.values(), { offsets, pending }, this.env.clock.now(), this.env.config().retentionMs));
+      const { config, expiryNow } = this.env;
+      return this.expireNext(expiredTombstones(groups.values(), { offsets, pending }, expiryNow(), config().retentionMs));
     });
   }
 

@@ -38,6 +38,8 @@ export interface MarkerSender {
 
 export interface TransactionEnv {
   readonly clock: Clock;
+  /** Trusted wall time, in ms since 1970: ids that nobody uses any more are forgotten by it. */
+  readonly expiryNow: () => number;
   readonly logger: Logger;
   readonly config: () => TransactionConfig;
   readonly markers: MarkerSender;

@@ -180,8 +180,8 @@ export class TransactionShard implements Shard {
   private scheduleExpiry(): void {
     this.timers.set(EXPIRY, this.env.config().expiryCheckMs, () => {
       this.scheduleExpiry();
-      const { clock, config } = this.env;
-      return this.expireNext(expiredIds(this.transactions, clock.now(), config().expirationMs));
+      const { config, expiryNow } = this.env;
+      return this.expireNext(expiredIds(this.transactions, expiryNow(), config().expirationMs));
     });
   }
 

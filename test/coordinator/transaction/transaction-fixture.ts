@@ -68,6 +68,7 @@ export async function transactionsFixture(config: Partial<TransactionConfig> = {
         nextProducerId: async () => nextId++,
         config: () => fixture.config,
         clock,
+        expiryNow: () => clock.now(),
         logger: silentLogger,
         markers,
       });
