@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Files } from '../core/files.ts';
 import type { Logger } from '../core/logger.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
@@ -9,9 +10,11 @@ import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
 import { type Recovered, recoverSegment } from './recovery.ts';
-import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment } from './segment.ts';
+import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment, segmentFile } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { settleFiles } from './swap-files.ts';
+
+const INDEX_FILE = /^\d{20}\.(index|timeindex|txnindex)$/;
 
 /** What is on disk of one log, opened. */
 export interface OpenedLog {
@@ -57,6 +60,7 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   const { files } = cache;
   const names = exists ? settleFiles(cache, folder) : [];
   const bases = names.map(baseOffsetOf).filter((base) => base !== null);
+  removeOrphans(cache.files, folder, names);
   const segments = bases.map((base) => {
     const segment = new Segment(cache, folder, base, 0, nowMs);
     segment.size = segment.log.handle().size();
@@ -89,6 +93,14 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
     if (segment.baseOffset < log.verifiedFrom) segment.aborted.syncSync();
   }
   return { ...log, epochs, producers };
+}
+
+/** A power failure may leave the indexes of a segment that it took: they would count as those of the next one that begins there. */
+function removeOrphans(files: Files, folder: string, names: readonly string[]): void {
+  const all = new Set(names);
+  const orphans = names.filter((name) => INDEX_FILE.test(name) && !all.has(segmentFile(Number(name.slice(0, 20)), 'log')));
+  for (const name of orphans) files.remove(join(folder, name));
+  if (orphans.length > 0) files.syncDirectory(folder);
 }
 
 /**
