@@ -20,6 +20,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { deletedTopics } from './metadata/deleted-topics.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
@@ -32,7 +33,7 @@ import { FollowerFetchers } from './replication/follower-fetchers.ts';
 import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
-import { settleFolders } from './replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
 import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
@@ -257,6 +258,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const member = membership;
   closers.push(() => member.close());
   await member.join();
+  deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
@@ -362,15 +364,18 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
   };
 }
 
-/** Work that fails, as on a full disk, is tried again at its next time. */
+/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
 function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
   let timer: Timer = clock.after(everyMs, again);
+  let lastFailure = '';
   function again() {
     timer = clock.after(everyMs, again);
     try {
       work();
+      lastFailure = '';
     } catch (error) {
-      failed(error);
+      if (String(error) !== lastFailure) failed(error);
+      lastFailure = String(error);
     }
   }
   return () => timer.cancel();
