@@ -10,6 +10,7 @@ import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
+import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -19,6 +20,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { deletedTopics } from './metadata/deleted-topics.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
@@ -28,11 +30,12 @@ import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
+import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
-import { settleFolders } from './replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import { closeLogs, diskIdentity, emptyDirectories, moveRate, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
@@ -150,11 +153,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
+  const trustedTime = new TrustedTime(clock, logger);
   const logs = openLogDirs({
     files,
     directories: directories.usable,
     offline: directories.unusable,
     clock,
+    trustedTime,
     clusterId,
     nodeId,
     logger,
@@ -176,6 +181,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => metadata.close());
   logs.holdBack(replicasOf(metadata.current, nodeId));
   config = dynamicConfig(options.config, metadata, nodeId);
+  logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
   let membership: Membership | undefined;
@@ -189,7 +195,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
-  const compactions = new Compactions(logger);
+  const compactions = new Compactions({
+    ...{ clock, logger },
+    nowMs: () => trustedTime.now(),
+    isEnabled: isCleanerEnabled(config),
+    backoffMs: () => config.long('log.cleaner.backoff.ms'),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
@@ -201,10 +213,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
     config = dynamicConfig(options.config, metadata, nodeId);
+    logs.configureCleaner(cleanerSettingsOf(config));
     replicas.reconfigure();
   });
 
-  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig, () => trustedTime.now());
   closers.push(() => groups.close());
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
@@ -246,10 +259,12 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const member = membership;
   closers.push(() => member.close());
   await member.join();
+  deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
+  compactions.begin(replicas);
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
@@ -266,9 +281,11 @@ function makeGroups(
   replicas: ReplicaManager,
   services: ReplicatedLogServices,
   config: () => BrokerConfig,
+  expiryNow: () => number,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
+    expiryNow,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
     openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
@@ -332,7 +349,11 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): C
 }
 
 function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
-  const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
+  const retention = new Retention({
+    ...{ replicas, clock, logger },
+    leavesCompacted: isCleanerEnabled(config()),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   const stopRepeating = repeat(
     clock,
     config().long('log.retention.check.interval.ms'),
@@ -345,29 +366,21 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
   };
 }
 
-/** Work that fails, as on a full disk, is tried again at its next time. */
+/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
 function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
   let timer: Timer = clock.after(everyMs, again);
+  let lastFailure = '';
   function again() {
     timer = clock.after(everyMs, again);
     try {
       work();
+      lastFailure = '';
     } catch (error) {
-      failed(error);
+      if (String(error) !== lastFailure) failed(error);
+      lastFailure = String(error);
     }
   }
   return () => timer.cancel();
-}
-
-function moveRate(config: BrokerConfig): number | null {
-  const text = config.text('replica.alter.log.dirs.io.max.bytes.per.second');
-  return text === null ? null : Number(text);
-}
-
-function closeLogs(logs: LogDirs): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Files } from '../core/files.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { writeSmallFile } from './partition-folder.ts';
 
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
@@ -21,10 +22,13 @@ export class LogCheckpoints {
   private readonly recoveryPoints: Checkpoint;
   private readonly logStarts: Checkpoint;
   private readonly highWatermarks: Checkpoint;
+  /** Which says how far they are compacted. */
+  readonly cleaner: CleanerCheckpoint;
   private readonly knowsRecoveryPoints: boolean;
   private writtenHighWatermarks = '';
   /** The files still say something of logs that are gone. */
   private forgot = false;
+  private stale = false;
 
   /** @param isNew no broker used the directory before */
   constructor(files: Files, path: string, isNew: boolean) {
@@ -34,6 +38,7 @@ export class LogCheckpoints {
     this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, LOG_STARTS);
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
+    this.cleaner = new CleanerCheckpoint(files, path);
     if (isNew) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
   }
 
@@ -61,6 +66,11 @@ export class LogCheckpoints {
   /** What they say of a folder is not true of another that gets its name. */
   forget(name: string): void {
     for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.forgot = true;
+    if (this.cleaner.forget(name)) this.forgot = true;
+  }
+  /** They could not be written, as on a full disk: what is noted here is not all in the files. */
+  get isStale(): boolean {
+    return this.stale;
   }
   get hasForgotten(): boolean {
     return this.forgot;
@@ -69,12 +79,15 @@ export class LogCheckpoints {
   /** Durable before it returns. */
   write(): void {
     const { files, path } = this;
+    this.stale = true;
     writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
     writeCheckpoint(files, path, LOG_STARTS, this.logStarts);
     const text = offsetsText(this.highWatermarks);
     files.replace(join(path, HIGH_WATERMARKS), text);
     this.writtenHighWatermarks = text;
+    this.cleaner.write();
     this.forgot = false;
+    this.stale = false;
   }
   /**
    * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure old ones, or none, only make a replica
@@ -82,8 +95,11 @@ export class LogCheckpoints {
    */
   writeHighWatermarks(): void {
     const text = offsetsText(this.highWatermarks);
+    const { stale } = this;
+    this.stale = true;
     if (text !== this.writtenHighWatermarks) writeSmallFile(this.files, join(this.path, HIGH_WATERMARKS), text);
     this.writtenHighWatermarks = text;
+    this.stale = stale;
   }
 }
 

@@ -13,6 +13,7 @@ import type { LogContext, LogLocation, LogResources } from './log-types.ts';
 import {
   deletedName,
   folderName,
+  isNameless,
   isStrayName,
   parseFolderName,
   parseFutureName,
@@ -22,6 +23,7 @@ import {
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
+import { Shortage } from './shortage.ts';
 
 export interface LogStoreOptions extends LogResourceOptions {
   /** Locked, and released by `close`. */
@@ -48,6 +50,7 @@ export function openLogStore(options: LogStoreOptions): LogStore {
 
 export class LogStore extends LogDirectory {
   private readonly context: LogContext;
+  private readonly sharesResources: boolean;
   private readonly onFailure: FailureListener;
   private readonly logs = new Map<string, PartitionLog>();
   /** Names of the partition folders that were there at the start and have no log yet. */
@@ -64,7 +67,9 @@ export class LogStore extends LogDirectory {
     const resources = options.resources ?? logResources(files, options);
     super(directory, meta, resources.logger, options.randomBytes ?? randomBytes);
     this.onFailure = options.onFailure ?? (() => {});
-    this.context = { ...resources, report: (cause, log) => this.reported(cause, log) };
+    this.sharesResources = options.resources !== undefined;
+    const { clock, logger } = resources;
+    this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
     for (const name of files.list(path)) if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
     this.checkpoints = new LogCheckpoints(files, path, directory.meta === null);
     markInUse(directory);
@@ -102,10 +107,15 @@ export class LogStore extends LogDirectory {
         const known = checkpoints.of(name);
         const { logEndOffset, logStartOffset } = log();
         const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
-        if (isBeyond) this.writeCheckpoints();
+        if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
+        checkpoints.cleaner.trim(name, logEndOffset);
       },
+      get firstDirtyOffset() {
+        return checkpoints.cleaner.offsetOf(name);
+      },
+      compactedTo: (offset) => checkpoints.cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
-        if (checkpoints.of(name).recoveryPoint < offset) this.writeCheckpoints();
+        if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
       gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
@@ -175,6 +185,11 @@ export class LogStore extends LogDirectory {
     this.context.clock.soon(() => this.onFailure({ directory, isDirectory, partitions, error }));
   }
 
+  protected override noticed(error: unknown): void {
+    if (isDiskFailure(error)) this.fail(asError(error));
+    else this.context.shortage.noted(error);
+  }
+
   /** The logs made so far. */
   all(): IterableIterator<PartitionLog> {
     return this.logs.values();
@@ -190,11 +205,15 @@ export class LogStore extends LogDirectory {
       return !topicPartition || !isKnown(topicPartition);
     });
   }
-
   /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
   topicIdOf(name: string, folder = name): string | null {
     if (!parseFolderName(name)) return null;
     return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, folder)));
+  }
+
+  /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
+  isUnfinished(name: string): boolean {
+    return this.onDisk(() => isNameless(this.directory.files, join(this.directory.path, name)));
   }
 
   /**
@@ -249,6 +268,7 @@ export class LogStore extends LogDirectory {
 
   /** A log of another directory is about to come here: the checkpoints say of it what they must, durably. */
   expect(name: string, { logEndOffset, logStartOffset, highWatermark }: PartitionLog): void {
+    this.checkpoints.forget(name);
     this.checkpoints.note(name, { recoveryPoint: logEndOffset, logStartOffset, highWatermark });
     this.checkpoints.write();
   }
@@ -269,7 +289,9 @@ export class LogStore extends LogDirectory {
 
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
-    if (!this.diskFailure) this.onDisk(() => this.putCheckpoints());
+    if (this.diskFailure) return;
+    this.onDisk(() => this.putCheckpoints());
+    this.context.shortage.wrote();
   }
 
   private putCheckpoints(): void {
@@ -314,6 +336,7 @@ export class LogStore extends LogDirectory {
       });
     });
     inTurn(steps, () => {
+      if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
@@ -354,6 +377,10 @@ export class LogStore extends LogDirectory {
     this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
+    if (this.isUnfinished(name)) {
+      files.remove(folder);
+      return false;
+    }
     const stray = this.setAside(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },

@@ -6,8 +6,9 @@ import { outOfRange } from './log-errors.ts';
 import { LogReading } from './log-reading.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
-import { countDeletable } from './retention.ts';
+import { countDeletable, heldByFuture } from './retention.ts';
 import type { Segment } from './segment.ts';
+import { isOutOfHandles } from './shortage.ts';
 
 /** How a log loses its beginning. */
 export abstract class LogTrimming extends LogReading {
@@ -25,6 +26,8 @@ export abstract class LogTrimming extends LogReading {
   protected nextOffset = 0;
   /** What `commitTo` said last; null: nothing yet. */
   private committedTo: number | null = null;
+  /** Base offset of the segment whose records from the future were warned of last. */
+  private futureBase = -1;
 
   get logStartOffset(): number {
     this.open();
@@ -57,6 +60,8 @@ export abstract class LogTrimming extends LogReading {
 
   /** Nothing of this log can be used any more; returns what its users are told. */
   protected abstract goOffline(cause: unknown): KafkaError;
+  /** No compaction goes on: segments are about to go, or to change. */
+  protected abstract stopCompaction(): void;
   /** Begins a segment at `nextOffset`. */
   protected abstract roll(opened: OpenedLog): Segment;
 
@@ -84,16 +89,30 @@ export abstract class LogTrimming extends LogReading {
     const { startOffset, highWatermark: committedTo, nextOffset } = this;
     if (!this.hasFolder || this.held) return 0;
     return this.storage(() => {
-      const state = { nowMs: this.context.clock.now(), startOffset, committedTo, nextOffset };
+      const state = { nowMs: this.context.trustedTime.now(), startOffset, committedTo, nextOffset };
       const count = countDeletable(opened.segments.all, this.config, state);
       if (count > 0) this.deleteOldest(opened, count);
+      this.warnOfFuture(opened);
       return count;
     });
+  }
+
+  /** Once for each segment: it may be years until its records expire, and until then the log only grows. */
+  private warnOfFuture({ segments }: OpenedLog): void {
+    const held = heldByFuture(segments.all, this.config, this.context.clock.now());
+    if (!held || held.baseOffset === this.futureBase) return;
+    this.futureBase = held.baseOffset;
+    const { baseOffset, maxTimestamp } = held;
+    this.context.logger.warn(
+      { log: this.name, baseOffset, maxTimestamp },
+      'a record from the future keeps this segment, and all behind it, from expiring',
+    );
   }
 
   private deleteOldest(opened: OpenedLog, count: number): void {
     const { segments, producers } = opened;
     const { files } = this.context.cache;
+    this.durably(() => this.stopCompaction());
     if (count === segments.all.length) this.roll(opened);
     segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
     this.durably(() => syncFolder(files, this.folder));
@@ -109,11 +128,12 @@ export abstract class LogTrimming extends LogReading {
     producers.trimmed(segments.all[0]!.baseOffset);
   }
 
-  /** A sync that fails must not be tried again: see SyncError. */
+  /** A sync that fails must not be tried again: see SyncError. One that did not begin may be. */
   private durably(sync: () => void): void {
     try {
       sync();
     } catch (error) {
+      if (isOutOfHandles(error)) throw error;
       throw this.goOffline(error);
     }
   }

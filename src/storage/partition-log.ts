@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { KafkaError } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
 import { AppendQueue, tell } from './append-queue.ts';
 import { DeletedSegments } from './deleted-segments.ts';
 import { Flusher } from './flusher.ts';
@@ -11,6 +12,7 @@ import type { CopySource, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, writeSmallFile } from './partition-folder.ts';
 import { ProducerState } from './producer-state.ts';
+import { isShortage } from './shortage.ts';
 
 export type { LogChunk, ReadDone } from './log-reader.ts';
 export type { AppendInfo, AppendOptions } from './log-types.ts';
@@ -52,7 +54,7 @@ export class PartitionLog extends LogCutting {
     this.deleted = new DeletedSegments(context, this.name);
     this.queue = new AppendQueue(context.clock, {
       written: (writes) => this.written(writes),
-      failed: (error, lost) => this.failed(error, lost),
+      failed: (error, lost, untouched) => this.failed(error, lost, untouched),
       mustSync: (write) => this.mustSync(write),
       sync: (endOffset, done) => this.syncRecords(endOffset, done),
     });
@@ -97,6 +99,11 @@ export class PartitionLog extends LogCutting {
   /** Nothing of its files changes until `resume`, what is appended waits; calls back once all that was on its way is there. */
   hold(still: () => void): void {
     this.held = true;
+    try {
+      this.stopCompaction();
+    } catch (error) {
+      this.goOffline(error);
+    }
     this.queue.hold(still);
   }
   resume(): void {
@@ -107,6 +114,7 @@ export class PartitionLog extends LogCutting {
   /** It goes on in another directory, whose copy of it is whole and durable; it is held. */
   relocate(context: LogContext, location: LogLocation): void {
     const { segments, producers } = this.open();
+    if (this.location.firstDirtyOffset >= 0) location.compactedTo(this.location.firstDirtyOffset);
     this.context = context;
     this.location = location;
     this.folder = location.folder;
@@ -126,6 +134,7 @@ export class PartitionLog extends LogCutting {
 
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
+    this.endCompaction(null);
     this.offline = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
     this.letGo(this.offline);
   }
@@ -160,7 +169,7 @@ export class PartitionLog extends LogCutting {
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
       // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
-      this.assignEpoch(opened.epochs, this.pendingEpoch);
+      this.notePendingEpoch(opened);
       this.opened = opened;
       this.recallCommitted(highWatermark);
       if (this.hasFolder) this.location.takenBack();
@@ -168,7 +177,20 @@ export class PartitionLog extends LogCutting {
       if (nextOffset > this.flusher.durableTo) this.expectFlush();
       return opened;
     } catch (error) {
-      throw this.goOffline(error);
+      if (!isShortage(error)) throw this.goOffline(error);
+      // It was read, or not; what was put right stays so, and is looked at again.
+      for (const segment of this.opened?.segments.all ?? []) segment.close();
+      this.opened = undefined;
+      throw this.storageError(error);
+    }
+  }
+
+  /** On a disk that takes nothing now the log can be read all the same: the next append notes the epoch, or says what is wrong. */
+  private notePendingEpoch({ epochs }: OpenedLog): void {
+    try {
+      this.assignEpoch(epochs, this.pendingEpoch);
+    } catch (error) {
+      if (!this.context.shortage.noted(error)) throw error;
     }
   }
 
@@ -203,6 +225,7 @@ export class PartitionLog extends LogCutting {
   fail(error: KafkaError): void {
     if (this.offline) return;
     this.offline = error;
+    this.endCompaction(error);
     this.letGo(error);
   }
 
@@ -234,6 +257,6 @@ export class PartitionLog extends LogCutting {
 
   protected storageError(error: unknown): KafkaError {
     if (!(error instanceof KafkaError)) this.context.report(error, this);
-    return storageError(error, this.name, this.context.logger);
+    return storageError(error, this.name, this.context.shortage.noted(error) ? silentLogger : this.context.logger);
   }
 }
