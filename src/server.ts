@@ -34,11 +34,11 @@ import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import { closeLogs, diskIdentity, emptyDirectories, moveRate, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
 import { applyRetention, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
+import { openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -165,6 +165,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     logger,
     producers,
     flushCheckMs,
+    moveBytesPerSecond: () => moveRate(config),
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
@@ -260,6 +261,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await member.join();
   deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
+  replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   compactions.begin(replicas);
@@ -333,12 +335,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-function closeLogs(logs: LogDirs): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */
