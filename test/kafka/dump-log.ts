@@ -8,15 +8,48 @@ import { runKafkaTool } from './apache-kafka.ts';
  * line by line, and to the number of batches, entries and producers that the file must have. (The tool of 3.9.1, the last one that came with
  * the broker's jars.)
  */
-export function dumpProblems(directory: string): string[] {
+export function dumpProblems(directory: string): readonly string[] {
+  return dumpLogs(directory).problems;
+}
+
+export interface Dump {
+  readonly problems: readonly string[];
+  /** What it writes of each batch, by file. */
+  readonly batches: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * As `dumpProblems`, with what it says of sound batches too.
+ * @param compacted topics whose logs may have gaps between offsets; the tool tells of each
+ */
+export function dumpLogs(directory: string, compacted: readonly string[] = []): Dump {
   const files = logFilesBelow(directory);
-  if (files.length === 0) return [`there is nothing to dump in ${directory}`];
-  return [...batchesOf(files)].flatMap((some) => {
+  if (files.length === 0) return { problems: [`there is nothing to dump in ${directory}`], batches: new Map() };
+  const batches = new Map<string, readonly string[]>();
+  const problems = [...batchesOf(files)].flatMap((some) => {
     const args = ['--deep-iteration', '--files', some.join(',')];
     const { stdout, stderr } = runKafkaTool('3.9.1', directory, 'kafka.tools.DumpLogSegments', args);
     // What it finds wrong with indexes and offsets, and why it gave up, goes to its standard error; nothing else does.
-    const said = stderr.split('\n').filter((line) => line.trim() !== '');
-    return [...said.slice(0, 20), ...problemsIn(stdout, directory, some)];
+    const said = withoutGaps(stderr.split('\n'), compacted).filter((line) => line.trim() !== '');
+    const sections = sectionsOf(stdout);
+    for (const [file, lines] of sections) {
+      const ofBatches = lines.filter((line) => line.startsWith('baseOffset: '));
+      if (file.endsWith('.log')) batches.set(file, ofBatches);
+    }
+    return [...said.slice(0, 20), ...problemsIn(sections, directory, some)];
+  });
+  return { problems, batches };
+}
+
+/** Leaves out what the tool says of gaps in the logs of compacted topics. */
+function withoutGaps(lines: readonly string[], compacted: readonly string[]): string[] {
+  let isExpected = false;
+  return lines.filter((line) => {
+    const file = /^Non-consecutive offsets in (.*)$/.exec(line)?.[1];
+    if (file !== undefined) isExpected = compacted.some((topic) => new RegExp(`(^|/)${topic}-\\d+/`).test(file));
+    const [, before, behind] = /^ +(\d+) is followed by (\d+)$/.exec(line) ?? [];
+    if (file === undefined && before === undefined) isExpected = false;
+    return !(isExpected && (file !== undefined || Number(behind) > Number(before)));
   });
 }
 
@@ -61,7 +94,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   snapshot: { lines: [/^producerId: \d+ /], counted: /^producerId: /, count: (path) => readFileSync(path).readInt32BE(6) },
 };
 
-function problemsIn(stdout: string, directory: string, files: readonly string[]): string[] {
+function sectionsOf(stdout: string): Map<string, string[]> {
   const sections = new Map<string, string[]>();
   let lines: string[] = [];
   for (const line of stdout.split('\n')) {
@@ -69,6 +102,10 @@ function problemsIn(stdout: string, directory: string, files: readonly string[])
     if (file !== undefined) sections.set(file, (lines = []));
     else if (line !== '') lines.push(line);
   }
+  return sections;
+}
+
+function problemsIn(sections: ReadonlyMap<string, readonly string[]>, directory: string, files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const found = sections.get(file);
     if (!found) return [`${file} was not dumped`];
