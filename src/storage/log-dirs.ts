@@ -256,6 +256,11 @@ export class LogDirs {
     this.each((store) => store.writeHighWatermarks());
   }
 
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.resources.cleaner.settings = settings;
+  }
+
   /** Ends cleanly, as far as the directories work; see LogStore. */
   close(done: (error: Error | null) => void): void {
     let failure: Error | null = null;

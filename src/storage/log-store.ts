@@ -49,6 +49,7 @@ export class LogStore {
   readonly meta: MetaProperties;
   private readonly directory: DataDirectory;
   private readonly context: LogContext;
+  private readonly sharesResources: boolean;
   private readonly onFailure: FailureListener;
   /** What the disk under this directory said when it failed; null: it works. */
   private diskFailure: KafkaError | null = null;
@@ -69,6 +70,7 @@ export class LogStore {
     this.directory = directory;
     this.randomBytes = options.randomBytes ?? randomBytes;
     this.onFailure = options.onFailure ?? (() => {});
+    this.sharesResources = options.resources !== undefined;
     const resources = options.resources ?? logResources(files, options);
     this.context = { ...resources, report: (cause, log) => this.reported(cause, log) };
     for (const name of files.list(path)) {
@@ -327,6 +329,7 @@ export class LogStore {
       });
     });
     inTurn(steps, () => {
+      if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
