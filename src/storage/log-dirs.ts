@@ -219,11 +219,6 @@ export class LogDirs {
     return this.storeOfFolder(name)?.topicIdOf(name) ?? null;
   }
 
-  /** log.cleaner.*: for the compactions that begin from now on. */
-  configureCleaner(settings: CleanerSettings): void {
-    this.resources.cleaner.settings = settings;
-  }
-
   /** See LogStore. @throws KafkaError KAFKA_STORAGE_ERROR */
   isUnfinished(name: string): boolean {
     return this.storeOfFolder(name)?.isUnfinished(name) ?? false;

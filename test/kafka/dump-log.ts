@@ -8,12 +8,12 @@ import { runKafkaTool } from './apache-kafka.ts';
  * line by line, and to the number of batches, entries and producers that the file must have. (The tool of 3.9.1, the last one that came with
  * the broker's jars.)
  */
-export function dumpProblems(directory: string): readonly string[] {
+export function dumpProblems(directory: string): string[] {
   return dumpLogs(directory).problems;
 }
 
 export interface Dump {
-  readonly problems: readonly string[];
+  readonly problems: string[];
   /** What it writes of each batch, by file. */
   readonly batches: ReadonlyMap<string, readonly string[]>;
 }
@@ -30,27 +30,39 @@ export function dumpLogs(directory: string, compacted: readonly string[] = []): 
     const args = ['--deep-iteration', '--files', some.join(',')];
     const { stdout, stderr } = runKafkaTool('3.9.1', directory, 'kafka.tools.DumpLogSegments', args);
     // What it finds wrong with indexes and offsets, and why it gave up, goes to its standard error; nothing else does.
-    const said = withoutGaps(stderr.split('\n'), compacted).filter((line) => line.trim() !== '');
     const sections = sectionsOf(stdout);
     for (const [file, lines] of sections) {
       const ofBatches = lines.filter((line) => line.startsWith('baseOffset: '));
       if (file.endsWith('.log')) batches.set(file, ofBatches);
     }
+    const said = withoutCompaction(stderr.split('\n'), compacted, batches).filter((line) => line.trim() !== '');
     return [...said.slice(0, 20), ...problemsIn(sections, directory, some)];
   });
   return { problems, batches };
 }
 
-/** Leaves out what the tool says of gaps in the logs of compacted topics. */
-function withoutGaps(lines: readonly string[], compacted: readonly string[]): string[] {
-  let isExpected = false;
-  return lines.filter((line) => {
-    const file = /^Non-consecutive offsets in (.*)$/.exec(line)?.[1];
-    if (file !== undefined) isExpected = compacted.some((topic) => new RegExp(`(^|/)${topic}-\\d+/`).test(file));
-    const [, before, behind] = /^ +(\d+) is followed by (\d+)$/.exec(line) ?? [];
-    if (file === undefined && before === undefined) isExpected = false;
-    return !(isExpected && (file !== undefined || Number(behind) > Number(before)));
+/**
+ * Leaves out what the tool says of sound logs of compacted topics, Apache Kafka's own among them: gaps, and time index entries for the timestamp of
+ * a batch of which nothing is left but its header.
+ */
+function withoutCompaction(lines: readonly string[], compacted: readonly string[], batches: Dump['batches']): string[] {
+  let file = '';
+  let heading = '';
+  return lines.filter((line, i) => {
+    const begun = /^(Non-consecutive offsets in |Found timestamp mismatch in :)(.*)$/.exec(line);
+    if (begun) [, heading, file] = begun as unknown as [string, string, string];
+    else if (!line.startsWith('  ')) heading = '';
+    if (heading === '' || !compacted.some((topic) => new RegExp(`(^|/)${topic}-\\d+/`).test(file))) return true;
+    return !isOfCompaction(begun ? (lines[i + 1] ?? '') : line, file, batches);
   });
+}
+
+function isOfCompaction(line: string, file: string, batches: Dump['batches']): boolean {
+  const [, before, behind] = /^ +(\d+) is followed by (\d+)$/.exec(line) ?? [];
+  if (before !== undefined) return Number(behind) > Number(before);
+  const [, timestamp] = /^ +Index timestamp: (\d+), log timestamp: -1$/.exec(line) ?? [];
+  const [, ofLog = []] = [...batches].find(([name]) => file.endsWith(name.replace(/log$/, 'timeindex'))) ?? [];
+  return ofLog.some((batch) => / count: 0 /.test(batch) && batch.includes(` CreateTime: ${timestamp} `));
 }
 
 /** Relative paths. */
