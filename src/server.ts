@@ -364,15 +364,18 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
   };
 }
 
-/** Work that fails, as on a full disk, is tried again at its next time. */
+/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
 function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
   let timer: Timer = clock.after(everyMs, again);
+  let lastFailure = '';
   function again() {
     timer = clock.after(everyMs, again);
     try {
       work();
+      lastFailure = '';
     } catch (error) {
-      failed(error);
+      if (String(error) !== lastFailure) failed(error);
+      lastFailure = String(error);
     }
   }
   return () => timer.cancel();

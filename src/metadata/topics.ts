@@ -173,11 +173,12 @@ async function writePartitions(
   return result;
 }
 
-/** In sync at first are the replicas that are alive, the first of which leads. */
+/** In sync at first are the replicas that are alive and have a disk, the first of which leads. */
 function newPartition(image: MetadataImage, replicas: readonly number[]): PartitionValue {
   const alive = replicas.filter((id) => image.brokers.has(id));
-  const staying = alive.filter((id) => !isStopping(image, id));
-  const isr = staying.length > 0 ? staying : alive;
+  const usable = alive.filter((id) => !image.isWithoutDisk(id));
+  const staying = usable.filter((id) => !isStopping(image, id));
+  const isr = [staying, usable, alive].find((ids) => ids.length > 0) ?? [];
   const leader = image.brokers.get(isr[0] ?? -1);
   if (!leader) throw brokerGone();
   const epochs = { leaderBrokerEpoch: leader.epoch, leaderEpoch: 0, partitionEpoch: 0 };
@@ -205,7 +206,8 @@ function configOp({ name, configs }: Pick<TopicSpec, 'name' | 'configs'>): Op {
 }
 
 function placeable(image: MetadataImage): PlaceableBroker[] {
-  return [...image.knownBrokers.values()].map(({ id, rack }) => ({ id, rack, alive: image.brokers.has(id) && !isStopping(image, id) }));
+  const takesReplicas = (id: number) => image.brokers.has(id) && !isStopping(image, id) && !image.isWithoutDisk(id);
+  return [...image.knownBrokers.values()].map(({ id, rack }) => ({ id, rack, alive: takesReplicas(id) }));
 }
 
 async function readTopic(store: MetadataStore, name: string): Promise<(TopicValue & Pick<KV, 'rev'>) | undefined> {

@@ -7,7 +7,9 @@ import type { MetadataImage, PartitionImage, TopicImage } from '../metadata/imag
 import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { LogEnd } from '../metadata/log-ends.ts';
+import type { FailedDisks } from '../metadata/offline-replicas.ts';
 import type { MetadataStore } from '../metadata/store.ts';
+import type { LogFailure } from '../storage/disk-failure.ts';
 import type { LogDirs } from '../storage/log-dirs.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
@@ -47,12 +49,16 @@ export interface LogSize {
  * All replicas of this broker. It follows the metadata image: what the image does not show is not served. A partition with more than one replica is
  * there from the moment the image shows it; one with this replica alone is opened at its first use.
  */
-export class ReplicaManager {
+export class ReplicaManager implements FailedDisks {
+  /** Called when disks, or single logs, have failed. */
+  onDiskFailure = () => {};
   private readonly options: ReplicaManagerOptions;
   private readonly services: PartitionServices;
   /** Topic id -> partitions by number, those that were used since the start. */
   private readonly partitions = new Map<string, Partition[]>();
   private readonly stopListening: () => void;
+  private readonly stopWatchingLogs: () => void;
+  private anyFailed = false;
   private isrCheck: Timer;
 
   constructor(options: ReplicaManagerOptions) {
@@ -64,6 +70,7 @@ export class ReplicaManager {
       image: () => metadata.current,
       maxLagMs: () => config().long('replica.lag.time.max.ms'),
     };
+    this.stopWatchingLogs = options.logs.onFailure((failure) => this.logsFailed(failure));
     this.stopListening = metadata.onChange((image, changes) => this.follow(image, changes));
     for (const topic of metadata.current.topics()) for (const partition of topic.partitions) this.keep(topic, partition);
     this.isrCheck = clock.after(this.isrCheckMs(), () => this.checkIsrs());
@@ -72,6 +79,7 @@ export class ReplicaManager {
   /** What clients produced and is not appended yet fails: it must not reach a log that is being closed. */
   close(): void {
     this.stopListening();
+    this.stopWatchingLogs();
     this.isrCheck.cancel();
     const error = new KafkaError('NOT_LEADER_OR_FOLLOWER', 'The broker is closing');
     for (const partition of this.open()) partition.close(error);
@@ -119,6 +127,16 @@ export class ReplicaManager {
     return new Promise((resolve, reject) => {
       this.hosted(topicName, state.partition).endWithoutLeader(state, (error, end) => (error ? reject(error) : resolve(end)));
     });
+  }
+
+  get extent(): FailedDisks['extent'] {
+    const { stores, unusable } = this.options.logs;
+    if (stores.every(({ failure }) => failure)) return 'all';
+    return this.anyFailed || unusable.length > 0 ? 'some' : 'none';
+  }
+
+  isOffline(topicName: string, index: number): boolean {
+    return this.options.logs.isOffline({ topic: topicName, partition: index });
   }
 
   /** See the function. @throws KafkaError NOT_LEADER_OR_FOLLOWER */
@@ -246,6 +264,13 @@ export class ReplicaManager {
       // What is left on the disk is named as stray at the next start; the other partitions must go all the same.
       this.options.logger.warn({ topic, partition: index, err: error }, 'a deleted partition could not be removed');
     }
+  }
+
+  private logsFailed({ partitions }: LogFailure): void {
+    this.anyFailed = true;
+    const { current } = this.options.metadata;
+    for (const { topic, partition } of partitions) this.partitions.get(current.topic(topic)?.topicId ?? '')?.[partition]?.logFailed();
+    this.onDiskFailure();
   }
 
   private configure({ name, topicId }: TopicImage): void {

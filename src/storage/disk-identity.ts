@@ -84,12 +84,13 @@ export class DiskIdentity {
    *
    * @param lastEpoch of this broker's last registration, the revision of `/b/known/<id>`; 0: there was none
    * @param lastGeneration of that registration, whatever directory it named
+   * @param diskFailed under that registration a disk of this broker failed: what a sync that failed left out is seen by nobody
    */
-  generationToRegister(lastEpoch: number, lastGeneration = 0): number {
+  generationToRegister(lastEpoch: number, lastGeneration = 0, diskFailed = false): number {
     if (this.decided) return this.generation;
     const [first] = this.parts;
     const { bootId } = this.options;
-    const mayLack = this.parts.some((part) => this.mayLackRecords(part, lastEpoch)) || this.lost().length > 0;
+    const mayLack = this.parts.some((part) => this.mayLackRecords(part, lastEpoch)) || this.lost().length > 0 || diskFailed;
     // The start of the machine is noted with the registration: until then the next run takes it for another one, which is safe.
     const generation = Math.max(lastGeneration, ...this.parts.map(({ state }) => state.generation)) + 1;
     if (mayLack) this.write(first, { ...first.state, generation, bootId });

@@ -28,6 +28,7 @@ export class LogCheckpoints {
   private writtenHighWatermarks = '';
   /** The files still say something of logs that are gone. */
   private forgot = false;
+  private stale = false;
 
   /** @param isNew no broker used the directory before */
   constructor(files: Files, path: string, isNew: boolean) {
@@ -67,6 +68,10 @@ export class LogCheckpoints {
     for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.forgot = true;
     if (this.cleaner.forget(name)) this.forgot = true;
   }
+  /** They could not be written, as on a full disk: what is noted here is not all in the files. */
+  get isStale(): boolean {
+    return this.stale;
+  }
   get hasForgotten(): boolean {
     return this.forgot;
   }
@@ -74,6 +79,7 @@ export class LogCheckpoints {
   /** Durable before it returns. */
   write(): void {
     const { files, path } = this;
+    this.stale = true;
     writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
     writeCheckpoint(files, path, LOG_STARTS, this.logStarts);
     const text = offsetsText(this.highWatermarks);
@@ -81,6 +87,7 @@ export class LogCheckpoints {
     this.writtenHighWatermarks = text;
     this.cleaner.write();
     this.forgot = false;
+    this.stale = false;
   }
   /**
    * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure old ones, or none, only make a replica
@@ -88,8 +95,11 @@ export class LogCheckpoints {
    */
   writeHighWatermarks(): void {
     const text = offsetsText(this.highWatermarks);
+    const { stale } = this;
+    this.stale = true;
     if (text !== this.writtenHighWatermarks) writeSmallFile(this.files, join(this.path, HIGH_WATERMARKS), text);
     this.writtenHighWatermarks = text;
+    this.stale = stale;
   }
 }
 

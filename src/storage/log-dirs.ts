@@ -12,6 +12,7 @@ import { LogStore } from './log-store.ts';
 import type { LogResources } from './log-types.ts';
 import { folderName, type TopicPartition } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
+import { Shortage } from './shortage.ts';
 
 /** A directory of log.dirs that could not be used at the start. What it holds is not known. */
 export interface OfflineDirectory {
@@ -307,7 +308,7 @@ export class LogDirs {
       throw error;
     };
     const log = new PartitionLog(
-      { ...this.resources, report: () => {} },
+      { ...this.resources, shortage: new Shortage('', this.resources.clock, this.resources.logger), report: () => {} },
       {
         ...topicPartition,
         folder: '',

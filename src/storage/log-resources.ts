@@ -13,7 +13,7 @@ import { SyncSlots } from './sync-slots.ts';
 /** What the logs of one broker share, over all its directories. */
 export interface LogResourceOptions {
   readonly clock: Clock;
-  /** What ages of records are counted by. Default: of their own. */
+  /** What ages of records are counted by. Default: of its own. */
   readonly trustedTime?: TrustedTime;
   readonly logger?: Logger;
   /** Over all logs. Each active partition uses three. Default 768: most systems allow 1,024 in all. */

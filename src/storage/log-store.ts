@@ -23,6 +23,7 @@ import {
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
+import { Shortage } from './shortage.ts';
 
 export interface LogStoreOptions extends LogResourceOptions {
   /** Locked, and released by `close`. */
@@ -72,7 +73,8 @@ export class LogStore {
     this.onFailure = options.onFailure ?? (() => {});
     this.sharesResources = options.resources !== undefined;
     const resources = options.resources ?? logResources(files, options);
-    this.context = { ...resources, report: (cause, log) => this.reported(cause, log) };
+    const { clock, logger } = resources;
+    this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
@@ -103,7 +105,7 @@ export class LogStore {
         const known = checkpoints.of(name);
         const { logEndOffset, logStartOffset } = log;
         const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
-        if (isBeyond) this.writeCheckpoints();
+        if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
         checkpoints.cleaner.trim(name, logEndOffset);
       },
       get firstDirtyOffset() {
@@ -111,7 +113,7 @@ export class LogStore {
       },
       compactedTo: (offset) => checkpoints.cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
-        if (checkpoints.of(name).recoveryPoint < offset) this.writeCheckpoints();
+        if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
       gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
@@ -213,6 +215,7 @@ export class LogStore {
       return act();
     } catch (error) {
       if (isDiskFailure(error)) this.fail(asError(error));
+      else this.context.shortage.noted(error);
       throw error;
     }
   }
@@ -284,7 +287,9 @@ export class LogStore {
 
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
-    if (!this.diskFailure) this.onDisk(() => this.putCheckpoints());
+    if (this.diskFailure) return;
+    this.onDisk(() => this.putCheckpoints());
+    this.context.shortage.wrote();
   }
 
   private putCheckpoints(): void {

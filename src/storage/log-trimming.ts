@@ -8,6 +8,7 @@ import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
 import { countDeletable, heldByFuture } from './retention.ts';
 import type { Segment } from './segment.ts';
+import { isOutOfHandles } from './shortage.ts';
 
 /** How a log loses its beginning. */
 export abstract class LogTrimming extends LogReading {
@@ -125,11 +126,12 @@ export abstract class LogTrimming extends LogReading {
     producers.trimmed(segments.all[0]!.baseOffset);
   }
 
-  /** A sync that fails must not be tried again: see SyncError. */
+  /** A sync that fails must not be tried again: see SyncError. One that did not begin may be. */
   private durably(sync: () => void): void {
     try {
       sync();
     } catch (error) {
+      if (isOutOfHandles(error)) throw error;
       throw this.goOffline(error);
     }
   }

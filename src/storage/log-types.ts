@@ -8,6 +8,7 @@ import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
+import type { Shortage } from './shortage.ts';
 import type { SyncSlots } from './sync-slots.ts';
 
 /** Called once: null, or what went wrong. */
@@ -29,6 +30,8 @@ export interface LogResources {
 }
 
 export interface LogContext extends LogResources {
+  /** Of the directory. */
+  readonly shortage: Shortage;
   /** Told what the disk said to a log, and that a log went offline: the directory decides whether it has failed as a whole. */
   report(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { KafkaError } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
 import { AppendQueue, tell } from './append-queue.ts';
 import { DeletedSegments } from './deleted-segments.ts';
 import { isDiskFailure } from './disk-failure.ts';
@@ -12,6 +13,7 @@ import type { LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, writeSmallFile } from './partition-folder.ts';
 import { ProducerState } from './producer-state.ts';
+import { isShortage } from './shortage.ts';
 
 export type { LogChunk, ReadDone } from './log-reader.ts';
 export type { AppendInfo, AppendOptions } from './log-types.ts';
@@ -53,7 +55,7 @@ export class PartitionLog extends LogCutting {
     this.deleted = new DeletedSegments(context, this.name);
     this.queue = new AppendQueue(context.clock, {
       written: (writes) => this.written(writes),
-      failed: (error, lost) => this.failed(error, lost),
+      failed: (error, lost, untouched) => this.failed(error, lost, untouched),
       mustSync: (write) => this.mustSync(write),
       sync: (endOffset, done) => this.syncRecords(endOffset, done),
     });
@@ -128,11 +130,13 @@ export class PartitionLog extends LogCutting {
       this.endOffset = nextOffset;
       this.nextOffset = nextOffset;
       this.nextPosition = segments.active.size;
-      const flushedTo = Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
+      // Of a log without records, nothing is left to be synced.
+      const isEmpty = segments.active.size === 0 && segments.active.baseOffset === segments.all[0]!.baseOffset;
+      const flushedTo = isEmpty ? nextOffset : Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
       // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
-      this.assignEpoch(opened.epochs, this.pendingEpoch);
+      this.notePendingEpoch(opened);
       this.opened = opened;
       this.recallCommitted(highWatermark);
       if (this.hasFolder) this.location.takenBack();
@@ -140,7 +144,20 @@ export class PartitionLog extends LogCutting {
       if (nextOffset > this.flusher.durableTo) this.expectFlush();
       return opened;
     } catch (error) {
-      throw this.goOffline(error);
+      if (!isShortage(error)) throw this.goOffline(error);
+      // It was read, or not; what was put right stays so, and is looked at again.
+      for (const segment of this.opened?.segments.all ?? []) segment.close();
+      this.opened = undefined;
+      throw this.storageError(error);
+    }
+  }
+
+  /** On a disk that takes nothing now the log can be read all the same: the next append notes the epoch, or says what is wrong. */
+  private notePendingEpoch({ epochs }: OpenedLog): void {
+    try {
+      this.assignEpoch(epochs, this.pendingEpoch);
+    } catch (error) {
+      if (!this.context.shortage.noted(error)) throw error;
     }
   }
 
@@ -176,6 +193,7 @@ export class PartitionLog extends LogCutting {
   fail(error: KafkaError): void {
     if (this.offline) return;
     this.offline = error;
+    this.endCompaction(error);
     const lost = [...this.queue.takeUnsynced(), ...this.queue.takeWaiting()];
     this.letGo();
     if (lost.length === 0) return;
@@ -210,6 +228,6 @@ export class PartitionLog extends LogCutting {
 
   protected storageError(error: unknown): KafkaError {
     if (!(error instanceof KafkaError)) this.context.report(error, this);
-    return storageError(error, this.name, this.context.logger);
+    return storageError(error, this.name, this.context.shortage.noted(error) ? silentLogger : this.context.logger);
   }
 }

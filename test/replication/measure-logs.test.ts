@@ -13,6 +13,7 @@ function fixture() {
   const opened: number[] = [];
   const logs = {
     isOffline: () => false,
+    onFailure: () => () => {},
     directoryOf: () => '/data',
     strays: (isKnown: (folder: { topic: string; partition: number }) => boolean) =>
       isKnown({ topic: 'orders', partition: 0 }) ? [] : ['orders-0'],
