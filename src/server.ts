@@ -35,7 +35,7 @@ import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import { closeLogs, diskIdentity, emptyDirectories, moveRate, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
@@ -165,6 +165,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     logger,
     producers,
     flushCheckMs,
+    moveBytesPerSecond: () => moveRate(config),
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
@@ -260,6 +261,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await member.join();
   deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
+  replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   compactions.begin(replicas);
@@ -379,12 +381,6 @@ function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error:
     }
   }
   return () => timer.cancel();
-}
-
-function closeLogs(logs: LogDirs): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */

@@ -56,7 +56,7 @@ export abstract class LogCompacting extends LogFlushing {
     const opened = this.open();
     const nowMs = this.context.trustedTime.now();
     const { firstDirtyOffset, firstUncleanableOffset, dirtyBytes } = this.cleanable(nowMs);
-    if (this.compaction || dirtyBytes === 0 || !this.hasFolder) {
+    if (this.compaction || this.held || dirtyBytes === 0 || !this.hasFolder) {
       done(null, NOTHING_COMPACTED);
       return;
     }
