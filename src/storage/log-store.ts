@@ -377,15 +377,9 @@ export class LogStore extends LogDirectory {
     this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    if (this.isUnfinished(name)) {
-      files.remove(folder);
-      return false;
-    }
-    const stray = this.setAside(name);
-    this.context.logger.warn(
-      { folder: stray, topicId: owner },
-      'this folder belongs to a topic that no longer exists: not served, not deleted',
-    );
+    const why = 'this folder belongs to a topic that no longer exists: not served, not deleted';
+    if (this.isUnfinished(name)) files.remove(folder);
+    else this.context.logger.warn({ folder: this.setAside(name), topicId: owner }, why);
     return false;
   }
 
