@@ -22,7 +22,7 @@ export class LogCheckpoints {
   private readonly recoveryPoints: Checkpoint;
   private readonly logStarts: Checkpoint;
   private readonly highWatermarks: Checkpoint;
-  /** How far they are compacted. */
+  /** Which says how far they are compacted. */
   readonly cleaner: CleanerCheckpoint;
   private readonly knowsRecoveryPoints: boolean;
   private writtenHighWatermarks = '';

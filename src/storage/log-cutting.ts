@@ -77,7 +77,6 @@ export abstract class LogCutting extends LogAppending {
       if (segments.active.readNextOffset() < this.endOffset) this.markEnd(opened);
       if (this.hasFolder) syncFolder(this.context.cache.files, this.folder);
     }
-    this.compactedAtMost(this.endOffset);
     this.commitTo(Math.min(this.highWatermark, this.endOffset));
   }
 

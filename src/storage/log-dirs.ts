@@ -220,11 +220,6 @@ export class LogDirs {
     return this.storeOfFolder(name)?.topicIdOf(name) ?? null;
   }
 
-  /** log.cleaner.*: for the compactions that begin from now on. */
-  configureCleaner(settings: CleanerSettings): void {
-    this.resources.cleaner.settings = settings;
-  }
-
   /** See LogStore. @throws KafkaError KAFKA_STORAGE_ERROR */
   isUnfinished(name: string): boolean {
     return this.storeOfFolder(name)?.isUnfinished(name) ?? false;
@@ -255,6 +250,11 @@ export class LogDirs {
   /** See LogStore. */
   writeHighWatermarks(): void {
     this.each((store) => store.writeHighWatermarks());
+  }
+
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.resources.cleaner.settings = settings;
   }
 
   /** Ends cleanly, as far as the directories work; see LogStore. */

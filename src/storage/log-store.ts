@@ -50,6 +50,7 @@ export class LogStore {
   readonly meta: MetaProperties;
   private readonly directory: DataDirectory;
   private readonly context: LogContext;
+  private readonly sharesResources: boolean;
   private readonly onFailure: FailureListener;
   /** What the disk under this directory said when it failed; null: it works. */
   private diskFailure: KafkaError | null = null;
@@ -70,6 +71,7 @@ export class LogStore {
     this.directory = directory;
     this.randomBytes = options.randomBytes ?? randomBytes;
     this.onFailure = options.onFailure ?? (() => {});
+    this.sharesResources = options.resources !== undefined;
     const resources = options.resources ?? logResources(files, options);
     const { clock, logger } = resources;
     this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
@@ -332,6 +334,7 @@ export class LogStore {
       });
     });
     inTurn(steps, () => {
+      if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
