@@ -160,6 +160,7 @@ function verify(
       cutBytes += dropped.size;
       dropped.remove();
     }
+    verifiedFrom = Math.min(verifiedFrom, nextOffset); // the recovery point may lie behind what is left
     return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
   }
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
