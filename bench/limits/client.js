@@ -1,7 +1,8 @@
 import { internals } from '../internals.js';
 
 const all = await internals(['client/connection', 'core/clock', 'core/tcp-transport', 'protocol/messages/index', 'protocol/records/build']);
-const { buildBatch, Connection, CreateTopics, Fetch, ListOffsets, Metadata, Produce, realClock, tcpTransport } = all;
+const { buildBatch, Connection, CreateTopics, Fetch, IncrementalAlterConfigs, ListOffsets, Metadata, Produce, realClock, tcpTransport } =
+  all;
 
 /** @typedef {any} Connection of src/client/connection.ts */
 
@@ -109,8 +110,8 @@ export async function offsetOf(connection, topic, timestamp = LATEST, partition 
   if (errorCode !== 0) throw new Error(`ListOffsets of ${topic}: error ${errorCode}`);
   return offset;
 }
-/** @param {Connection} connection @param {string} topic */
-export const startOf = (connection, topic) => offsetOf(connection, topic, EARLIEST);
+/** -1 while the broker does not lead it, as after a stall that cost its lease. @param {Connection} connection @param {string} topic */
+export const startOf = (connection, topic) => offsetOf(connection, topic, EARLIEST).catch(() => -1);
 
 /** @param {Connection} connection @param {string} topic @param {number} offset @param {number} [maxBytes] @returns {Promise<Buffer>} */
 export async function fetch(connection, topic, offset, maxBytes = 1024 * 1024) {
@@ -137,4 +138,13 @@ export function offsetsIn(records) {
 export function quantile(values, share) {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+/** @param {Connection} connection @param {string} topic @param {Record<string, string | number>} configs */
+export async function alterTopic(connection, topic, configs) {
+  const altered = Object.entries(configs).map(([name, value]) => ({ name, configOperation: 0, value: String(value) }));
+  const resources = [{ resourceType: 2, resourceName: topic, configs: altered }];
+  const reply = await connection.request(IncrementalAlterConfigs, 1, { resources, validateOnly: false });
+  const [{ errorCode, errorMessage }] = reply.responses;
+  if (errorCode !== 0) throw new Error(`${topic} was not altered: ${errorMessage ?? errorCode}`);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LimitsBroker } from './broker.js';
 import { batchOf, createTopics, produce, produceMany, quantile, timeMetadata } from './client.js';
+import { stallText } from './report.js';
 
 /** @import { Row } from './report.js' */
 
@@ -65,16 +66,13 @@ async function throughput(broker, load, topic) {
 
 /**
  * Many partitions on one broker.
- * @param {{ partitions: number, topics: number, rounds: number }} options @returns {Promise<Row[]>}
+ * @param {{ partitions: number, topics: number, rounds: number }} options @param {Row} row
  */
-export async function partitionLimits({ partitions, topics: topicCount, rounds }) {
+export async function partitionLimits({ partitions, topics: topicCount, rounds }, row) {
   const topics = topicsOf(partitions, topicCount);
   const broker = new LimitsBroker();
   const few = new LimitsBroker();
-  /** @type {Row[]} */
-  const rows = [];
-  const row = (/** @type {string} */ name, /** @type {string} */ value, goal = '') => void rows.push({ name, value, goal });
-  const ms = (/** @type {{ ms: number, cpuMs: number }} */ { ms: wall, cpuMs }) => `${wall.toFixed(0)} ms (CPU ${cpuMs.toFixed(0)} ms)`;
+  const ms = stallText;
   try {
     await broker.start();
     const connection = await broker.connect();
@@ -95,7 +93,11 @@ export async function partitionLimits({ partitions, topics: topicCount, rounds }
     row('idle CPU', `${(cores * 100).toFixed(1)} % of a core`);
     row('longest stall, idle', ms(await broker.stall()));
     const { times, bytes, cpuMs } = await metadata(broker);
-    row('Metadata of all, median', `${quantile(times, 0.5).toFixed(0)} ms (CPU ${cpuMs.toFixed(0)} ms), ${(bytes / 1000).toFixed(0)} kB`, '100 ms');
+    row(
+      'Metadata of all, median',
+      `${quantile(times, 0.5).toFixed(0)} ms (CPU ${cpuMs.toFixed(0)} ms), ${(bytes / 1000).toFixed(0)} kB`,
+      '100 ms',
+    );
     row('Metadata of all, longest', `${Math.max(...times).toFixed(0)} ms`, '100 ms');
     await broker.stall();
     const again = performance.now();
@@ -134,7 +136,6 @@ export async function partitionLimits({ partitions, topics: topicCount, rounds }
     await fill(broker, topics);
     row('a record into each after kill -9', `${(performance.now() - third).toFixed(0)} ms, longest stall ${ms(await broker.stall())}`);
     row('RSS then', `${broker.rssMb.toFixed(0)} MB`);
-    return rows;
   } finally {
     await few.end();
     await broker.end();

@@ -1,8 +1,12 @@
-/** @typedef {{ name: string, value: string, goal?: string }} Row */
+const NAME_WIDTH = 40;
 
-/** @param {string} title @param {readonly Row[]} rows */
-export function printTable(title, rows) {
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  const lines = rows.map(({ name, value, goal }) => `  ${name.padEnd(width)}  ${value}${goal ? `   (goal ${goal})` : ''}`);
-  process.stdout.write(`${title}\n${lines.join('\n')}\n\n`);
+/** @typedef {(name: string, value: string, goal?: string) => void} Row prints a figure */
+
+/** @param {string} title @returns {Row} */
+export function beginTable(title) {
+  process.stdout.write(`\n${title}\n`);
+  return (name, value, goal) => void process.stdout.write(`  ${name.padEnd(NAME_WIDTH)} ${value}${goal ? `   (goal ${goal})` : ''}\n`);
 }
+
+/** @param {{ ms: number, cpuMs: number }} stall */
+export const stallText = ({ ms, cpuMs }) => `${ms.toFixed(0)} ms (CPU ${cpuMs.toFixed(0)} ms)`;
