@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { spawnOwned } from '../brokers.js';
 import { LimitsBroker } from './broker.js';
-import { batchOf, createTopics, fetch, offsetsIn, produce, produceMany, quantile } from './client.js';
+import { batchOf, createTopics, produce, produceMany, quantile } from './client.js';
 import { stallText } from './report.js';
 
 /** @import { Row } from './report.js' */
 
+const LAGGING = fileURLToPath(new URL('lagging.js', import.meta.url));
 const GIB = 1024 ** 3;
 const RECORDS = 64;
 const PHASE_MS = 6_000;
@@ -40,17 +43,26 @@ async function produceForAWhile(broker) {
   return { times, cores: (broker.cpuSeconds - cpu) / (PHASE_MS / 1000) };
 }
 
-/** Reads from `offset` on until it is told to stop. @param {LimitsBroker} broker @param {number} offset @param {number} end @param {{ stop: boolean, bytes: number }} state */
-async function lag(broker, offset, end, state) {
-  const connection = await broker.connect();
-  let next = offset;
-  while (!state.stop) {
-    const records = await fetch(connection, 'old', next);
-    state.bytes += records.byteLength;
-    next = offsetsIn(records).next;
-    if (next < 0 || next >= end) next = 0;
-  }
-  await connection.close();
+/**
+ * Consumers of old data, in a process of their own.
+ * @param {LimitsBroker} broker @param {number} count @param {number} end
+ */
+function startLagging(broker, count, end) {
+  const child = spawnOwned(process.execPath, [LAGGING, String(broker.port), String(count), String(end)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let bytes = 0;
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
+    bytes = Number(text.trim().split('\n').at(-1));
+  });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  return {
+    bytes: () => bytes,
+    stop() {
+      child.kill('SIGKILL');
+      return ended;
+    },
+  };
 }
 
 /**
@@ -78,14 +90,13 @@ export async function coldLimits({ consumers, gib, rounds }, row) {
       const alone = await produceForAWhile(broker);
       const aloneStall = await broker.stall();
       cold = dropCaches() && cold;
-      const state = { stop: false, bytes: 0 };
-      const lagging = Array.from({ length: consumers }, (_, i) => lag(broker, Math.floor((i * count) / consumers) * RECORDS, end, state));
-      await sleep(300);
-      const read = state.bytes;
+      const lagging = startLagging(broker, consumers, end);
+      while (lagging.bytes() === 0) await sleep(20);
+      await broker.stall();
+      const read = lagging.bytes();
       const beside = await produceForAWhile(broker);
-      const mibPerSecond = (state.bytes - read) / 1024 ** 2 / (PHASE_MS / 1000);
-      state.stop = true;
-      await Promise.all(lagging);
+      const mibPerSecond = (lagging.bytes() - read) / 1024 ** 2 / (PHASE_MS / 1000);
+      await lagging.stop();
       phases.push({ alone, aloneStall, beside, besideStall: await broker.stall(), mibPerSecond });
     }
     const all = (/** @type {'alone' | 'beside'} */ side) => phases.flatMap((phase) => phase[side].times);

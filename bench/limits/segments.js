@@ -24,8 +24,8 @@ function batchesFrom(from) {
 /** @param {LimitsBroker} broker @param {string} suffix */
 const filesOf = (broker, suffix) => readdirSync(join(broker.data, `${TOPIC}-0`)).filter((name) => name.endsWith(suffix)).length;
 
-/** @param {any} connection @param {(i: number) => Promise<unknown>} read */
-async function timed(connection, read) {
+/** @param {(i: number) => Promise<unknown>} read */
+async function timed(read) {
   const times = [];
   for (let i = 0; i < READS; i++) {
     const from = performance.now();
@@ -78,9 +78,9 @@ export async function segmentLimits({ segments }, row) {
     );
     row('RSS', `${broker.rssMb.toFixed(0)} MB`);
     row('open files', String(readdirSync(`/proc/${broker.pid}/fd`).length));
-    row('read in the middle', await timed(connection, (i) => readAt(connection, middle(i))));
+    row('read in the middle', await timed((i) => readAt(connection, middle(i))));
     const byTime = (/** @type {number} */ i) => offsetOf(connection, TOPIC, FIRST_TIMESTAMP + middle(i));
-    row('look up by time', await timed(connection, byTime));
+    row('look up by time', await timed(byTime));
     row('reads', await stall());
     await connection.close();
 
@@ -90,7 +90,7 @@ export async function segmentLimits({ segments }, row) {
     row('open files', String(readdirSync(`/proc/${broker.pid}/fd`).length));
     row('RSS', `${broker.rssMb.toFixed(0)} MB`);
     connection = await broker.connect();
-    row('look up by time', await timed(connection, byTime));
+    row('look up by time', await timed(byTime));
     await produce(connection, TOPIC, [0], batchesFrom(count)());
     await connection.close();
 

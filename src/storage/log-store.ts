@@ -49,8 +49,10 @@ const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
 const HIGH_WATERMARKS = 'replication-offset-checkpoint';
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
-/** Of the four threads that Node has for files; the fourth reads. */
+/** Of the four threads that Node has for files. */
 const MAX_SYNCS = 3;
+/** Two keep a disk busy; more would stand before the writes of producers, which wait for a thread too. */
+const MAX_READS = 2;
 
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
@@ -87,7 +89,16 @@ export class LogStore {
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-    this.context = { cache, clock, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
+    this.context = {
+      cache,
+      clock,
+      pool,
+      logger,
+      producers,
+      flushes,
+      syncSlots: new SyncSlots(MAX_SYNCS),
+      readSlots: new SyncSlots(MAX_READS),
+    };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);

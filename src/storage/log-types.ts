@@ -20,6 +20,8 @@ export interface LogContext {
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+  /** For reads that leave the loop. */
+  readonly readSlots: SyncSlots;
 }
 
 /** Where a log is, and what the last run said of it. */
