@@ -67,6 +67,10 @@ export class CachedFile {
   exists(): boolean {
     return this.cache.files.exists(this.path);
   }
+  /** Bytes in the file, which must exist; opens nothing. */
+  storedBytes(): number {
+    return this.cache.files.size(this.path);
+  }
   close(): void {
     this.cache.drop(this);
   }
