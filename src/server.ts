@@ -11,6 +11,7 @@ import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
+import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -29,6 +30,7 @@ import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
+import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
@@ -149,9 +151,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
+  const trustedTime = new TrustedTime(clock, logger);
   const logs = openLogStore({
     directory: { ...directory, release: () => {} },
     clock,
+    trustedTime,
     clusterId,
     nodeId,
     logger,
@@ -169,6 +173,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   });
   closers.push(() => metadata.close());
   config = dynamicConfig(options.config, metadata, nodeId);
+  logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
   let membership: Membership | undefined;
@@ -182,7 +187,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
-  const compactions = new Compactions(logger);
+  const compactions = new Compactions({
+    ...{ clock, logger },
+    nowMs: () => trustedTime.now(),
+    isEnabled: isCleanerEnabled(config),
+    backoffMs: () => config.long('log.cleaner.backoff.ms'),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
@@ -194,10 +205,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
     config = dynamicConfig(options.config, metadata, nodeId);
+    logs.configureCleaner(cleanerSettingsOf(config));
     replicas.reconfigure();
   });
 
-  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig, () => trustedTime.now());
   closers.push(() => groups.close());
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
@@ -243,6 +255,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
+  compactions.begin(replicas);
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
@@ -259,9 +272,11 @@ function makeGroups(
   replicas: ReplicaManager,
   services: ReplicatedLogServices,
   config: () => BrokerConfig,
+  expiryNow: () => number,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
+    expiryNow,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
     openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
@@ -325,7 +340,11 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): 
 }
 
 function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
-  const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
+  const retention = new Retention({
+    ...{ replicas, clock, logger },
+    leavesCompacted: isCleanerEnabled(config()),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   const stopRepeating = repeat(
     clock,
     config().long('log.retention.check.interval.ms'),

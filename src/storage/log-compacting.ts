@@ -1,5 +1,6 @@
 import type { TargetCompression } from '../protocol/records/recompress.ts';
 import { LastOffsets, type PlainRecord } from './compaction.ts';
+import { type Cleanable, cleanableRange, NOTHING_CLEANABLE, sizeOf } from './compaction-range.ts';
 import { CompactionStopped, type CompactOptions, compactSegments, noteLastOffsets, Turns } from './compactor.ts';
 import { SyncError } from './flusher.ts';
 import { LogFlushing } from './log-flushing.ts';
@@ -8,15 +9,30 @@ import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
 import { CLEANED, type Segment, SWAP } from './segment.ts';
 
-/** What a compaction has done: bytes of the segments that it wrote anew, before and after. */
+/** What a compaction has done: of the segments that it went through, before and after. All zero: there was nothing to do. */
 export interface CompactionResult {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Records, those of control batches included. */
+  readonly messagesBefore: number;
+  readonly messagesAfter: number;
+  readonly segmentsBefore: number;
+  readonly segmentsAfter: number;
+  /** Where the next one begins: everything before it is compacted. Short of what could be cleaned when the memory for keys was full. */
+  readonly firstDirtyOffset: number;
 }
 
 type CompactionDone = (error: Error | null, result: CompactionResult) => void;
 
-const NOTHING: CompactionResult = { bytesBefore: 0, bytesAfter: 0 };
+export const NOTHING_COMPACTED: CompactionResult = {
+  bytesBefore: 0,
+  bytesAfter: 0,
+  messagesBefore: 0,
+  messagesAfter: 0,
+  segmentsBefore: 0,
+  segmentsAfter: 0,
+  firstDirtyOffset: 0,
+};
 
 /**
  * How a log forgets records that a later one of their key replaces. Full segments are written anew, small neighbours into one; offsets are
@@ -24,8 +40,6 @@ const NOTHING: CompactionResult = { bytesBefore: 0, bytesAfter: 0 };
  */
 export abstract class LogCompacting extends LogFlushing {
   protected abstract readonly location: LogLocation;
-  /** Everything before it has been compacted since the log was opened. */
-  private compactedTo = 0;
   private compacting = false;
   private swaps = 0;
 
@@ -36,17 +50,37 @@ export abstract class LogCompacting extends LogFlushing {
     return this.config.compression;
   }
 
+  /** Everything before it has been compacted, by the checkpoint as long as it can be true. Opens the log. */
+  get firstDirtyOffset(): number {
+    return Math.max(this.logStartOffset, this.location.firstDirtyOffset);
+  }
+
   /**
-   * Compacts when more than min.cleanable.dirty.ratio of the full segments' bytes came since the last time. Tombstones go when they are
-   * delete.retention.ms old (Kafka counts from their first compaction, KIP-534). One at a time: while it is under way, and when there is
-   * nothing to do, it is done at once. `done` may get KAFKA_STORAGE_ERROR; the log stays as it is then, and usable.
+   * What `compact` would go through, by the age of records at `nowMs`. Opens the log at its first call; after that it reads nothing but the
+   * first batch of a new segment, once.
+   */
+  cleanable(nowMs: number): Cleanable {
+    const { segments, producers } = this.open();
+    if (segments.all.length === 1) return NOTHING_CLEANABLE;
+    const { firstDirtyOffset, highWatermark } = this;
+    const { firstUnstableOffset } = producers;
+    return this.storage(() => cleanableRange(segments.all, this.config, { nowMs, firstDirtyOffset, highWatermark, firstUnstableOffset }));
+  }
+
+  /**
+   * Compacts what `cleanable` says, whatever its ratio, or a first part of it when the keys do not all fit into memory: then `firstDirtyOffset`
+   * is still before the end, and another call goes on. One at a time: while it is under way, and when there is nothing to do, it is done at once.
+   *
+   * `done` may be called before this returns. It gets KAFKA_STORAGE_ERROR when something could not be read or written; the log stays as it is
+   * then, and usable. When the log is cut, closed or deleted meanwhile, the rest is given up without an error.
+   * @throws KafkaError when the log cannot be opened or is offline
    */
   compact(done: CompactionDone): void {
     const opened = this.open();
-    const full = this.fullSegments(opened);
-    const dirty = full.filter(({ baseOffset }) => baseOffset >= this.compactedTo);
-    const bytes = sizeOf(full);
-    if (this.compacting || sizeOf(dirty) === 0 || sizeOf(dirty) / bytes <= this.config.minCleanableDirtyRatio) done(null, NOTHING);
+    const { firstDirtyOffset, firstUncleanableOffset, dirtyBytes } = this.cleanable(this.context.trustedTime.now());
+    const full = opened.segments.all.filter(({ baseOffset }) => baseOffset < firstUncleanableOffset);
+    const dirty = full.filter(({ baseOffset }) => baseOffset >= firstDirtyOffset);
+    if (this.compacting || dirtyBytes === 0 || dirty.length === 0) done(null, NOTHING_COMPACTED);
     else this.compactFull(opened, full, dirty, done);
   }
 
@@ -59,8 +93,8 @@ export abstract class LogCompacting extends LogFlushing {
     const cuts = this.truncations - this.swaps;
     const isOver = () => this.offline !== undefined || cuts !== this.truncations - this.swaps;
     this.flusher.flush(opened.segments, behind(opened, full.at(-1)!), (error) => {
-      if (error) end(error instanceof SyncError ? this.goOffline(error) : error, NOTHING);
-      else if (isOver()) end(null, NOTHING);
+      if (error) end(error instanceof SyncError ? this.goOffline(error) : error, NOTHING_COMPACTED);
+      else if (isOver()) end(null, NOTHING_COMPACTED);
       else this.compactDurable(opened, full, dirty, isOver, end);
     });
   }
@@ -77,24 +111,18 @@ export abstract class LogCompacting extends LogFlushing {
     noteLastOffsets(dirty, last, { isOver, turns }, (error, whole) => {
       // What lies behind the last segment that was noted whole waits for its turn.
       const noted = full.slice(0, full.indexOf(dirty[0]!) + whole);
-      if (error) end(error, NOTHING);
-      else if (whole === 0) end(new Error(`${dirty[0]!.log.path} has more keys than a compaction can remember`), NOTHING);
+      if (error) end(error, NOTHING_COMPACTED);
+      else if (whole === 0) end(new Error(`${dirty[0]!.log.path} has more keys than a compaction can remember`), NOTHING_COMPACTED);
       else this.compactNext(opened, noted, { ...this.compactOptions(opened, noted.at(-1)!), last, isOver, turns }, end);
     });
   }
 
   private compactOptions(opened: OpenedLog, lastSegment: Segment): Omit<CompactOptions, 'isOver' | 'turns'> {
-    const { cache, clock } = this.context;
+    const { cache, clock, trustedTime } = this.context;
     const { indexIntervalBytes, segmentBytes } = this.config;
-    const oldest = clock.now() - this.config.deleteRetentionMs;
+    const oldest = trustedTime.now() - this.config.deleteRetentionMs;
     const isExpired = ({ timestamp }: PlainRecord) => timestamp < oldest;
     return { cache, clock, folder: this.folder, indexIntervalBytes, segmentBytes, endOffset: behind(opened, lastSegment), isExpired };
-  }
-
-  /** Those that get no more batches, and of which all batches are committed. */
-  private fullSegments({ segments: { all } }: OpenedLog): Segment[] {
-    const { highWatermark } = this;
-    return all.slice(0, -1).filter((_, i) => all[i + 1]!.baseOffset <= highWatermark);
   }
 
   private compactNext(
@@ -102,7 +130,7 @@ export abstract class LogCompacting extends LogFlushing {
     segments: readonly Segment[],
     options: CompactOptions & { last: LastOffsets },
     done: CompactionDone,
-    before: CompactionResult = NOTHING,
+    before: CompactionResult = NOTHING_COMPACTED,
   ): void {
     if (segments.length === 0) {
       done(null, before);
@@ -114,13 +142,13 @@ export abstract class LogCompacting extends LogFlushing {
       const isSame = from.length === 1 && segment.size === sizeOf(from);
       if (options.isOver() || isSame) this.discard(segment);
       if (options.isOver()) return done(new CompactionStopped(), before);
-      const result = { bytesBefore: before.bytesBefore + sizeOf(from), bytesAfter: before.bytesAfter + segment.size };
+      const result = { ...before, bytesBefore: before.bytesBefore + sizeOf(from), bytesAfter: before.bytesAfter + segment.size };
       try {
         if (!isSame) this.swap(opened, from, segment);
       } catch (failure) {
         return done(this.goOffline(failure), before); // some files have their new names, and some not: the next start puts that right
       }
-      this.compactedTo = Math.max(this.compactedTo, from.at(-1)!.baseOffset + 1);
+      this.location.compactedTo(Math.max(this.location.firstDirtyOffset, from.at(-1)!.baseOffset + 1));
       this.compactNext(opened, segments.slice(from.length), options, done, result);
     });
   }
@@ -153,4 +181,3 @@ export abstract class LogCompacting extends LogFlushing {
 
 /** Where the segment behind it begins. */
 const behind = ({ segments: { all } }: OpenedLog, segment: Segment): number => all[all.indexOf(segment) + 1]!.baseOffset;
-const sizeOf = (segments: readonly Segment[]): number => segments.reduce((sum, { size }) => sum + size, 0);

@@ -25,6 +25,11 @@ export class LogProducers {
     return this.state.add(batch, lastOffset, timestamp);
   }
 
+  /** Where the first transaction begins that no marker has ended yet; Infinity: none is open. */
+  get firstUnstableOffset(): number {
+    return this.state.firstUnstableOffset;
+  }
+
   /** Writes of the end of the log are lost. @param endOffset where it ends now */
   takeBack(lost: readonly { readonly producerBefore: ProducerBefore | null }[], endOffset: number): void {
     for (let i = lost.length - 1; i >= 0; i--) {

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { BufferPool, type RandomBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
+import { TrustedTime } from '../core/trusted-time.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
+import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
@@ -30,6 +33,8 @@ export interface LogStoreOptions {
   /** Locked, and released by `close`. */
   readonly directory: DataDirectory;
   readonly clock: Clock;
+  /** What ages of records are counted by. Default: of its own. */
+  readonly trustedTime?: TrustedTime;
   readonly clusterId: string;
   readonly nodeId: number;
   readonly logger?: Logger;
@@ -73,6 +78,7 @@ export class LogStore {
   private readonly knowsRecoveryPoints: boolean;
   private readonly logStarts: Checkpoint;
   private readonly highWatermarks: Checkpoint;
+  private readonly cleaner: CleanerCheckpoint;
   private writtenHighWatermarks = '';
   /** The checkpoint files still say something of logs that are gone. */
   private hasForgotten = false;
@@ -88,16 +94,19 @@ export class LogStore {
     this.randomBytes = options.randomBytes ?? randomBytes;
     const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
     const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
+    const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
     const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
     this.context = {
       cache,
       clock,
+      trustedTime,
       pool,
       logger,
       producers,
       flushes,
       syncSlots: new SyncSlots(MAX_SYNCS),
       readSlots: new SyncSlots(MAX_READS),
+      cleaner: { settings: DEFAULT_CLEANER_SETTINGS },
     };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
@@ -107,6 +116,7 @@ export class LogStore {
     this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
+    this.cleaner = new CleanerCheckpoint(files, path);
     if (!directory.meta) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
     markInUse(directory);
   }
@@ -118,7 +128,7 @@ export class LogStore {
     if (known) return known;
     const { files, path } = this.directory;
     const folder = join(path, name);
-    const { recoveryPoints, logStarts, highWatermarks } = this;
+    const { recoveryPoints, logStarts, highWatermarks, cleaner } = this;
     const location: LogLocation = {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
@@ -134,7 +144,12 @@ export class LogStore {
         const { logEndOffset, logStartOffset } = log;
         if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
           this.writeCheckpoints();
+        cleaner.trim(name, logEndOffset);
       },
+      get firstDirtyOffset() {
+        return cleaner.offsetOf(name);
+      },
+      compactedTo: (offset) => cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
         if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
       },
@@ -220,6 +235,7 @@ export class LogStore {
     writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
     writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
     this.putHighWatermarks((file, text) => files.replace(file, text));
+    this.cleaner.write();
     this.hasForgotten = false;
   }
 
@@ -270,6 +286,11 @@ export class LogStore {
     });
   }
 
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.context.cleaner.settings = settings;
+  }
+
   /** Open files now. */
   openFiles(): number {
     return this.context.cache.openCount();
@@ -299,6 +320,7 @@ export class LogStore {
   /** What the checkpoints say of a folder is not true of another that gets its name. */
   private forget(name: string): void {
     for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
+    if (this.cleaner.forget(name)) this.hasForgotten = true;
   }
 
   /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */

@@ -6,7 +6,7 @@ import { outOfRange } from './log-errors.ts';
 import { LogReading } from './log-reading.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
-import { countDeletable } from './retention.ts';
+import { countDeletable, heldByFuture } from './retention.ts';
 import type { Segment } from './segment.ts';
 
 /** How a log loses its beginning. */
@@ -23,6 +23,8 @@ export abstract class LogTrimming extends LogReading {
   protected nextOffset = 0;
   /** What `commitTo` said last; null: nothing yet. */
   private committedTo: number | null = null;
+  /** Base offset of the segment whose records from the future were warned of last. */
+  private futureBase = -1;
 
   get logStartOffset(): number {
     this.open();
@@ -82,11 +84,24 @@ export abstract class LogTrimming extends LogReading {
     const { startOffset, highWatermark: committedTo, nextOffset } = this;
     if (!this.hasFolder) return 0;
     return this.storage(() => {
-      const state = { nowMs: this.context.clock.now(), startOffset, committedTo, nextOffset };
+      const state = { nowMs: this.context.trustedTime.now(), startOffset, committedTo, nextOffset };
       const count = countDeletable(opened.segments.all, this.config, state);
       if (count > 0) this.deleteOldest(opened, count);
+      this.warnOfFuture(opened);
       return count;
     });
+  }
+
+  /** Once for each segment: it may be years until its records expire, and until then the log only grows. */
+  private warnOfFuture({ segments }: OpenedLog): void {
+    const held = heldByFuture(segments.all, this.config, this.context.clock.now());
+    if (!held || held.baseOffset === this.futureBase) return;
+    this.futureBase = held.baseOffset;
+    const { baseOffset, maxTimestamp } = held;
+    this.context.logger.warn(
+      { log: this.name, baseOffset, maxTimestamp },
+      'a record from the future keeps this segment, and all behind it, from expiring',
+    );
   }
 
   private deleteOldest(opened: OpenedLog, count: number): void {

@@ -36,3 +36,13 @@ export function countDeletable(segments: readonly Segment[], config: LogConfig, 
 function ageMs({ maxTimestamp, createdMs }: Segment, nowMs: number): number {
   return nowMs - (maxTimestamp >= 0 ? maxTimestamp : createdMs);
 }
+
+/**
+ * The oldest segment that is left when its newest record is said to come from the future: until then nothing behind it expires either, as in
+ * Kafka. null: there is none, or nothing expires here.
+ */
+export function heldByFuture(segments: readonly Segment[], { deletes, retentionMs }: LogConfig, nowMs: number): Segment | null {
+  const [oldest] = segments;
+  const isHeld = deletes && retentionMs >= 0 && segments.length > 1 && oldest!.maxTimestamp > nowMs;
+  return isHeld ? oldest! : null;
+}

@@ -118,13 +118,23 @@ export class Segment {
     this.firstTimestamp = timestamp;
   }
 
-  /** Whether a batch is too late for it: segment.ms counts from the first batch, by timestamps of records. */
-  isTooOldFor(maxTimestamp: number, nowMs: number, { segmentMs, segmentJitterMs }: LogConfig): boolean {
+  /** Highest timestamp of its first batch; -1: there is none, or it has none. */
+  get beginTimestamp(): number {
     this.firstTimestamp ??= this.size > 0 ? this.firstBatchTimestamp() : -1;
-    const agedMs = this.firstTimestamp >= 0 ? maxTimestamp - this.firstTimestamp : nowMs - this.createdMs;
-    if (segmentJitterMs <= 0) return agedMs > segmentMs;
+    return this.firstTimestamp;
+  }
+
+  /**
+   * Whether a batch is too late for it: segment.ms counts from the first batch, by timestamps of records; so does max.compaction.lag.ms,
+   * since the active segment is not compacted (KIP-354).
+   */
+  isTooOldFor(maxTimestamp: number, nowMs: number, { segmentMs, segmentJitterMs, compacted, maxCompactionLagMs }: LogConfig): boolean {
+    const { beginTimestamp } = this;
+    const agedMs = beginTimestamp >= 0 ? maxTimestamp - beginTimestamp : nowMs - this.createdMs;
+    const limitMs = compacted ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
+    if (segmentJitterMs <= 0) return agedMs > limitMs;
     this.jitter ??= randomInt(JITTER_STEPS);
-    return agedMs > segmentMs - Math.floor((this.jitter / JITTER_STEPS) * Math.min(segmentJitterMs, segmentMs));
+    return agedMs > limitMs - Math.floor((this.jitter / JITTER_STEPS) * Math.min(segmentJitterMs, segmentMs));
   }
 
   /** It leaves the log: its files go on as `.deleted`, for those who still read them. `mark` tells it from others that had its name. */
