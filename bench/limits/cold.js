@@ -101,7 +101,7 @@ export async function coldLimits({ consumers, gib, rounds }, row) {
     }
     const all = (/** @type {'alone' | 'beside'} */ side) => phases.flatMap((phase) => phase[side].times);
     const text = (/** @type {number[]} */ times) =>
-      [0.5, 0.99, 0.999].map((share) => `${quantile(times, share).toFixed(2)}`).join(' / ') + ` ms (${times.length} produces)`;
+      `${[0.5, 0.99, 0.999].map((share) => `${quantile(times, share).toFixed(2)}`).join(' / ')} ms (${times.length} produces)`;
     const ratio = quantile(all('beside'), 0.99) / quantile(all('alone'), 0.99);
     const worst = (/** @type {'aloneStall' | 'besideStall'} */ side) =>
       phases.map((phase) => phase[side]).toSorted((a, b) => b.ms - a.ms)[0];

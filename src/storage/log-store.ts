@@ -10,7 +10,7 @@ import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
-import { inTurn } from './in-turn.ts';
+import { inLanes } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogContext, LogLocation } from './log-types.ts';
 import {
@@ -50,6 +50,8 @@ export interface LogStoreOptions {
   readonly randomBytes?: RandomBytes;
 }
 
+/** Logs: a file system makes what several wait for durable in one go. */
+const CLOSED_AT_ONCE = 8;
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
 const HIGH_WATERMARKS = 'replication-offset-checkpoint';
 const DEFAULT_MAX_OPEN_FILES = 768;
@@ -274,7 +276,7 @@ export class LogStore {
         next(null);
       });
     });
-    inTurn(steps, () => {
+    inLanes(steps, CLOSED_AT_ONCE, () => {
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
