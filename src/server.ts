@@ -3,7 +3,6 @@ import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
-import { readBootId } from './core/boot-id.ts';
 import type { RandomBytes } from './core/bytes.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
@@ -21,6 +20,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { deletedTopics } from './metadata/deleted-topics.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
@@ -33,13 +33,12 @@ import { FollowerFetchers } from './replication/follower-fetchers.ts';
 import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
-import { settleFolders } from './replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
+import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
-import { openDataDirectory } from './storage/data-directory.ts';
-import { DiskIdentity } from './storage/disk-identity.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogStore, openLogStore } from './storage/log-store.ts';
+import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -47,7 +46,7 @@ export interface BrokerOptions {
   readonly files: Files;
   readonly clock: Clock;
   readonly transport: Transport;
-  /** Created when missing, and locked. */
+  /** The first directory of log.dirs, absolute: it has the metadata too. Created when missing, and locked. */
   readonly dataDir: string;
   /** Called once the data directory is locked. */
   readonly openStore: () => Promise<MetadataStore>;
@@ -136,8 +135,11 @@ type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmi
 async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
   const { files, clock, logger, dataDir, randomBytes = cryptoBytes } = options;
   const nodeId = options.config.int('node.id');
-  const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
-  closers.push(() => directory.release());
+  const holder = options.holder ?? `broker ${nodeId}`;
+  const directories = openLogDirectories(files, { dataDir, config: options.config, holder, logger });
+  const [directory] = directories.usable;
+  const empty = emptyDirectories(directories);
+  closers.push(() => directories.release());
   const store = await options.openStore();
   closers.push(() => store.close());
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
@@ -152,8 +154,10 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
   const trustedTime = new TrustedTime(clock, logger);
-  const logs = openLogStore({
-    directory: { ...directory, release: () => {} },
+  const logs = openLogDirs({
+    files,
+    directories: directories.usable,
+    offline: directories.unusable,
     clock,
     trustedTime,
     clusterId,
@@ -164,7 +168,9 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
-  if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
+  const disk = diskIdentity(logs, directories, empty, files, options.bootId);
+  if (directories.usable.some(({ endedCleanly }) => !endedCleanly))
+    logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
   const metadata = await MetadataFeed.open(store, {
     clock,
@@ -172,6 +178,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       logger.error({ err: error }, stopped ? 'the metadata cannot be read any more' : 'a metadata change was not taken in'),
   });
   closers.push(() => metadata.close());
+  logs.holdBack(replicasOf(metadata.current, nodeId));
   config = dynamicConfig(options.config, metadata, nodeId);
   logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
@@ -224,6 +231,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     topicAdmin,
     partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
+    logs,
     fetchSessions: new FetchSessions(
       clock,
       () => config.int('max.incremental.fetch.session.cache.slots'),
@@ -242,8 +250,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
-  const disk = new DiskIdentity({ directory, directoryId: logs.meta.directoryId, bootId });
   membership = new Membership({
     ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
     config: currentConfig,
@@ -252,6 +258,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const member = membership;
   closers.push(() => member.close());
   await member.join();
+  deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
@@ -328,7 +335,7 @@ async function listen(options: BrokerOptions, connections: Connections, services
   return bound;
 }
 
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
+function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): Closer {
   const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
   const stops = [
     repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
@@ -339,7 +346,7 @@ function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): 
   };
 }
 
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
+function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
   const retention = new Retention({
     ...{ replicas, clock, logger },
     leavesCompacted: isCleanerEnabled(config()),
@@ -357,21 +364,24 @@ function applyRetention({ clock, config, replicas, logger }: Services, logs: Log
   };
 }
 
-/** Work that fails, as on a full disk, is tried again at its next time. */
+/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
 function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
   let timer: Timer = clock.after(everyMs, again);
+  let lastFailure = '';
   function again() {
     timer = clock.after(everyMs, again);
     try {
       work();
+      lastFailure = '';
     } catch (error) {
-      failed(error);
+      if (String(error) !== lastFailure) failed(error);
+      lastFailure = String(error);
     }
   }
   return () => timer.cancel();
 }
 
-function closeLogs(logs: LogStore): Promise<void> {
+function closeLogs(logs: LogDirs): Promise<void> {
   return new Promise((resolve, reject) => {
     logs.close((error) => (error ? reject(error) : resolve()));
   });

@@ -24,8 +24,12 @@ export interface Files {
   copy(from: string, to: string): void;
   /** Removes a file, or a folder with all it holds; no error when it does not exist. */
   remove(path: string): void;
+  /** Removes a file without holding the caller up, which a large one would; no error when it does not exist. */
+  removeLater(path: string, done: (error: Error | null) => void): void;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(path: string): void;
+  /** Bytes of the file system that holds a folder, and those of them that this process may still take. */
+  volume(path: string): { readonly totalBytes: number; readonly usableBytes: number };
   /**
    * Takes a lock that the kernel drops with its process, kill -9 included. `holder` is what a refused second taker is told.
    * @throws LockedError when another process, or this one, holds it.

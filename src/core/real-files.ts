@@ -16,7 +16,9 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
+  unlink,
   writev,
   writevSync,
 } from 'node:fs';
@@ -62,7 +64,12 @@ export const realFiles: Files = {
   rename: (from, to) => renameSync(from, to),
   copy: (from, to) => copyFileSync(from, to, FS.COPYFILE_FICLONE | FS.COPYFILE_EXCL),
   remove: (path) => rmSync(path, { recursive: true, force: true }),
+  removeLater: (path, done) => unlink(path, (error) => done(error?.code === 'ENOENT' ? null : error)),
   syncDirectory,
+  volume(path) {
+    const { bsize, blocks, bavail } = statfsSync(path);
+    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
+  },
   lock: takeLock,
 };
 

@@ -113,6 +113,7 @@ export abstract class PartitionReading {
       });
       if (!chunk) break;
       for (const batch of eachBatch(chunk.bytes)) {
+        if (!batch.crcMatches()) throw new KafkaError('CORRUPT_MESSAGE', `The record batch at offset ${batch.baseOffset} is damaged`);
         forEachRecord(batch, ({ key, value, offset: at, timestamp }) => each(key, value, at, timestamp));
       }
       offset = chunk.nextOffset;

@@ -8,6 +8,7 @@ import { Controller } from '../metadata/controller.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { Liveness } from '../metadata/liveness.ts';
 import { LogEnds } from '../metadata/log-ends.ts';
+import { OfflineReplicas, offlineReplicas } from '../metadata/offline-replicas.ts';
 import { type Registered, Registration } from '../metadata/registration.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { ListenerValue } from '../metadata/values.ts';
@@ -24,7 +25,7 @@ export interface MembershipOptions {
   readonly files: Files;
   readonly transport: Transport;
   readonly logger: Logger;
-  readonly replicas: Pick<ReplicaManager, 'endOf' | 'registrationChanged'>;
+  readonly replicas: Pick<ReplicaManager, 'endOf' | 'registrationChanged' | 'extent' | 'isOffline' | 'onDiskFailure'>;
   readonly disk: DiskIdentity;
   readonly listeners: readonly { readonly name: string; readonly host: string; readonly port: number }[];
   /** Where the brokers of this machine meet; null: there are no others. */
@@ -43,6 +44,7 @@ export class Membership {
   private live: LiveRegistration | null = null;
   private controller: Controller | undefined;
   private logEnds: LogEnds | undefined;
+  private offline: OfflineReplicas | undefined;
   private unsubscribe = () => {};
 
   constructor(options: MembershipOptions) {
@@ -64,6 +66,9 @@ export class Membership {
       ...{ store, metadata, clock, logger, nodeId, registered },
       endOf: (topic, partition) => replicas.endOf(topic, partition),
     });
+    const offline = new OfflineReplicas({ store, metadata, clock, logger, nodeId, registered, disks: replicas });
+    this.offline = offline;
+    replicas.onDiskFailure = () => offline.kick();
     const controller = new Controller({ store, metadata, clock, logger, nodeId, config, registered });
     this.controller = controller;
     if (this.liveness) this.watchPeers(this.liveness, controller);
@@ -83,6 +88,7 @@ export class Membership {
     this.unsubscribe();
     await this.controller?.close();
     await this.logEnds?.close();
+    await this.offline?.close();
     await this.registration?.close();
     await this.liveness?.close();
   }
@@ -100,6 +106,7 @@ export class Membership {
       this.live = now ? { epoch: now.epoch, validUntil: () => now.lease.validUntil() } : null;
       replicas.registrationChanged();
       this.logEnds?.kick();
+      this.offline?.kick();
       this.controller?.kick();
     };
     return Registration.open({
@@ -107,6 +114,7 @@ export class Membership {
       metadata,
       clock,
       disk,
+      offline: (image) => offlineReplicas(image, nodeId, replicas),
       leaseMs: config().int('broker.session.timeout.ms'),
       broker: {
         id: nodeId,

@@ -40,8 +40,10 @@ export const MAX_QUEUED_WRITES = 64 * 1024;
 export interface QueueOwner {
   /** The writes are finished, in order; calls their `done`. */
   written(writes: readonly PendingWrite[]): void;
-  /** A write failed: none of `lost` happened, though any part of them may be in the file; calls their `done`. */
-  failed(error: Error, lost: readonly PendingWrite[]): void;
+  /**
+   * A write failed: none of `lost` happened, though any part of them may be in the file, unless it is `untouched`; calls their `done`.
+   */
+  failed(error: Error, lost: readonly PendingWrite[], untouched: boolean): void;
   /** Whether a write in the file must also be durable before it counts as finished. */
   mustSync(write: PendingWrite): boolean;
   /** Makes everything durable that is in the files now; `endOffset` is where that ends. On an error it takes the unsynced out. */
@@ -142,12 +144,14 @@ export class AppendQueue {
     let total = 0;
     for (const write of run) total += write.batchBytes;
     const startMs = this.clock.monotonicMs();
+    let untouched = true;
     const finish = (error: Error | null) => {
       this.slow = this.clock.monotonicMs() - startMs > SLOW_WRITE_MS;
-      this.finished(error);
+      this.finished(error, untouched);
     };
     try {
       const file = segment.log.handle();
+      untouched = false;
       if (total > SYNC_WRITE_BYTES || backlogged || this.slow) {
         file.write(chunks, position, finish);
         return;
@@ -177,14 +181,14 @@ export class AppendQueue {
     return backlogged;
   }
 
-  private finished(error: Error | null): void {
+  private finished(error: Error | null, untouched: boolean): void {
     const run = this.inFlight;
     this.inFlight = [];
     if (error) {
       const lost = [...run, ...this.waiting];
       this.waiting = [];
       this.forget(lost);
-      this.owner.failed(error, lost);
+      this.owner.failed(error, lost, untouched);
     } else if (this.unsynced.length > 0 || this.owner.mustSync(run.at(-1)!)) {
       for (const write of run) this.unsynced.push(write);
       if (!this.syncing) this.syncSome();

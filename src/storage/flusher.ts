@@ -4,6 +4,7 @@ import type { Done } from './log-types.ts';
 import { syncFolder } from './partition-folder.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
+import { isOutOfHandles } from './shortage.ts';
 import type { SyncSlots } from './sync-slots.ts';
 
 /**
@@ -12,6 +13,12 @@ import type { SyncSlots } from './sync-slots.ts';
  */
 export class SyncError extends Error {
   override name = 'SyncError';
+}
+
+/** What a sync met: a file that could not even be opened is as it was, and may be synced later. */
+function asSyncError(error: unknown): Error {
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  return error instanceof Error && isOutOfHandles(error) ? error : new SyncError(message, { cause: error });
 }
 
 interface FlushRequest {
@@ -141,7 +148,11 @@ export class Flusher {
 
   /** As `flush`, at once: a log is opened, and what is in it must not be read before it is durable. */
   flushSync(segments: SegmentList, endOffset: number): void {
-    for (const segment of segments.from(this.flushedTo)) segment.flushSync();
+    try {
+      for (const segment of segments.from(this.flushedTo)) segment.flushSync();
+    } catch (error) {
+      throw asSyncError(error);
+    }
     this.syncNames(true, segments.active.baseOffset);
     this.advance(endOffset, true);
   }
@@ -178,7 +189,7 @@ export class Flusher {
     const covered = [...sealed, ...unflushed];
     const steps = covered.map((segment) => (next: Done) => {
       if (generation !== this.generation || segment.isDoomed) return next(null);
-      const synced: Done = (error) => next(error && new SyncError(error.message, { cause: error }));
+      const synced: Done = (error) => next(error && asSyncError(error));
       if (!indexes) return segment.log.sync(synced);
       // A full segment's last time entry goes with the rest: once the recovery point is behind, nobody looks for it again.
       if (segments.endOf(segment) <= endOffset) segment.seal();
@@ -213,7 +224,7 @@ export class Flusher {
         this.folderDirty = false;
       } else if (all || newest > this.namedTo) this.files.syncDirectory(this.folder);
     } catch (error) {
-      throw new SyncError(error instanceof Error ? error.message : String(error), { cause: error });
+      throw asSyncError(error);
     }
     this.identityDirty = false;
     this.namedTo = Math.max(this.namedTo, newest);

@@ -13,7 +13,8 @@ export abstract class LogQuestions {
 
   /** Bytes of the .log files. */
   get sizeBytes(): number {
-    return this.open().segments.sizeBytes;
+    const { segments } = this.open();
+    return this.storage(() => segments.sizeBytes);
   }
   /** First offset and highest timestamp of each segment, oldest first. */
   segmentStarts(): { baseOffset: number; maxTimestamp: number }[] {

@@ -15,7 +15,8 @@ export abstract class LogReading extends LogQuestions {
    * Reads whole batches from the one that contains `fromOffset` on, about `maxBytes`, from one segment, nothing that reaches beyond
    * `upToOffset` or the end of the log. With `minOneBatch` the first batch comes even when it is larger. Null: nothing to read there.
    *
-   * `done` may be called before this returns (small and recent reads are synchronous). Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+   * `done` may be called before this returns (small and recent reads are synchronous). Errors: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR,
+   * CORRUPT_MESSAGE.
    */
   read(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean, done: ReadDone): void {
     const { readSlots } = this.context;
@@ -67,6 +68,6 @@ export abstract class LogReading extends LogQuestions {
     const limit = Math.min(upToOffset, this.logEndOffset);
     if (fromOffset >= limit) return null;
     const at = segments.locate(fromOffset);
-    return at && { ...at, maxBytes, upToOffset: limit, minOneBatch };
+    return at && { ...at, endOffset: Math.min(at.endOffset, this.logEndOffset), fromOffset, maxBytes, upToOffset: limit, minOneBatch };
   }
 }

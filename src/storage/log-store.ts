@@ -1,65 +1,45 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BufferPool, type RandomBytes } from '../core/bytes.ts';
-import type { Clock } from '../core/clock.ts';
-import { type Logger, silentLogger } from '../core/logger.ts';
-import { TrustedTime } from '../core/trusted-time.ts';
-import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
-import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './cleaner/settings.ts';
-import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
+import type { RandomBytes } from '../core/bytes.ts';
+import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
-import { FlushScheduler, NEVER } from './flush-scheduler.ts';
-import { HandleCache } from './handle-cache.ts';
+import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
+import { readDiskState } from './disk-state.ts';
 import { inLanes } from './in-turn.ts';
+import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
-import type { LogContext, LogLocation } from './log-types.ts';
+import { type LogResourceOptions, logResources } from './log-resources.ts';
+import type { LogContext, LogLocation, LogResources } from './log-types.ts';
 import {
   deletedName,
   folderName,
   isDeletedName,
+  isNameless,
   isStrayName,
   parseFolderName,
   readTopicId,
   strayName,
   type TopicPartition,
-  writeSmallFile,
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
-import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './producer-state.ts';
-import { SyncSlots } from './sync-slots.ts';
+import { Shortage } from './shortage.ts';
 
-export interface LogStoreOptions {
+export interface LogStoreOptions extends LogResourceOptions {
   /** Locked, and released by `close`. */
   readonly directory: DataDirectory;
-  readonly clock: Clock;
-  /** What ages of records are counted by. Default: of its own. */
-  readonly trustedTime?: TrustedTime;
   readonly clusterId: string;
   readonly nodeId: number;
-  readonly logger?: Logger;
-  /** Over all logs. Each active partition uses three. Default 768: most systems allow 1,024 in all. */
-  readonly maxOpenFiles?: number;
-  /** Idle read buffers. Default 32 MiB. */
-  readonly maxPooledBytes?: number;
-  /** How long, and how many, idempotent producers are remembered. Default Kafka's. */
-  readonly producers?: ProducerLimits;
-  /** log.flush.scheduler.interval.ms. Default: as often as flush.ms needs. */
-  readonly flushCheckMs?: number;
   /** For directory ids and the names of folders that are set aside. Default crypto's. */
   readonly randomBytes?: RandomBytes;
+  /** Shared with other directories. Left out: this one has its own. */
+  readonly resources?: LogResources;
+  /** See LogStore.onFailure. */
+  readonly onFailure?: FailureListener;
 }
 
 /** Logs: a file system makes what several wait for durable in one go. */
 const CLOSED_AT_ONCE = 8;
-const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
-const HIGH_WATERMARKS = 'replication-offset-checkpoint';
-const DEFAULT_MAX_OPEN_FILES = 768;
-const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
-/** Of the four threads that Node has for files. */
-const MAX_SYNCS = 3;
-/** Two keep a disk busy; more would stand before the writes of producers, which wait for a thread too. */
-const MAX_READS = 2;
 
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
@@ -73,53 +53,36 @@ export class LogStore {
   readonly meta: MetaProperties;
   private readonly directory: DataDirectory;
   private readonly context: LogContext;
+  private readonly sharesResources: boolean;
+  private readonly onFailure: FailureListener;
+  /** What the disk under this directory said when it failed; null: it works. */
+  private diskFailure: KafkaError | null = null;
   private readonly logs = new Map<string, PartitionLog>();
   /** Names of the partition folders that were there at the start and have no log yet. */
   private readonly folders = new Set<string>();
-  private readonly recoveryPoints: Checkpoint;
-  private readonly knowsRecoveryPoints: boolean;
-  private readonly logStarts: Checkpoint;
-  private readonly highWatermarks: Checkpoint;
-  private readonly cleaner: CleanerCheckpoint;
-  private writtenHighWatermarks = '';
-  /** The checkpoint files still say something of logs that are gone. */
-  private hasForgotten = false;
+  /** Logs whose folder is among these still. */
+  private unopened = 0;
+  private readonly checkpoints: LogCheckpoints;
   private readonly randomBytes: RandomBytes;
   private closed = false;
 
   /** @internal use `openLogStore` */
   constructor(options: LogStoreOptions, meta: MetaProperties) {
-    const { directory, clock, logger = silentLogger, producers = DEFAULT_PRODUCER_LIMITS } = options;
+    const { directory } = options;
     const { files, path } = directory;
     this.meta = meta;
     this.directory = directory;
     this.randomBytes = options.randomBytes ?? randomBytes;
-    const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
-    const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
-    const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
-    const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-    this.context = {
-      cache,
-      clock,
-      trustedTime,
-      pool,
-      logger,
-      producers,
-      flushes,
-      syncSlots: new SyncSlots(MAX_SYNCS),
-      readSlots: new SyncSlots(MAX_READS),
-      cleaner: { settings: DEFAULT_CLEANER_SETTINGS },
-    };
+    this.onFailure = options.onFailure ?? (() => {});
+    this.sharesResources = options.resources !== undefined;
+    const resources = options.resources ?? logResources(files, options);
+    const { clock, logger } = resources;
+    this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
     for (const name of files.list(path)) {
       if (isDeletedName(name)) this.removeQuietly(join(path, name));
       else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
     }
-    this.knowsRecoveryPoints = directory.meta === null || files.exists(join(path, RECOVERY_POINTS));
-    this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
-    this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
-    this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
-    this.cleaner = new CleanerCheckpoint(files, path);
-    if (!directory.meta) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
+    this.checkpoints = new LogCheckpoints(files, path, directory.meta === null);
     markInUse(directory);
   }
 
@@ -130,46 +93,134 @@ export class LogStore {
     if (known) return known;
     const { files, path } = this.directory;
     const folder = join(path, name);
-    const { recoveryPoints, logStarts, highWatermarks, cleaner } = this;
+    const { checkpoints } = this;
     const location: LogLocation = {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
       folder,
       claim: () => this.claim(name, folder, topicId),
       create: () => {
-        if (this.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
+        if (checkpoints.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
       },
       takenBack: () => {
-        const isBeyond = (points: Checkpoint, offset: number) => (points.get(name) ?? 0) > offset;
+        const known = checkpoints.of(name);
         const { logEndOffset, logStartOffset } = log;
-        if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
-          this.writeCheckpoints();
-        cleaner.trim(name, logEndOffset);
+        const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
+        if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
+        checkpoints.cleaner.trim(name, logEndOffset);
       },
       get firstDirtyOffset() {
-        return cleaner.offsetOf(name);
+        return checkpoints.cleaner.offsetOf(name);
       },
-      compactedTo: (offset) => cleaner.compactedTo(name, offset),
+      compactedTo: (offset) => checkpoints.cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
-        if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
+        if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
-      gapsBefore: this.knowsRecoveryPoints ? (recoveryPoints.get(name) ?? 0) : Number.POSITIVE_INFINITY,
+      gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
-        return recoveryPoints.get(name) ?? 0;
+        return checkpoints.of(name).recoveryPoint;
       },
       get logStartOffset() {
-        return logStarts.get(name) ?? 0;
+        return checkpoints.of(name).logStartOffset;
       },
       get highWatermark() {
-        return highWatermarks.get(name) ?? 0;
+        return checkpoints.of(name).highWatermark;
       },
       unclean: !this.directory.endedCleanly,
     };
     const log = new PartitionLog(this.context, location, config);
+    if (this.diskFailure) log.fail(this.diskFailure);
     this.logs.set(name, log);
+    if (this.folders.has(name)) this.unopened++;
     return log;
+  }
+
+  /** Why nothing of this directory can be used any more; null: it works. */
+  get failure(): KafkaError | null {
+    return this.diskFailure;
+  }
+  get path(): string {
+    return this.directory.path;
+  }
+  /** Bytes of the volume under this directory; null when the disk does not say. */
+  volume(): { readonly totalBytes: number; readonly usableBytes: number } | null {
+    try {
+      return this.onDisk(() => this.directory.files.volume(this.path));
+    } catch {
+      return null;
+    }
+  }
+  /** Partitions here, as far as they have a folder or were used. */
+  get size(): number {
+    return this.logs.size + this.folders.size - this.unopened;
+  }
+  /** Whether a partition's log is here: it was used, or has a folder. */
+  has(topicPartition: TopicPartition): boolean {
+    const name = folderName(topicPartition);
+    return this.logs.has(name) || this.folders.has(name);
+  }
+  /** Folders of partitions that were there at the start and were not used since. */
+  *folderNames(): Generator<string> {
+    for (const name of this.folders) if (parseFolderName(name)) yield name;
+  }
+  /** Whether this directory missed a registration that the other one has, or is known there as failed. */
+  wasOfflineBeside(other: LogStore): boolean {
+    const known = readDiskState(other.directory);
+    return known.failed.includes(this.meta.directoryId) || readDiskState(this.directory).brokerEpoch < known.brokerEpoch;
+  }
+  hasFolder(name: string): boolean {
+    return this.folders.has(name);
+  }
+  isOffline(topicPartition: TopicPartition): boolean {
+    return this.diskFailure !== null || (this.logs.get(folderName(topicPartition))?.isOffline ?? false);
+  }
+  /** The partitions here that are offline. */
+  offline(): TopicPartition[] {
+    const found: TopicPartition[] = [];
+    for (const { isOffline, topic, partition } of this.logs.values()) if (isOffline) found.push({ topic, partition });
+    for (const name of this.diskFailure ? this.folders : []) {
+      const unused = this.logs.has(name) ? null : parseFolderName(name);
+      if (unused) found.push(unused);
+    }
+    return found;
+  }
+
+  /** Takes note of what the disk said. */
+  private reported(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void {
+    if (isDiskFailure(cause)) this.fail(asError(cause));
+    else if (log.isOffline && !this.diskFailure) this.tell(false, [{ topic: log.topic, partition: log.partition }], asError(cause));
+  }
+
+  /** The disk under this directory has failed: from now on nothing of it is touched. The others go on. */
+  fail(error: Error): void {
+    if (this.diskFailure) return;
+    const { path } = this.directory;
+    this.diskFailure = new KafkaError('KAFKA_STORAGE_ERROR', `The log directory ${path} is offline`);
+    this.context.logger.error(
+      { directory: path, error: error.message, partitions: this.size },
+      'a log directory has failed: its partitions are offline until the broker is started again',
+    );
+    for (const log of this.logs.values()) log.fail(this.diskFailure);
+    this.tell(true, this.offline(), error);
+  }
+
+  private tell(isDirectory: boolean, partitions: readonly TopicPartition[], error: Error): void {
+    const { path: directory } = this.directory;
+    this.context.clock.soon(() => this.onFailure({ directory, isDirectory, partitions, error }));
+  }
+
+  /** Does something on the disk; on a failure of the disk the directory is offline. */
+  private onDisk<T>(act: () => T): T {
+    if (this.diskFailure) throw this.diskFailure;
+    try {
+      return act();
+    } catch (error) {
+      if (isDiskFailure(error)) this.fail(asError(error));
+      else this.context.shortage.noted(error);
+      throw error;
+    }
   }
 
   /** The logs made so far. */
@@ -187,10 +238,15 @@ export class LogStore {
       return !topicPartition || !isKnown(topicPartition);
     });
   }
-
   /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
   topicIdOf(name: string): string | null {
-    return parseFolderName(name) ? readTopicId(this.directory.files, join(this.directory.path, name)) : null;
+    if (!parseFolderName(name)) return null;
+    return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, name)));
+  }
+
+  /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
+  isUnfinished(name: string): boolean {
+    return this.onDisk(() => isNameless(this.directory.files, join(this.directory.path, name)));
   }
 
   /**
@@ -201,12 +257,14 @@ export class LogStore {
     const { files, path } = this.directory;
     const stray = strayName(name, this.unique());
     const owner = this.topicIdOf(name);
-    files.rename(join(path, name), join(path, stray));
-    files.syncDirectory(path);
-    this.folders.delete(name);
+    this.onDisk(() => {
+      files.rename(join(path, name), join(path, stray));
+      files.syncDirectory(path);
+    });
+    this.forgetFolder(name);
     this.folders.add(stray);
     // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
-    if (owner !== null) this.forget(name);
+    if (owner !== null) this.checkpoints.forget(name);
     return stray;
   }
 
@@ -215,47 +273,44 @@ export class LogStore {
     const name = folderName(topicPartition);
     const { files, path } = this.directory;
     this.logs.get(name)?.abandon();
+    this.forgetFolder(name);
     this.logs.delete(name);
-    this.folders.delete(name);
-    this.forget(name);
-    const folder = join(path, name);
-    if (!files.exists(folder)) return;
+    this.checkpoints.forget(name);
+    if (this.diskFailure) return; // its folder is a stray of the next start
     const doomed = join(path, deletedName(name, this.unique()));
-    files.rename(folder, doomed);
-    files.syncDirectory(path);
-    this.removeQuietly(doomed);
+    const isThere = this.onDisk(() => {
+      const folder = join(path, name);
+      if (!files.exists(folder)) return false;
+      files.rename(folder, doomed);
+      files.syncDirectory(path);
+      return true;
+    });
+    if (isThere) this.removeQuietly(doomed);
   }
 
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
+    if (this.diskFailure) return;
+    this.onDisk(() => this.putCheckpoints());
+    this.context.shortage.wrote();
+  }
+
+  private putCheckpoints(): void {
     for (const [name, log] of this.logs) {
       if (!log.isOpen || log.isOffline) continue;
-      note(this.recoveryPoints, name, log.recoveryPoint);
-      note(this.logStarts, name, log.logStartOffset);
+      const { recoveryPoint, logStartOffset, highWatermark } = log;
+      this.checkpoints.note(name, { recoveryPoint, logStartOffset, highWatermark });
     }
-    const { files, path } = this.directory;
-    writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
-    writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
-    this.putHighWatermarks((file, text) => files.replace(file, text));
-    this.cleaner.write();
-    this.hasForgotten = false;
+    this.checkpoints.write();
   }
 
-  /**
-   * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure old ones, or none, only make a replica
-   * wait for its leader to tell them anew.
-   */
+  /** Writes the high watermarks alone, when they have changed; not durable. */
   writeHighWatermarks(): void {
-    this.putHighWatermarks((file, text) => {
-      if (text !== this.writtenHighWatermarks) writeSmallFile(this.directory.files, file, text);
+    if (this.diskFailure) return;
+    this.onDisk(() => {
+      for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) this.checkpoints.noteHighWatermark(name, log.highWatermark);
+      this.checkpoints.writeHighWatermarks();
     });
-  }
-
-  private putHighWatermarks(write: (file: string, text: string) => void): void {
-    for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) note(this.highWatermarks, name, log.highWatermark);
-    const text = offsetsText(this.highWatermarks);
-    write(join(this.directory.path, HIGH_WATERMARKS), text);
-    this.writtenHighWatermarks = text;
   }
 
   /**
@@ -269,6 +324,11 @@ export class LogStore {
     }
     this.closed = true;
     this.context.flushes.stop();
+    if (this.diskFailure) {
+      this.release();
+      done(null); // that it failed was logged
+      return;
+    }
     let failure: Error | null = null;
     const steps = [...this.logs.values()].map((log) => (next: (error: null) => void) => {
       log.close((error) => {
@@ -277,20 +337,24 @@ export class LogStore {
       });
     });
     inLanes(steps, CLOSED_AT_ONCE, () => {
+      if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
       } catch (error) {
-        failure ??= error instanceof Error ? error : new Error(String(error));
+        failure ??= asError(error);
       }
-      this.directory.release();
+      this.release();
       done(failure);
     });
   }
 
-  /** log.cleaner.*: for the compactions that begin from now on. */
-  configureCleaner(settings: CleanerSettings): void {
-    this.context.cleaner.settings = settings;
+  private release(): void {
+    try {
+      this.directory.release();
+    } catch (error) {
+      if (!this.diskFailure) throw error; // the kernel drops the lock with the process
+    }
   }
 
   /** Open files now. */
@@ -307,10 +371,17 @@ export class LogStore {
   /** True when the partition's folder is there and belongs to this topic; one of another topic with the same name is moved aside. */
   private claim(name: string, folder: string, topicId: string): boolean {
     const { files } = this.directory;
-    if (!files.isDirectory(folder)) return false;
-    this.folders.delete(name);
+    if (!files.isDirectory(folder)) {
+      if (this.folders.has(name)) throw new Error(`The folder ${folder} was there at the start and is gone`);
+      return false;
+    }
+    this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
+    if (this.isUnfinished(name)) {
+      files.remove(folder);
+      return false;
+    }
     const stray = this.setAside(name);
     this.context.logger.warn(
       { folder: stray, topicId: owner },
@@ -319,10 +390,9 @@ export class LogStore {
     return false;
   }
 
-  /** What the checkpoints say of a folder is not true of another that gets its name. */
-  private forget(name: string): void {
-    for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
-    if (this.cleaner.forget(name)) this.hasForgotten = true;
+  /** It has a log that was opened, or is gone. */
+  private forgetFolder(name: string): void {
+    if (this.folders.delete(name) && this.logs.has(name)) this.unopened--;
   }
 
   /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
@@ -338,10 +408,4 @@ export class LogStore {
       this.context.logger.warn({ path, error: why }, 'a deleted partition could not be removed; the next start tries again');
     }
   }
-}
-
-/** Zero is what a missing entry means. */
-function note(checkpoint: Checkpoint, name: string, offset: number): void {
-  if (offset > 0) checkpoint.set(name, offset);
-  else checkpoint.delete(name);
 }

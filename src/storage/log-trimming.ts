@@ -8,6 +8,7 @@ import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
 import { countDeletable, heldByFuture } from './retention.ts';
 import type { Segment } from './segment.ts';
+import { isOutOfHandles } from './shortage.ts';
 
 /** How long deleting segments may keep the loop: each costs a sync of the folder. */
 const SLICE_MS = 10;
@@ -62,6 +63,8 @@ export abstract class LogTrimming extends LogReading {
 
   /** Nothing of this log can be used any more; returns what its users are told. */
   protected abstract goOffline(cause: unknown): KafkaError;
+  /** No compaction goes on: segments are about to go, or to change. */
+  protected abstract stopCompaction(): void;
   /** Begins a segment at `nextOffset`. */
   protected abstract roll(opened: OpenedLog): Segment;
 
@@ -116,6 +119,7 @@ export abstract class LogTrimming extends LogReading {
     const { clock, cache } = this.context;
     const { files } = cache;
     const startMs = clock.monotonicMs();
+    this.durably(() => this.stopCompaction());
     if (count === segments.all.length) this.roll(opened);
     segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
     this.durably(() => syncFolder(files, this.folder));
@@ -133,11 +137,12 @@ export abstract class LogTrimming extends LogReading {
     return deleted;
   }
 
-  /** A sync that fails must not be tried again: see SyncError. */
+  /** A sync that fails must not be tried again: see SyncError. One that did not begin may be. */
   private durably(sync: () => void): void {
     try {
       sync();
     } catch (error) {
+      if (isOutOfHandles(error)) throw error;
       throw this.goOffline(error);
     }
   }

@@ -3,18 +3,19 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { TrustedTime } from '../core/trusted-time.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
-import type { CleanerSettings } from './cleaner/settings.ts';
+import type { LogCleaner } from './cleaner/sessions.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
+import type { Shortage } from './shortage.ts';
 import type { SyncSlots } from './sync-slots.ts';
 
 /** Called once: null, or what went wrong. */
 export type Done = (error: Error | null) => void;
 
 /** What a log shares with the others of its broker. */
-export interface LogContext {
+export interface LogResources {
   readonly cache: HandleCache;
   readonly clock: Clock;
   /** What decides over the age of records, where that cannot be taken back. */
@@ -27,7 +28,14 @@ export interface LogContext {
   /** For reads that leave the loop. */
   readonly readSlots: SyncSlots;
   /** Compacts, one log after the other. */
-  readonly cleaner: { settings: CleanerSettings };
+  readonly cleaner: LogCleaner;
+}
+
+export interface LogContext extends LogResources {
+  /** Of the directory. */
+  readonly shortage: Shortage;
+  /** Told what the disk said to a log, and that a log went offline: the directory decides whether it has failed as a whole. */
+  report(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void;
 }
 
 /** Where a log is, and what the last run said of it. */
@@ -47,7 +55,7 @@ export interface LogLocation extends TopicPartition {
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
-  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. */
+  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. Less than before: the log was cut. */
   compactedTo(offset: number): void;
   /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */
   readonly firstDirtyOffset: number;

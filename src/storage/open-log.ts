@@ -3,11 +3,12 @@ import type { Logger } from '../core/logger.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
 import { type EpochStart, LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { DamageError } from './log-errors.ts';
 import { LogProducers } from './log-producers.ts';
 import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
-import { recoverSegment } from './recovery.ts';
+import { type Recovered, recoverSegment } from './recovery.ts';
 import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment, segmentFile } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { settleFiles } from './swap-files.ts';
@@ -100,7 +101,7 @@ function agree(epochs: LeaderEpochs, segments: SegmentList, recoveryPoint: numbe
     });
   }
   let last = { baseOffset: -1, partitionLeaderEpoch: -1 };
-  scanHeaders(active.log.handle(), active.offsets.lastPosition(), active.size, ({ baseOffset, partitionLeaderEpoch }) => {
+  scanHeaders(active.log.handle(), active.lastStart, active.size, ({ baseOffset, partitionLeaderEpoch }) => {
     last = { baseOffset, partitionLeaderEpoch };
     return false;
   });
@@ -135,18 +136,18 @@ function verify(
     const end = isLast ? trustedEnd(segment) : segments[i + 1]!.baseOffset;
     // A full segment gets its last time entry after its records were flushed: the recovery point vouches for it once it is behind. The last
     // one ends where the recovery point is, or it holds something that was not flushed, whose header may say anything.
-    const flushed = end !== null && (!unclean || (isLast ? end === recoveryPoint : end < recoveryPoint));
-    // Of a log of thousands of segments no file is opened but those of the last: a lookup tells an index that is not its .log's, as in Kafka.
-    const isWhole = isLast
-      ? hasIndexes(segment) && !(unclean && end !== null && hasTimesBehind(segment, end))
-      : namesIndexes(names, segment);
+    const isEnd = end === recoveryPoint || (!unclean && recoveryPoint === 0);
+    const flushed = end !== null && (isLast ? isEnd : !unclean || end < recoveryPoint);
+    // Of a log of thousands of segments no file is opened but those of the last: a lookup tells an index that is not its .log's.
+    const isWhole = isLast ? hasIndexes(segment) && !(unclean && hasTimesBehind(segment, end ?? 0)) : namesIndexes(names, segment);
     const trusted = flushed && !allSegments && isWhole;
     kept.push(segment);
     if (trusted) {
       nextOffset = end;
       continue;
     }
-    const recovered = recoverSegment(segment, nextOffset, epochs, indexIntervalBytes);
+    const recovered = recoverSegment(segment, epochs, { nextOffset, promisedTo: recoveryPoint, indexIntervalBytes });
+    if (!unclean && isLast) checkEnd(segment, recovered, recoveryPoint);
     if (recovered.nextOffset <= recoveryPoint)
       segment.flushSync(); // the recovery point vouches for the new indexes already
     else verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
@@ -163,6 +164,14 @@ function verify(
     return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
   }
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
+}
+
+/** After a clean end the recovery point is the log's end. A last batch that begins where nobody can have put it has another base offset than it had. */
+function checkEnd({ log }: Segment, { nextOffset, lastGap }: Recovered, recoveryPoint: number): void {
+  if (recoveryPoint > 0 && lastGap > 0 && nextOffset - recoveryPoint === lastGap)
+    throw new DamageError(
+      `${log.path} is damaged: its last record batch ends at offset ${nextOffset}, it was written to end at ${recoveryPoint}`,
+    );
 }
 
 /**

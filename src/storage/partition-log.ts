@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { KafkaError } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
 import { AppendQueue, tell } from './append-queue.ts';
 import { DeletedSegments } from './deleted-segments.ts';
+import { isDiskFailure } from './disk-failure.ts';
 import { Flusher } from './flusher.ts';
 import { leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
@@ -11,6 +13,7 @@ import type { LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, writeSmallFile } from './partition-folder.ts';
 import { ProducerState } from './producer-state.ts';
+import { isShortage } from './shortage.ts';
 
 export type { LogChunk, ReadDone } from './log-reader.ts';
 export type { AppendInfo, AppendOptions } from './log-types.ts';
@@ -52,7 +55,7 @@ export class PartitionLog extends LogCutting {
     this.deleted = new DeletedSegments(context, this.name);
     this.queue = new AppendQueue(context.clock, {
       written: (writes) => this.written(writes),
-      failed: (error, lost) => this.failed(error, lost),
+      failed: (error, lost, untouched) => this.failed(error, lost, untouched),
       mustSync: (write) => this.mustSync(write),
       sync: (endOffset, done) => this.syncRecords(endOffset, done),
     });
@@ -96,11 +99,9 @@ export class PartitionLog extends LogCutting {
 
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
+    this.endCompaction(null);
     this.giveUp(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
-    this.flusher.abandon();
-    this.context.flushes.forget(this);
-    this.deleted.forget();
-    for (const segment of this.opened?.segments.all ?? []) segment.close();
+    this.letGo();
   }
 
   protected open(): OpenedLog {
@@ -133,7 +134,7 @@ export class PartitionLog extends LogCutting {
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
       // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
-      this.assignEpoch(opened.epochs, this.pendingEpoch);
+      this.notePendingEpoch(opened);
       this.opened = opened;
       this.recallCommitted(highWatermark);
       if (this.hasFolder) this.location.takenBack();
@@ -141,7 +142,20 @@ export class PartitionLog extends LogCutting {
       if (nextOffset > this.flusher.durableTo) this.expectFlush();
       return opened;
     } catch (error) {
-      throw this.goOffline(error);
+      if (!isShortage(error)) throw this.goOffline(error);
+      // It was read, or not; what was put right stays so, and is looked at again.
+      for (const segment of this.opened?.segments.all ?? []) segment.close();
+      this.opened = undefined;
+      throw this.storageError(error);
+    }
+  }
+
+  /** On a disk that takes nothing now the log can be read all the same: the next append notes the epoch, or says what is wrong. */
+  private notePendingEpoch({ epochs }: OpenedLog): void {
+    try {
+      this.assignEpoch(epochs, this.pendingEpoch);
+    } catch (error) {
+      if (!this.context.shortage.noted(error)) throw error;
     }
   }
 
@@ -163,11 +177,38 @@ export class PartitionLog extends LogCutting {
     if (this.offline) return this.offline;
     const why = cause instanceof Error ? cause.message : String(cause);
     this.context.logger.error({ log: this.name, error: why }, 'the log went offline: it cannot be used until the broker is started again');
-    return this.giveUp(new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`));
+    const offline = new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`);
+    if (isDiskFailure(cause)) this.fail(offline);
+    else this.giveUp(offline);
+    this.context.report(cause, this);
+    return offline;
+  }
+
+  /**
+   * The disk under it has failed: from now on nothing of it is touched, whatever state that leaves it in. What waits is told at the end of
+   * this turn, since whoever found the failure may be another log in the middle of its work.
+   */
+  fail(error: KafkaError): void {
+    if (this.offline) return;
+    this.offline = error;
+    const lost = [...this.queue.takeUnsynced(), ...this.queue.takeWaiting()];
+    this.letGo();
+    if (lost.length === 0) return;
+    this.context.clock.soon(() => {
+      for (const write of lost) tell(write, error);
+    });
+  }
+
+  private letGo(): void {
+    this.flusher.abandon();
+    this.context.flushes.forget(this);
+    this.deleted.forget();
+    for (const segment of this.opened?.segments.all ?? []) segment.close();
   }
 
   private giveUp(error: KafkaError): KafkaError {
     this.offline = error;
+    this.endCompaction(error);
     this.failWaiting(error);
     for (const write of this.queue.takeUnsynced()) tell(write, error);
     return error;
@@ -183,6 +224,7 @@ export class PartitionLog extends LogCutting {
   }
 
   protected storageError(error: unknown): KafkaError {
-    return storageError(error, this.name, this.context.logger);
+    if (!(error instanceof KafkaError)) this.context.report(error, this);
+    return storageError(error, this.name, this.context.shortage.noted(error) ? silentLogger : this.context.logger);
   }
 }

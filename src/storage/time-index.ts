@@ -36,10 +36,9 @@ export class TimeIndex {
     return count === 0 ? null : this.at(count - 1);
   }
 
-  /** The entry with the highest timestamp that is not above `timestamp`. */
-  lookup(timestamp: number): TimeEntry | null {
-    const i = lastWhere(this.file.count, (entry) => this.at(entry).timestamp <= timestamp);
-    return i < 0 ? null : this.at(i);
+  /** Number of the entry with the highest timestamp that is not above `timestamp`; -1 when there is none. */
+  indexOf(timestamp: number): number {
+    return lastWhere(this.file.count, (entry) => this.at(entry).timestamp <= timestamp);
   }
 
   /** Drops the entries of offsets from `offset` on. */
@@ -47,7 +46,7 @@ export class TimeIndex {
     this.file.truncate(lastWhere(this.file.count, (i) => this.at(i).offset < offset) + 1);
   }
 
-  private at(i: number): TimeEntry {
+  at(i: number): TimeEntry {
     const { view, at } = this.file.entry(i);
     return { timestamp: view.getInt32(at) * TWO_32 + view.getUint32(at + 4), offset: this.baseOffset + view.getInt32(at + 8) };
   }

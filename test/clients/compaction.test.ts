@@ -131,8 +131,8 @@ test.skipIf(foreignBroker)(
     await sleep(300); // the broker notes its stalls every 200 ms
     const during = stallsBetween(STALLS, filledMs, compactedMs);
     console.log(
-      `${RECORDS} records filled in ${filledMs - startMs} ms; stalls: ${stallsText(stallsBetween(STALLS, startMs, filledMs))}\n` +
-        `compacted in ${compactedMs - filledMs} ms to ${kept.length} of ${compacted.firstDirty}; stalls: ${stallsText(during)}`,
+      `${RECORDS} records filled in ${filledMs - startMs} ms; stalls: ${stallsText(stallsBetween(STALLS, startMs, filledMs), startMs)}\n` +
+        `compacted in ${compactedMs - filledMs} ms to ${kept.length} of ${compacted.firstDirty}; stalls: ${stallsText(during, filledMs)}`,
     );
     if (IS_LONG) expect(Math.max(0, ...during.map(ownMs))).toBeLessThan(LONGEST_STALL_MS);
   },

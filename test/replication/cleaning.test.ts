@@ -62,7 +62,10 @@ test('a compacted topic ends at its last values, at their offsets, within log.cl
   expect(await records('table')).toEqual(['c=1@3', 'b=2@4', 'a=3@5', 'b=3@6']);
   expect(checkpoint()).toBe('0\n1\ntable 0 6\n');
   const line = on.logged.find(({ message }) => message === 'a log was compacted');
-  expect(line).toMatchObject({ level: 'info', fields: { topic: 'table', partition: 0 } });
+  expect(line).toMatchObject({
+    level: 'info',
+    fields: { topic: 'table', partition: 0, messagesBefore: 6, messagesAfter: 3, firstDirtyOffset: 6 },
+  });
 });
 
 test('a topic of another policy is left alone, until the policy is changed', async () => {

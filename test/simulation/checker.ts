@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Services } from '../../src/handlers/services.ts';
 import { parseKey, partitionKey } from '../../src/metadata/keys.ts';
 import type { Op, Rev } from '../../src/metadata/store.ts';
-import { type PartitionValue, parseBroker, parseController, parsePartition, parseTopic } from '../../src/metadata/values.ts';
+import { type PartitionValue, parseBroker, parseController, parseOffline, parsePartition, parseTopic } from '../../src/metadata/values.ts';
 import type { Partition } from '../../src/replication/partition.ts';
 import { DATA_DIR } from './disk.ts';
 import { Ledger, type Machines, type ReplicaView } from './ledger.ts';
@@ -19,6 +19,8 @@ export class Checker implements Machines {
   /** Topic ids of topics that are there. */
   private readonly existing = new Set<string>();
   private readonly names = new Map<string, string>();
+  /** Brokers that told, under their present registration, of disks that failed: which of their partitions. */
+  private readonly offline = new Map<number, (topicId: string, partition: number) => boolean>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly world: World;
@@ -62,6 +64,11 @@ export class Checker implements Machines {
       const admitted = value.disks.find((disk) => disk.id === id);
       return !admitted || this.machines.get(id)?.diskId?.directoryId === admitted.directoryId;
     });
+  }
+
+  /** Whether it told that its disk has failed. */
+  toldOfFailure({ id }: Machine): boolean {
+    return this.offline.has(id);
   }
 
   /** A process began, or its machine's disk was exchanged: nothing that was seen of it counts any more. */
@@ -126,6 +133,7 @@ export class Checker implements Machines {
   }
 
   private committed(rev: Rev, ops: readonly Op[], from: Process): void {
+    for (const op of ops) if ('put' in op && parseKey(op.put)?.kind === 'offline') this.toldOffline(op.put, op.value);
     for (const op of ops) {
       if ('put' in op) this.put(rev, op.put, op.value, from);
       else this.deleted(op.del);
@@ -156,9 +164,18 @@ export class Checker implements Machines {
     }
   }
 
+  private toldOffline(key: string, value: Uint8Array): void {
+    const parsed = parseKey(key);
+    if (parsed?.kind !== 'offline') return;
+    const { all, topics } = parseOffline(key, value);
+    this.offline.set(parsed.id, (topicId, partition) => all || topics.get(topicId)?.has(partition) === true);
+    this.world.trace.tell('store', `broker ${parsed.id} tells of failed disks: ${Buffer.from(value).toString()}`);
+  }
+
   private deleted(key: string): void {
     const parsed = parseKey(key);
-    if (parsed?.kind === 'live') {
+    if (parsed?.kind === 'offline') this.offline.delete(parsed.id);
+    else if (parsed?.kind === 'live') {
       const machine = this.machines.get(parsed.id);
       if (machine) machine.registeredBy = null;
       this.world.trace.tell('store', `broker ${parsed.id} is gone`);
@@ -178,6 +195,9 @@ export class Checker implements Machines {
       this.ledgers.set(key, ledger);
     }
     const { replicas, adding, removing, isr, elr, leader, leaderEpoch } = value;
+    const { value: before } = ledger;
+    if (leaderEpoch > before.leaderEpoch && this.offline.get(leader)?.(topicId, index))
+      ledger.fail('OFFLINE', `broker ${leader} is elected, which told that its disk has failed`);
     const moves = adding.length + removing.length > 0 ? ` of [${replicas}] adding [${adding}] removing [${removing}]` : '';
     this.world.trace.tell(
       'store',

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import type { Files } from '../../src/core/files.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import { failingFiles } from './failing-files.ts';
 import type { Random } from './random.ts';
 import type { Process, Scheduler } from './scheduler.ts';
 
@@ -9,9 +11,12 @@ export const DATA_DIR = '/data';
 const LONGEST_MS = 400;
 const QUICK_MS = [0.05, 0.8] as const;
 
-/** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
+/** The disk of one machine: outlives its processes, may fail, lose what was not synced, come back empty, or as an older copy of itself. */
 export class Disk {
+  /** What lies on it, whether it can be read or not. */
   files: MemoryFiles;
+  /** It answers with errors, until it is repaired. */
+  failed = false;
   /** What the directory held when a copy of it was taken. */
   private copy: ReadonlyMap<string, Buffer | null> | null = null;
   private readonly scheduler: Scheduler;
@@ -32,6 +37,11 @@ export class Disk {
   /** A new process uses it: what the one before had under way in the thread pool ends with it. */
   usedBy(process: Process): void {
     this.user = process;
+  }
+
+  /** As its processes see it. */
+  get visible(): Files {
+    return failingFiles({ isFailed: () => this.failed, inner: this.files, soon: (fire) => this.soon(fire) });
   }
 
   kill(): void {
@@ -89,11 +99,12 @@ export class Disk {
   }
 
   private empty(): MemoryFiles {
-    const soon = (fire: () => void) => {
-      const usual = this.random.between(...this.operationMs);
-      const ms = this.random.chance(0.005) ? Math.min(usual * 100, LONGEST_MS) : usual;
-      this.scheduler.after(this.user, ms, 'disk', fire);
-    };
-    return memoryFiles({ clock: { soon } });
+    return memoryFiles({ clock: { soon: (fire) => this.soon(fire) } });
+  }
+
+  private soon(fire: () => void): void {
+    const usual = this.random.between(...this.operationMs);
+    const ms = this.random.chance(0.005) ? Math.min(usual * 100, LONGEST_MS) : usual;
+    this.scheduler.after(this.user, ms, 'disk', fire);
   }
 }

@@ -176,7 +176,7 @@ export class Machine {
     };
     return {
       config: brokerConfig(new Map(Object.entries(values))),
-      files: this.disk.files,
+      files: this.disk.visible,
       clock: scheduler.clockOf(process),
       transport: network.transport(this.host, process),
       dataDir: DATA_DIR,

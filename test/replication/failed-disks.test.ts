@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { batchBytes } from '../../src/conformance/batch-bytes.ts';
+import { ERROR_CODES } from '../../src/core/error-codes.ts';
+import type { Struct } from '../support/interpreter.ts';
+import { fetchBody, firstPartition, produceBody } from '../support/memory-broker.ts';
+import { MemoryCluster } from '../support/memory-cluster.ts';
+
+const STORAGE = ERROR_CODES.KAFKA_STORAGE_ERROR.code;
+const CONFIG = {
+  'default.replication.factor': '3',
+  'min.insync.replicas': '2',
+  'offsets.topic.num.partitions': '1',
+  'offsets.topic.replication.factor': '3',
+};
+let cluster: MemoryCluster;
+afterEach(() => cluster.close());
+
+async function call(broker: number, api: string, version: number, body: Struct): Promise<Struct> {
+  return (await cluster.client(broker)).call(api, version, body);
+}
+
+async function produce(broker: number, value: string, more: Struct = {}): Promise<Struct> {
+  const batch = batchBytes({ values: [value], timestamp: cluster.clock.now() });
+  return firstPartition(await call(broker, 'Produce', 11, produceBody('orders', batch, more)));
+}
+
+async function read(broker: number, replicaId?: number): Promise<Struct> {
+  const body = fetchBody([{ topic: 'orders', lastFetchedEpoch: -1 }]);
+  return firstPartition(await call(broker, 'Fetch', 12, replicaId === undefined ? body : { ...body, replicaId }));
+}
+
+/** The next write to a log of this broker's finds the disk broken. */
+function breakDisk(id: number): void {
+  cluster.nodes.get(id)!.files.failNext('write', 'EIO', { path: '.log' });
+}
+
+/** Brokers where the first leads the topic. */
+async function start(count = 3): Promise<void> {
+  cluster = await MemoryCluster.start(count, { ...CONFIG, 'default.replication.factor': `${count}` });
+  await cluster.nodes.get(1)!.broker!.createTopic('orders');
+  await cluster.clock.settle();
+  if ((await cluster.partition('orders')).leader !== 1) await cluster.elect('orders', 1);
+}
+
+describe('the disk of a leader fails', () => {
+  beforeEach(async () => {
+    await start();
+    for (const value of ['a', 'b', 'c']) expect(await produce(1, value)).toMatchObject({ errorCode: 0 });
+    breakDisk(1);
+    expect(await produce(1, 'lost')).toMatchObject({ errorCode: STORAGE });
+    await cluster.clock.settle();
+  });
+
+  test('another leads at once, has what was acknowledged, and acks=all goes on without it', async () => {
+    const { leader, isr } = await cluster.partition('orders');
+    expect([[2, 3], isr.toSorted()]).toEqual([expect.arrayContaining([leader]), [2, 3]]);
+    expect(await produce(leader, 'd')).toMatchObject({ errorCode: 0, baseOffset: 3 });
+    await cluster.clock.advance(500);
+    expect(await read(leader)).toMatchObject({ errorCode: 0, highWatermark: 4 });
+  });
+
+  test('whoever still asks there is told KAFKA_STORAGE_ERROR, and Metadata says where to go and that the replica is offline', async () => {
+    const partition = { partitionIndex: 0, partition: 0, currentLeaderEpoch: -1 };
+    const topics = (more: Struct) => [{ name: 'orders', topic: 'orders', partitions: [{ ...partition, ...more }] }];
+    const answers = await Promise.all([
+      produce(1, 'x'),
+      read(1),
+      call(1, 'ListOffsets', 7, { replicaId: -1, isolationLevel: 0, topics: topics({ timestamp: -1 }) }).then(firstOf('topics')),
+      call(1, 'OffsetForLeaderEpoch', 4, { replicaId: -1, topics: topics({ leaderEpoch: 0 }) }).then(firstOf('topics')),
+      call(1, 'DeleteRecords', 2, { timeoutMs: 1_000, topics: topics({ offset: 1 }) }).then(firstOf('topics')),
+    ]);
+    expect(answers.map(({ errorCode }) => errorCode)).toEqual([STORAGE, STORAGE, STORAGE, STORAGE, STORAGE]);
+    const { leader } = await cluster.partition('orders');
+    for (const broker of [1, 2, 3]) {
+      const reply = await call(broker, 'Metadata', 12, { topics: [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAA', name: 'orders' }] });
+      expect(firstOf('topics')(reply)).toMatchObject({
+        errorCode: 0,
+        leaderId: leader,
+        offlineReplicas: [1],
+        isrNodes: expect.not.arrayContaining([1]),
+      });
+    }
+  });
+
+  test('it is told of once, whatever is tried on it afterwards', async () => {
+    for (let i = 0; i < 5; i++) await produce(1, 'x');
+    await cluster.clock.advance(120_000);
+    const said = cluster.nodes.get(1)!.logged.filter(({ level }) => level === 'error' || level === 'warn');
+    expect(said.map(({ message }) => message)).toEqual([
+      'an append failed',
+      expect.stringMatching(/^the log went offline/),
+      expect.stringMatching(/^a log directory has failed/),
+    ]);
+  });
+
+  test('started again on a disk that works it is in sync again, from what it had', async () => {
+    const { leader } = await cluster.partition('orders');
+    await produce(leader, 'd');
+    await cluster.stop(1);
+    await cluster.start(1);
+    await cluster.clock.advance(1_000);
+    const { isr, disks } = await cluster.partition('orders');
+    expect(isr.toSorted()).toEqual([1, 2, 3]);
+    expect(disks.find(({ id }) => id === 1)).toMatchObject({ generation: 1 });
+    expect(await read(1)).toEqual(await read(leader));
+    expect((await cluster.store.get('/b/offline/1')).kv).toBeUndefined();
+  });
+});
+
+test('the disk of a follower fails: acks=all waits for it no longer than it takes to tell', async () => {
+  await start();
+  expect(await produce(1, 'a')).toMatchObject({ errorCode: 0 });
+  breakDisk(3);
+  expect(await produce(1, 'b')).toMatchObject({ errorCode: 0, baseOffset: 1 }); // no time passes
+  expect((await cluster.partition('orders')).isr.toSorted()).toEqual([1, 2]);
+});
+
+test('with one in-sync replica left nobody leads, until it is back with its records', async () => {
+  await start(1);
+  expect(await produce(1, 'a', { acks: 1 })).toMatchObject({ errorCode: 0 });
+  breakDisk(1);
+  expect(await produce(1, 'b', { acks: 1 })).toMatchObject({ errorCode: STORAGE });
+  await cluster.clock.settle();
+  expect(await cluster.partition('orders')).toMatchObject({ leader: -1, isr: [1] });
+  await cluster.stop(1);
+  await cluster.start(1);
+  expect(await cluster.partition('orders')).toMatchObject({ leader: 1, isr: [1] });
+  expect(await read(1)).toMatchObject({ errorCode: 0, highWatermark: 1 });
+});
+
+test('a group whose coordinator loses its disk goes on at another, with what it had committed', async () => {
+  await start();
+  const find = async (broker: number) => {
+    const reply = await call(broker, 'FindCoordinator', 4, { keyType: 0, coordinatorKeys: ['g'] });
+    return (reply.coordinators as Struct[])[0]!.nodeId as number;
+  };
+  const commit = async (broker: number, committedOffset: number) => {
+    const topics = [
+      { name: 'orders', partitions: [{ partitionIndex: 0, committedOffset, committedLeaderEpoch: -1, committedMetadata: '' }] },
+    ];
+    const body = { groupId: 'g', generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null, topics };
+    return firstOf('topics')(await call(broker, 'OffsetCommit', 8, body)).errorCode;
+  };
+  await find(1);
+  await cluster.clock.advance(2_000);
+  const first = await find(1);
+  expect(await commit(first, 7)).toBe(0);
+  breakDisk(first);
+  expect(await commit(first, 8)).toBe(ERROR_CODES.NOT_COORDINATOR.code);
+  await cluster.clock.advance(1_000);
+  const next = await find(first);
+  expect(next).not.toBe(first);
+  const fetched = await call(next, 'OffsetFetch', 8, { groups: [{ groupId: 'g', topics: null }], requireStable: false });
+  const [group] = fetched.groups as Struct[];
+  expect(firstOf('topics')(group!)).toMatchObject({ committedOffset: 7, errorCode: 0 });
+  expect(await commit(next, 9)).toBe(0);
+});
+
+/** The first partition of the first topic of an answer. */
+function firstOf(name: string): (reply: Struct) => Struct {
+  return (reply) => ((reply[name] as Struct[])[0]!.partitions as Struct[])[0]!;
+}
