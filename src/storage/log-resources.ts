@@ -28,8 +28,10 @@ export interface LogResourceOptions {
 
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
-/** Of the four threads that Node has for files; the fourth reads. */
+/** Of the four threads that Node has for files. */
 const MAX_SYNCS = 3;
+/** Two keep a disk busy; more would stand before the writes of producers, which wait for a thread too. */
+const MAX_READS = 2;
 
 export function logResources(files: Files, options: LogResourceOptions): LogResources {
   const { clock, logger = silentLogger, producers = DEFAULT_PRODUCER_LIMITS } = options;
@@ -38,5 +40,6 @@ export function logResources(files: Files, options: LogResourceOptions): LogReso
   const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
   const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
   const cleaner = openLogCleaner(files, clock, logger);
-  return { cache, clock, trustedTime, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS), cleaner };
+  const slots = { syncSlots: new SyncSlots(MAX_SYNCS), readSlots: new SyncSlots(MAX_READS) };
+  return { cache, clock, trustedTime, pool, logger, producers, flushes, ...slots, cleaner };
 }

@@ -4,7 +4,8 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
-import { inTurn } from './in-turn.ts';
+import { readDiskState } from './disk-state.ts';
+import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogDirectory } from './log-directory.ts';
@@ -37,6 +38,9 @@ export interface LogStoreOptions extends LogResourceOptions {
   /** See LogStore.onFailure. */
   readonly onFailure?: FailureListener;
 }
+
+/** Logs: a file system makes what several wait for durable in one go. */
+const CLOSED_AT_ONCE = 8;
 
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
@@ -335,7 +339,7 @@ export class LogStore extends LogDirectory {
         next(null);
       });
     });
-    inTurn(steps, () => {
+    inLanes(steps, CLOSED_AT_ONCE, () => {
       if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();

@@ -24,6 +24,7 @@ export function failingFiles(disk: Failing): Files {
     list: (path) => orFail('scandir', () => disk.inner.list(path)),
     exists: (path) => !disk.isFailed() && disk.inner.exists(path),
     isDirectory: (path) => !disk.isFailed() && disk.inner.isDirectory(path),
+    size: (path) => orFail('stat', () => disk.inner.size(path)),
     read: (path) => orFail('read', () => disk.inner.read(path)),
     replace: (path, content) => orFail('open', () => disk.inner.replace(path, content)),
     rename: (from, to) => orFail('rename', () => disk.inner.rename(from, to)),
