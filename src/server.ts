@@ -160,6 +160,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     logger,
     producers,
     flushCheckMs,
+    moveBytesPerSecond: () => moveRate(config),
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
@@ -246,6 +247,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => member.close());
   await member.join();
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
+  replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   connections.begin();
@@ -358,6 +360,11 @@ function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error:
     }
   }
   return () => timer.cancel();
+}
+
+function moveRate(config: BrokerConfig): number | null {
+  const text = config.text('replica.alter.log.dirs.io.max.bytes.per.second');
+  return text === null ? null : Number(text);
 }
 
 function closeLogs(logs: LogDirs): Promise<void> {

@@ -46,7 +46,8 @@ export abstract class LogCompacting extends LogFlushing {
     const full = this.fullSegments(opened);
     const dirty = full.filter(({ baseOffset }) => baseOffset >= this.compactedTo);
     const bytes = sizeOf(full);
-    if (this.compacting || sizeOf(dirty) === 0 || sizeOf(dirty) / bytes <= this.config.minCleanableDirtyRatio) done(null, NOTHING);
+    if (this.compacting || this.held || sizeOf(dirty) === 0 || sizeOf(dirty) / bytes <= this.config.minCleanableDirtyRatio)
+      done(null, NOTHING);
     else this.compactFull(opened, full, dirty, done);
   }
 

@@ -40,6 +40,8 @@ export class Segment {
   /** When this run created or opened it: what counts for a segment without timestamps. */
   readonly createdMs: number;
   private doomed = false;
+  /** Counts how often the .log was cut: what was copied of it before is not what it holds. */
+  cuts = 0;
   /** The share of segment.jitter.ms that is this segment's, of 2^31; undefined: not needed yet. */
   private jitter: number | undefined;
   /** Highest timestamp of the first batch; undefined: not looked up yet. */
@@ -116,6 +118,12 @@ export class Segment {
   changeSuffix(from: string, to: string): void {
     for (const file of this.files()) file.rename(file.path.slice(0, file.path.length - from.length) + to);
   }
+  /** Its files are in another folder now. */
+  movedTo(folder: string): void {
+    this.offsets.file.movedTo(join(folder, segmentFile(this.baseOffset, 'index')));
+    this.times.file.movedTo(join(folder, segmentFile(this.baseOffset, 'timeindex')));
+    this.log.movedTo(join(folder, segmentFile(this.baseOffset, 'log')));
+  }
   private files(): (CachedFile | IndexFile)[] {
     return [this.offsets.file, this.times.file, this.log];
   }
@@ -178,6 +186,7 @@ export class Segment {
 
   /** Cuts the .log and the indexes behind the batches before `position`, which end at `endOffset`. */
   truncate(position: number, endOffset: number): void {
+    this.cuts++;
     this.log.handle().truncate(position);
     this.offsets.truncateTo(position);
     this.times.truncateTo(endOffset);
