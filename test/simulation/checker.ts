@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import type { Services } from '../../src/handlers/services.ts';
 import { parseKey, partitionKey } from '../../src/metadata/keys.ts';
 import type { Op, Rev } from '../../src/metadata/store.ts';
 import { type PartitionValue, parseBroker, parseController, parseOffline, parsePartition, parseTopic } from '../../src/metadata/values.ts';
 import type { Partition } from '../../src/replication/partition.ts';
-import { DATA_DIR } from './disk.ts';
 import { Ledger, type Machines, type ReplicaView } from './ledger.ts';
 import type { StoredBatch } from './log-index.ts';
 import type { Machine, World } from './machine.ts';
@@ -189,7 +187,7 @@ export class Checker implements Machines {
     let ledger = this.ledgers.get(key);
     if (!ledger) {
       const name = () => `${this.names.get(topicId) ?? topicId}-${index}`;
-      ledger = new Ledger(name, (topic) => join(DATA_DIR, topic), this.minIsr, value, this);
+      ledger = new Ledger(name, this.minIsr, value, this);
       const own = ledger;
       ledger.proposed = () => this.proposedMembers(key, own);
       this.ledgers.set(key, ledger);
