@@ -156,6 +156,69 @@ test('a group whose coordinator loses its disk goes on at another, with what it 
   expect(await commit(next, 9)).toBe(0);
 });
 
+test('of two directories one fails: its partitions move, the others stay where they are', async () => {
+  cluster = await MemoryCluster.start(3, { ...CONFIG, 'log.dirs': '/data,/more', 'auto.leader.rebalance.enable': 'false' });
+  await cluster.nodes.get(1)!.broker!.createTopic('orders', { partitions: 4 });
+  await cluster.clock.settle();
+  const send = async (index: number, broker: number) => {
+    const batch = batchBytes({ values: ['v'], timestamp: cluster.clock.now() });
+    const topicData = [{ name: 'orders', partitionData: [{ index, records: batch }] }];
+    return firstPartition(await call(broker, 'Produce', 11, { transactionalId: null, acks: -1, timeoutMs: 1_000, topicData }));
+  };
+  for (let index = 0; index < 4; index++) {
+    if ((await cluster.partition('orders', index)).leader !== 1) await cluster.elect('orders', 1, {}, index);
+    expect(await send(index, 1)).toMatchObject({ errorCode: 0 });
+  }
+  const { files } = cluster.nodes.get(1)!;
+  const there = [0, 1, 2, 3].filter((index) => files.exists(`/more/orders-${index}`));
+  expect(there).toHaveLength(2);
+  files.failNext('write', 'EIO', { path: '/more/' });
+  expect(await send(there[0]!, 1)).toMatchObject({ errorCode: STORAGE });
+  await cluster.clock.settle();
+  for (let index = 0; index < 4; index++) {
+    const { leader, isr } = await cluster.partition('orders', index);
+    if (there.includes(index)) expect(isr.toSorted()).toEqual([2, 3]);
+    else expect([leader, isr.toSorted()]).toEqual([1, [1, 2, 3]]);
+    expect(leader === 1).toBe(!there.includes(index));
+    expect(await send(index, leader)).toMatchObject({ errorCode: 0 });
+  }
+  await cluster.stop(1);
+  await cluster.start(1);
+  await cluster.clock.advance(2_000);
+  for (let index = 0; index < 4; index++) expect((await cluster.partition('orders', index)).isr.toSorted()).toEqual([1, 2, 3]);
+});
+
+test('a full disk under a coordinator: what was not committed is not there, and it goes on', async () => {
+  cluster = await MemoryCluster.start(1, { 'offsets.topic.num.partitions': '1', 'offsets.topic.replication.factor': '1' });
+  await cluster.nodes.get(1)!.broker!.createTopic('orders');
+  await call(1, 'FindCoordinator', 4, { keyType: 0, coordinatorKeys: ['g'] });
+  await cluster.clock.advance(1_000);
+  const commit = async (committedOffset: number) => {
+    const topics = [
+      { name: 'orders', partitions: [{ partitionIndex: 0, committedOffset, committedLeaderEpoch: -1, committedMetadata: '' }] },
+    ];
+    const body = { groupId: 'g', generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null, topics };
+    return firstOf('topics')(await call(1, 'OffsetCommit', 8, body)).errorCode;
+  };
+  const fetched = async () => {
+    const reply = await call(1, 'OffsetFetch', 8, { groups: [{ groupId: 'g', topics: null }], requireStable: false });
+    return firstOf('topics')((reply.groups as Struct[])[0]!).committedOffset;
+  };
+  expect(await commit(7)).toBe(0);
+  const { files, logged } = cluster.nodes.get(1)!;
+  for (let i = 0; i < 5; i++) {
+    files.failNext('write', 'ENOSPC', { path: '.log', prefixBytes: i * 20 });
+    expect(await commit(8)).toBe(ERROR_CODES.NOT_COORDINATOR.code);
+    await cluster.clock.advance(1_000);
+    expect(await fetched()).toBe(7 + i);
+    expect(await commit(8 + i)).toBe(0);
+    expect(await fetched()).toBe(8 + i);
+  }
+  expect(logged.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^the disk is full/),
+  ]);
+});
+
 /** The first partition of the first topic of an answer. */
 function firstOf(name: string): (reply: Struct) => Struct {
   return (reply) => ((reply[name] as Struct[])[0]!.partitions as Struct[])[0]!;
