@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { FileHandle, Files } from '../core/files.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { SyncError } from './flusher.ts';
-import { LEADER_EPOCH_FILE, writeSmallFile, writeTopicId } from './partition-folder.ts';
+import { LEADER_EPOCH_FILE, writeSmallFile } from './partition-folder.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { snapshotOffsetOf } from './producer-snapshot.ts';
 import { type Segment, segmentFile } from './segment.ts';
@@ -21,10 +21,9 @@ const FILES_IN_A_TURN = 50;
 
 export interface LogMoveOptions {
   readonly log: PartitionLog;
-  readonly topicId: string;
   readonly files: Files;
   readonly clock: Clock;
-  /** Of the copy, in the directory that it is for; empty. */
+  /** Of the copy, in the directory that it is for; it says whose it is. */
   readonly folder: string;
   /** replica.alter.log.dirs.io.max.bytes.per.second; null: as fast as it goes. */
   readonly bytesPerSecond: () => number | null;
@@ -88,9 +87,7 @@ export class LogMove {
 
   /** Resolves true when the log is in its new place, false when it was stopped. Rejects with SourceError, or what the new place said. */
   async run(): Promise<boolean> {
-    const { files, folder, topicId } = this.options;
     try {
-      writeTopicId(files, folder, topicId);
       for (let round = 1; !this.isOver; round++) {
         await this.copySegments();
         await this.copySnapshots();

@@ -4,9 +4,10 @@ import { KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import type { Logger } from '../core/logger.ts';
 import { asError, isDiskFailure } from './disk-failure.ts';
+import { storageError } from './log-errors.ts';
 import { LogMove, SourceError } from './log-move.ts';
 import type { LogStore } from './log-store.ts';
-import { deletedName, folderName, futureName, syncFolder } from './partition-folder.ts';
+import { deletedName, folderName, futureName, syncFolder, writeTopicId } from './partition-folder.ts';
 import type { PartitionLog } from './partition-log.ts';
 
 /** Copied at once; the others wait. */
@@ -50,7 +51,7 @@ export class LogMoves {
     this.options = options;
   }
 
-  /** Begins to move a log that is in `source` to `target`; one that moves elsewhere goes there no more. @throws what the disk of `target` says */
+  /** Begins to move a log that is in `source` to `target`; one that moves elsewhere goes there no more. @throws KafkaError KAFKA_STORAGE_ERROR */
   begin(log: PartitionLog, topicId: string, source: LogStore, target: LogStore): void {
     const name = folderName(log);
     if (this.moving.get(name)?.target === target || this.stopped) return;
@@ -58,12 +59,18 @@ export class LogMoves {
     const { files, clock, bytesPerSecond } = this.options;
     const unique = this.options.unique();
     const folder = join(target.path, futureName(name, unique));
-    target.onDisk(() => {
-      files.makeDirectory(folder);
-      files.syncDirectory(target.path); // the order outlives whatever comes
-    });
+    try {
+      target.onDisk(() => {
+        files.makeDirectory(folder);
+        writeTopicId(files, folder, topicId);
+        syncFolder(files, folder); // the order outlives whatever comes
+      });
+    } catch (error) {
+      target.discard(futureName(name, unique));
+      throw storageError(error, name, this.options.logger);
+    }
     const swap = () => this.swap(moving);
-    const copy = new LogMove({ log, topicId, files, clock, folder, bytesPerSecond, swap });
+    const copy = new LogMove({ log, files, clock, folder, bytesPerSecond, swap });
     const moving: Moving = { name, log, topicId, source, target, unique, copy, running: null };
     this.moving.set(name, moving);
     this.startSome();

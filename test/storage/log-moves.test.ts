@@ -141,7 +141,7 @@ describe('a move that fails', () => {
   test('because there is no room leaves the log where it is', async () => {
     const opened = open();
     const all = await fill(opened.log(), 40);
-    files.failNext('write', 'ENOSPC', { path: '-future' });
+    files.failNext('write', 'ENOSPC', { path: '-future/0' });
     opened.dirs.move(opened.log(), TOPIC_ID, '/b');
     await moved(opened);
     expect([folders('/a'), folders('/b')]).toEqual([['orders-0'], []]);
@@ -153,16 +153,16 @@ describe('a move that fails', () => {
 
   test('because the other disk fails takes that offline, and the log stays', async () => {
     for (const [operation, path] of [
-      ['write', '-future'],
-      ['sync', '-future'],
+      ['write', '-future/0'],
+      ['sync', '-future/0'],
       ['rename', '-future'],
       ['replace', '/b/recovery-point'],
     ] as const) {
       files = memoryFiles();
       const opened = open();
       const all = await fill(opened.log(), 40);
-      files.failNext(operation, 'EIO', { path });
       opened.dirs.move(opened.log(), TOPIC_ID, '/b');
+      files.failNext(operation, 'EIO', { path });
       await moved(opened);
       expect([operation, opened.dirs.stores.map(({ failure }) => failure !== null)]).toEqual([operation, [false, true]]);
       expect([operation, folders('/a')]).toEqual([operation, ['orders-0']]);
