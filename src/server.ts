@@ -32,7 +32,7 @@ import { ReplicaManager } from './replication/replica-manager.ts';
 import { Retention } from './replication/retention.ts';
 import { settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import { diskIdentity, emptyDirectories, lostReplicas, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
@@ -175,6 +175,12 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   });
   closers.push(() => metadata.close());
   logs.holdBack(replicasOf(metadata.current, nodeId));
+  const lost = lostReplicas(logs, disk, metadata.current, nodeId);
+  if (lost.length > 0)
+    logger.warn(
+      { partitions: lost.length },
+      'a log directory was replaced: its replicas are copied from others; where there is none, nobody leads',
+    );
   config = dynamicConfig(options.config, metadata, nodeId);
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
@@ -239,7 +245,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
   membership = new Membership({
-    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
+    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, lost, listeners },
     config: currentConfig,
     directory: options.cluster?.directory ?? null,
   });

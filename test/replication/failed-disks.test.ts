@@ -188,6 +188,40 @@ test('of two directories one fails: its partitions move, the others stay where t
   for (let index = 0; index < 4; index++) expect((await cluster.partition('orders', index)).isr.toSorted()).toEqual([1, 2, 3]);
 });
 
+test('a directory comes back empty: what others have is copied, what nobody has is led by nobody, and not silently empty', async () => {
+  const own = { 'min.insync.replicas': '1', 'log.dirs': '/data,/more' };
+  cluster = await MemoryCluster.start(2, { ...CONFIG, ...own });
+  const replicas = { alone: [1], shared: [1, 2] };
+  const topics = Object.entries(replicas).map(([name, brokerIds]) => {
+    const assignments = [0, 1].map((partitionIndex) => ({ partitionIndex, brokerIds }));
+    return { name, numPartitions: -1, replicationFactor: -1, assignments, configs: [] };
+  });
+  await call(1, 'CreateTopics', 7, { topics, timeoutMs: 1_000, validateOnly: false });
+  await cluster.clock.settle();
+  const { files } = cluster.nodes.get(1)!;
+  const all = Object.keys(replicas).flatMap((topic) => [0, 1].map((index) => ({ topic, index })));
+  for (const { topic, index } of all) {
+    const records = batchBytes({ values: ['v'], timestamp: cluster.clock.now() });
+    const topicData = [{ name: topic, partitionData: [{ index, records }] }];
+    const reply = await call(1, 'Produce', 11, { transactionalId: null, acks: -1, timeoutMs: 1_000, topicData });
+    expect(firstPartition(reply)).toMatchObject({ errorCode: 0 });
+  }
+  await cluster.clock.advance(1_000);
+  const there = all.filter(({ topic, index }) => files.exists(`/more/${topic}-${index}`));
+  expect(there.map(({ topic }) => topic).toSorted()).toEqual(['alone', 'shared']);
+  for (let round = 0; round < 2; round++) {
+    await cluster.stop(1);
+    if (round === 0) files.remove('/more');
+    await cluster.start(1);
+    await cluster.clock.advance(2_000);
+    for (const partition of all) {
+      const { leader, isr } = await cluster.partition(partition.topic, partition.index);
+      if (partition.topic === 'shared') expect([leader >= 1, isr.toSorted()]).toEqual([true, [1, 2]]);
+      else expect(leader).toBe(there.includes(partition) ? -1 : 1);
+    }
+  }
+});
+
 test('a full disk under a coordinator: what was not committed is not there, and it goes on', async () => {
   cluster = await MemoryCluster.start(1, { 'offsets.topic.num.partitions': '1', 'offsets.topic.replication.factor': '1' });
   await cluster.nodes.get(1)!.broker!.createTopic('orders');
