@@ -20,6 +20,8 @@ export class Checker implements Machines {
   /** Brokers that told, under their present registration, of disks that failed: which of their partitions. */
   private readonly offline = new Map<number, (topicId: string, partition: number) => boolean>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
+  /** What a process had, when it was last looked at. */
+  private readonly had = new WeakMap<Services, ReadonlySet<Partition>>();
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly world: World;
   private readonly minIsr: number;
@@ -97,9 +99,11 @@ export class Checker implements Machines {
   }
 
   private look(machine: Machine, services: Services): void {
+    const has = new Set<Partition>();
     for (const partitions of replicasOf(services).values()) {
       for (const partition of partitions) {
         if (!partition) continue;
+        has.add(partition);
         const before = this.seen.get(partition);
         const view = viewOf(partition, before);
         if (view === null || view === before) continue;
@@ -108,6 +112,17 @@ export class Checker implements Machines {
         if (ledger) this.changed(machine, ledger, view, before);
       }
     }
+    for (const partition of this.had.get(services) ?? []) if (!has.has(partition)) this.left(machine, partition);
+    this.had.set(services, has);
+  }
+
+  /** A replica is gone; in the same event its high watermark may have risen, and clients been told. */
+  private left(machine: Machine, partition: Partition): void {
+    const before = this.seen.get(partition);
+    const view = viewOf(partition, undefined);
+    const ledger = this.ledgers.get(partitionKey(partition.topicId, partition.index));
+    if (!before || !view || !ledger) return;
+    ledger.observe(machine.id, `b${machine.id}.${machine.incarnation}`, { ...view, leads: false }, before);
   }
 
   private changed(machine: Machine, ledger: Ledger, view: ReplicaView, before: ReplicaView | undefined): void {
