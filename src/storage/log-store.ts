@@ -4,7 +4,6 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
-import { readDiskState } from './disk-state.ts';
 import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
@@ -294,8 +293,14 @@ export class LogStore extends LogDirectory {
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     if (this.diskFailure) return;
-    this.onDisk(() => this.putCheckpoints());
-    this.context.shortage.wrote();
+    const { shortage } = this.context;
+    try {
+      this.onDisk(() => this.putCheckpoints());
+    } catch (error) {
+      shortage.noted(error);
+      throw error;
+    }
+    shortage.wrote();
   }
 
   private putCheckpoints(): void {
