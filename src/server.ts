@@ -33,7 +33,15 @@ import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts
 import { ReplicaManager } from './replication/replica-manager.ts';
 import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { closeLogs, diskIdentity, emptyDirectories, moveRate, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import {
+  closeLogs,
+  diskIdentity,
+  emptyDirectories,
+  lostReplicas,
+  moveRate,
+  openLogDirectories,
+  replicasOf,
+} from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
 import { applyRetention, keepTrustedTime, trustedTimeOf, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
@@ -179,6 +187,12 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   });
   closers.push(() => metadata.close());
   logs.holdBack(replicasOf(metadata.current, nodeId));
+  const lost = lostReplicas(logs, disk, metadata.current, nodeId);
+  if (lost.length > 0)
+    logger.warn(
+      { partitions: lost.length },
+      'a log directory was replaced: its replicas are copied from others; where there is none, nobody leads',
+    );
   config = dynamicConfig(options.config, metadata, nodeId);
   logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
@@ -250,7 +264,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
   membership = new Membership({
-    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
+    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, lost, listeners },
     config: currentConfig,
     directory: options.cluster?.directory ?? null,
   });

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Cleanable } from '../storage/compaction-range.ts';
 import { type CompactionResult, NOTHING_COMPACTED } from '../storage/log-compacting.ts';
 import { CompactionFailures } from './compaction-failures.ts';
-import { deleteOld } from './retention.ts';
+import { OldSegments } from './retention.ts';
 import { inSlices } from './sliced.ts';
 
 /** A log of this broker that may be compacted: a Partition. All throw KafkaErrors when it is gone or its disk fails. */
@@ -120,16 +120,17 @@ export class Compactions {
     this.timer = null;
     this.isLooking = true;
     const found: { partition: Compactable; ratio: number }[] = [];
-    let deleted = 0;
+    const old = new OldSegments(options.logger);
     const each = ({ topic, index }: { topic: string; index: number }) => {
-      deleted += deleteOld(() => logs.hosted(topic, index), topic, index, options.logger);
+      if (old.deleteSome(() => logs.hosted(topic, index), topic, index)) return true;
       const partition = this.find(logs, topic, index);
       const cleanable = partition && this.cleanableNow(partition);
       if (cleanable) found.push({ partition, ratio: cleanable.ratio });
+      return false;
     };
     const done = () => {
       this.isLooking = false;
-      if (deleted > 0) this.checkpoint();
+      if (old.count > 0) this.checkpoint();
       this.due = found.sort((a, b) => a.ratio - b.ratio).map(({ partition }) => partition);
       this.next();
     };
