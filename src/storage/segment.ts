@@ -125,7 +125,10 @@ export class Segment {
   }
   /** Its files go on under their names with another suffix; the .log is the last, so that it never stands there without its indexes. */
   changeSuffix(from: string, to: string): void {
-    for (const file of this.files()) file.rename(file.path.slice(0, file.path.length - from.length) + to);
+    for (const file of this.files()) {
+      if (!file.path.endsWith(from)) throw new Error(`${file.path} does not end with ${from}`);
+      file.rename(file.path.slice(0, file.path.length - from.length) + to);
+    }
   }
   private files(): (CachedFile | IndexFile)[] {
     return [this.offsets.file, this.times.file, this.log];
