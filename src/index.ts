@@ -64,13 +64,14 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
   if (!values.has('listeners')) values.set('listeners', `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`);
   else if (options.port !== undefined || options.host !== undefined) throw new TypeError('give either config.listeners, or port and host');
   values.set('log.dirs', options.data ?? MEMORY_DIR);
+  const checked = brokerConfig(values, (key) => (key in config ? 'config' : key === 'listeners' ? 'host' : undefined));
   const broker = await Broker.start({
-    config: brokerConfig(values, (key) => (key in config ? 'config' : key === 'listeners' ? 'host' : undefined)),
+    config: checked,
     clock: realClock,
     transport: tcpTransport,
     logger: await makeLogger(options.logLevel),
     holder: `process ${process.pid}`,
-    ...(await makeDisk(options)),
+    ...(await makeDisk(options, checked.dataDirectory)),
   });
   try {
     for (const [name, topic] of Object.entries(topics)) await createUnlessThere(broker, name, topic);
@@ -93,7 +94,10 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
 
 const MEMORY_DIR = '/memory';
 
-async function makeDisk({ data, maxBytes = DEFAULT_MAX_BYTES }: StartOptions): Promise<{
+async function makeDisk(
+  { data, maxBytes = DEFAULT_MAX_BYTES }: StartOptions,
+  dataDir: string,
+): Promise<{
   files: Files;
   dataDir: string;
   openStore: () => Promise<MetadataStore>;
@@ -107,7 +111,7 @@ async function makeDisk({ data, maxBytes = DEFAULT_MAX_BYTES }: StartOptions): P
     };
   }
   const [{ realFiles }, { openSqliteStore }] = await Promise.all([import('./core/real-files.ts'), import('./metadata/sqlite-store.ts')]);
-  return { files: realFiles, dataDir: data, openStore: async () => openSqliteStore(`${data}/metadata.db`, { clock: realClock }) };
+  return { files: realFiles, dataDir, openStore: async () => openSqliteStore(`${dataDir}/metadata.db`, { clock: realClock }) };
 }
 
 async function makeLogger(level: StartOptions['logLevel']): Promise<Logger> {

@@ -3,9 +3,8 @@ import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
-import { readBootId } from './core/boot-id.ts';
 import type { RandomBytes } from './core/bytes.ts';
-import type { Clock, Timer } from './core/clock.ts';
+import type { Clock } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
@@ -21,6 +20,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { deletedTopics } from './metadata/deleted-topics.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
@@ -32,14 +32,21 @@ import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
 import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
-import { Retention } from './replication/retention.ts';
-import { settleFolders } from './replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
+import {
+  closeLogs,
+  diskIdentity,
+  emptyDirectories,
+  lostReplicas,
+  moveRate,
+  openLogDirectories,
+  replicasOf,
+} from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
-import { openDataDirectory } from './storage/data-directory.ts';
-import { DiskIdentity } from './storage/disk-identity.ts';
+import { applyRetention, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogStore, openLogStore } from './storage/log-store.ts';
+import { openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -47,7 +54,7 @@ export interface BrokerOptions {
   readonly files: Files;
   readonly clock: Clock;
   readonly transport: Transport;
-  /** Created when missing, and locked. */
+  /** The first directory of log.dirs, absolute: it has the metadata too. Created when missing, and locked. */
   readonly dataDir: string;
   /** Called once the data directory is locked. */
   readonly openStore: () => Promise<MetadataStore>;
@@ -136,8 +143,11 @@ type Parts = [listeners: readonly BrokerListener[], clusterId: string, topicAdmi
 async function build(options: BrokerOptions, closers: Closer[], make: (...parts: Parts) => Broker): Promise<Broker> {
   const { files, clock, logger, dataDir, randomBytes = cryptoBytes } = options;
   const nodeId = options.config.int('node.id');
-  const directory = openDataDirectory(files, dataDir, options.holder ?? `broker ${nodeId}`);
-  closers.push(() => directory.release());
+  const holder = options.holder ?? `broker ${nodeId}`;
+  const directories = openLogDirectories(files, { dataDir, config: options.config, holder, logger });
+  const [directory] = directories.usable;
+  const empty = emptyDirectories(directories);
+  closers.push(() => directories.release());
   const store = await options.openStore();
   closers.push(() => store.close());
   const { clusterId } = await ensureCluster(store, randomBytes, directory.meta?.clusterId);
@@ -152,8 +162,10 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
   const trustedTime = new TrustedTime(clock, logger);
-  const logs = openLogStore({
-    directory: { ...directory, release: () => {} },
+  const logs = openLogDirs({
+    files,
+    directories: directories.usable,
+    offline: directories.unusable,
     clock,
     trustedTime,
     clusterId,
@@ -161,10 +173,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     logger,
     producers,
     flushCheckMs,
+    moveBytesPerSecond: () => moveRate(config),
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
-  if (!directory.endedCleanly) logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
+  const disk = diskIdentity(logs, directories, empty, files, options.bootId);
+  if (directories.usable.some(({ endedCleanly }) => !endedCleanly))
+    logger.warn({ dataDir }, 'the last run did not end cleanly: logs are verified when they are first used');
 
   const metadata = await MetadataFeed.open(store, {
     clock,
@@ -172,6 +187,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       logger.error({ err: error }, stopped ? 'the metadata cannot be read any more' : 'a metadata change was not taken in'),
   });
   closers.push(() => metadata.close());
+  logs.holdBack(replicasOf(metadata.current, nodeId));
+  const lost = lostReplicas(logs, disk, metadata.current, nodeId);
+  if (lost.length > 0)
+    logger.warn(
+      { partitions: lost.length },
+      'a log directory was replaced: its replicas are copied from others; where there is none, nobody leads',
+    );
   config = dynamicConfig(options.config, metadata, nodeId);
   logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
@@ -224,6 +246,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     topicAdmin,
     partitionAdmin: partitionAdmin({ store, metadata, config: currentConfig }),
     replicas,
+    logs,
     fetchSessions: new FetchSessions(
       clock,
       () => config.int('max.incremental.fetch.session.cache.slots'),
@@ -242,17 +265,17 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const connections = new Connections();
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
-  const bootId = options.bootId === undefined ? readBootId(files) : options.bootId;
-  const disk = new DiskIdentity({ directory, directoryId: logs.meta.directoryId, bootId });
   membership = new Membership({
-    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
+    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, lost, listeners },
     config: currentConfig,
     directory: options.cluster?.directory ?? null,
   });
   const member = membership;
   closers.push(() => member.close());
   await member.join();
+  deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
+  replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   compactions.begin(replicas);
@@ -326,55 +349,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogStore): Closer {
-  const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
-  const stops = [
-    repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
-    repeat(clock, config().long('replica.high.watermark.checkpoint.interval.ms'), () => logs.writeHighWatermarks(), failed),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
-}
-
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogStore): Closer {
-  const retention = new Retention({
-    ...{ replicas, clock, logger },
-    leavesCompacted: isCleanerEnabled(config()),
-    deletedSome: () => logs.writeCheckpoints(),
-  });
-  const stopRepeating = repeat(
-    clock,
-    config().long('log.retention.check.interval.ms'),
-    () => retention.begin(),
-    (error) => logger.error({ err: error }, 'old segments could not be looked for'),
-  );
-  return () => {
-    stopRepeating();
-    retention.stop();
-  };
-}
-
-/** Work that fails, as on a full disk, is tried again at its next time. */
-function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
-  let timer: Timer = clock.after(everyMs, again);
-  function again() {
-    timer = clock.after(everyMs, again);
-    try {
-      work();
-    } catch (error) {
-      failed(error);
-    }
-  }
-  return () => timer.cancel();
-}
-
-function closeLogs(logs: LogStore): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */

@@ -71,9 +71,13 @@ export class BrokerConfig {
     return this.#texts.get(key) ?? CONFIG_TABLE.broker.get(key)?.default ?? null;
   }
 
-  /** The first directory of log.dirs, or of log.dir. */
+  /** The directories of log.dirs, or of log.dir, each once. */
+  get dataDirectories(): readonly [string, ...string[]] {
+    return [...new Set(this.list('log.dirs') ?? this.list('log.dir'))] as [string, ...string[]];
+  }
+  /** The first of them, where the metadata are. */
   get dataDirectory(): string {
-    return (this.list('log.dirs') ?? this.list('log.dir'))[0]!;
+    return this.dataDirectories[0];
   }
 
   /** `listeners`, without those of controllers; those are in `skipped`, for a notice. */
@@ -207,9 +211,6 @@ function refusals(config: BrokerConfig): Problem[] {
   );
   const roles = config.list('process.roles');
   refuse(roles !== null && !roles.includes('broker'), 'process.roles', ': there is no controller process here; add broker, or remove it');
-  const several = config.list('log.dirs');
-  const directories = several ?? config.list('log.dir');
-  refuse(directories.length > 1, several ? 'log.dirs' : 'log.dir', `: one directory is supported, not ${directories.length}; keep one`);
   refuse(
     config.int('group.min.session.timeout.ms') > config.int('group.max.session.timeout.ms'),
     'group.min.session.timeout.ms',

@@ -44,7 +44,7 @@ export const BROKER_KEYS = {
   'log.cleaner.threads': int('1', { dynamic: true, min: 0, doc: 'Threads that compact. Any number means one here, log after log; 0 means none.' }),
   'log.cleanup.policy': list('delete', { dynamic: true, oneOf: ['compact', 'delete'], doc: 'Broker-wide cleanup.policy.' }),
   'log.dir': list('/tmp/kafka-logs', { nonEmpty: true, doc: 'Where the data is, if log.dirs does not say.' }),
-  'log.dirs': list(null, { nonEmpty: true, doc: 'Where the data is: one directory.' }),
+  'log.dirs': list(null, { nonEmpty: true, doc: 'Where the logs are: one directory, or several with commas between them. The metadata are in the first.' }),
   'log.flush.interval.messages': long('9223372036854775807', { dynamic: true, min: 1, doc: 'Broker-wide flush.messages.' }),
   'log.flush.interval.ms': long(null, { dynamic: true, doc: 'Broker-wide flush.ms.' }),
   'log.flush.offset.checkpoint.interval.ms': int('60000', { min: 0, doc: 'How often the recovery points are written.' }),

@@ -13,6 +13,8 @@ export interface Files {
   list(path: string): string[];
   exists(path: string): boolean;
   isDirectory(path: string): boolean;
+  /** Bytes of a file, which must exist. Cheaper than opening it: a log may have thousands. */
+  size(path: string): number;
   /** Whole content, or null when the file does not exist. */
   read(path: string): Buffer | null;
   /** Replaces a file so that a crash leaves the old content or the new, never a mixture: temporary file, fsync, rename, fsync of the folder. */
@@ -26,6 +28,8 @@ export interface Files {
   removeLater(path: string, done: (error: Error | null) => void): void;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(path: string): void;
+  /** Bytes of the file system that holds a folder, and those of them that this process may still take. */
+  volume(path: string): { readonly totalBytes: number; readonly usableBytes: number };
   /**
    * Takes a lock that the kernel drops with its process, kill -9 included. `holder` is what a refused second taker is told.
    * @throws LockedError when another process, or this one, holds it.

@@ -16,6 +16,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   unlink,
   writev,
@@ -46,6 +47,7 @@ export const realFiles: Files = {
   list: (path) => unlessMissing(() => readdirSync(path).sort(), []),
   exists: (path) => existsSync(path),
   isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
+  size: (path) => statSync(path).size,
   read: (path) => unlessMissing(() => readFileSync(path), null),
   replace(path, content) {
     const temporary = `${path}.tmp`;
@@ -64,6 +66,10 @@ export const realFiles: Files = {
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   removeLater: (path, done) => unlink(path, (error) => done(error?.code === 'ENOENT' ? null : error)),
   syncDirectory,
+  volume(path) {
+    const { bsize, blocks, bavail } = statfsSync(path);
+    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
+  },
   lock: takeLock,
 };
 

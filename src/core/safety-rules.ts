@@ -39,6 +39,10 @@ export const safetyRules = {
   checkDirectoryId: true,
   /** A member whose disk may have lost records is not elected before it is admitted again. */
   checkGeneration: true,
+  /** A replica on a disk that failed is not elected, and does not count as in sync. */
+  checkOffline: true,
+  /** A disk that failed may lack records when it is back. */
+  suspectFailedDisk: true,
   /** Without an eligible member, all members are waited for. */
   waitForAllMembers: true,
   /** ... and the one with the most records is elected. */

@@ -1,6 +1,6 @@
 import { ERROR_CODES } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
-import type { PartitionImage, TopicImage } from '../metadata/image.ts';
+import type { MetadataImage, PartitionImage } from '../metadata/image.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { isValidTopicName } from '../metadata/topic-rules.ts';
 import { DescribeTopicPartitions } from '../protocol/messages/describe-topic-partitions.ts';
@@ -39,8 +39,8 @@ export const describeTopicPartitions = handler(
       const names = all ? Array.from(current.topics(), ({ name }) => name) : [...new Set(asked.map(({ name }) => name))];
       const sorted = names.filter((name) => name >= from).sort();
       const limit = Math.max(Math.min(config().int('max.request.partition.size.limit'), responsePartitionLimit), 1);
-      const isOffline = (id: number) => !endpoints.isReachable(id, arrival);
-      return pageOf(sorted, (name) => current.topic(name), isOffline, { cursor, limit });
+      const isReachable = (id: number) => endpoints.isReachable(id, arrival);
+      return pageOf(sorted, current, isReachable, { cursor, limit });
     },
     refuse: ({ topics }, error) => ({
       topics: topics.map(({ name }) => ({ ...without(name), errorCode: error.code, topicAuthorizedOperations: NO_OPERATIONS })),
@@ -59,22 +59,22 @@ function checkCursor({ topics, cursor }: Request): void {
 
 function pageOf(
   names: readonly string[],
-  topicOf: (name: string) => TopicImage | undefined,
-  isOffline: (id: number) => boolean,
+  image: MetadataImage,
+  isReachable: (id: number) => boolean,
   { cursor, limit }: { cursor: Cursor | null; limit: number },
 ): Reply {
   const topics: TopicReply[] = [];
   let room = limit;
   for (const name of names) {
     if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: 0 } };
-    const topic = topicOf(name);
+    const topic = image.topic(name);
     if (!topic) {
       topics.push(without(name));
       continue;
     }
     const first = cursor && name === cursor.topicName ? cursor.partitionIndex : 0;
     const partitions = topic.partitions.slice(first, first + room);
-    topics.push({ ...described(topic), partitions: partitions.map((each) => partitionReply(each, isOffline)) });
+    topics.push({ ...described(topic), partitions: partitions.map((each) => partitionReply(each, image, isReachable)) });
     room -= partitions.length;
     const next = first + partitions.length;
     if (next < topic.partitions.length) return { topics, nextCursor: { topicName: name, partitionIndex: next } };
@@ -92,17 +92,21 @@ function without(name: string): TopicReply {
   return { ...described({ name, topicId: ZERO_UUID }), errorCode: error.code, partitions: [] };
 }
 
-function partitionReply(image: PartitionImage, isOffline: (id: number) => boolean): TopicReply['partitions'][number] {
-  const { partition, leader, leaderEpoch, replicas, isr, elr } = image;
+function partitionReply(
+  state: PartitionImage,
+  image: MetadataImage,
+  isReachable: (id: number) => boolean,
+): TopicReply['partitions'][number] {
+  const { partition, leader, leaderEpoch, replicas, isr, elr } = state;
   return {
     errorCode: 0,
     partitionIndex: partition,
-    leaderId: leader >= 0 && isOffline(leader) ? -1 : leader,
+    leaderId: leader >= 0 && !isReachable(leader) ? -1 : leader,
     leaderEpoch,
     replicaNodes: replicas,
     isrNodes: isr,
     eligibleLeaderReplicas: elr,
     lastKnownElr: [],
-    offlineReplicas: replicas.filter(isOffline),
+    offlineReplicas: replicas.filter((id) => !isReachable(id) || image.isReplicaOffline(id, state)),
   };
 }

@@ -1,6 +1,6 @@
 import { ERROR_CODES, type ErrorName } from '../core/error-codes.ts';
 import { errorCodeOf, KafkaError } from '../core/errors.ts';
-import type { PartitionImage, TopicImage } from '../metadata/image.ts';
+import type { MetadataImage, PartitionImage, TopicImage } from '../metadata/image.ts';
 import { INTERNAL_TOPICS } from '../metadata/internal-topics.ts';
 import { isValidTopicName } from '../metadata/topic-rules.ts';
 import { Metadata } from '../protocol/messages/metadata.ts';
@@ -36,6 +36,7 @@ const FIRST_WITH_LISTENER_ERROR = 6;
  *   UNKNOWN_TOPIC_OR_PARTITION first and creates it behind that; kafkajs consumers then fail.
  * - Brokers are named as the client arrived (endpoints.ts).
  * - A partition without a leader that is alive is LEADER_NOT_AVAILABLE. v0 leaves dead replicas out, with REPLICA_NOT_AVAILABLE.
+ * - Offline is a replica whose broker is not alive, or whose disk has failed.
  * - Any broker carries out admin requests. As controller the one is named that moves leaders; this broker while there is none.
  * Deviations from Apache Kafka: the synchronous creation; Kafka names any broker as controller.
  */
@@ -51,7 +52,7 @@ export const metadata = handler(
       topicId,
       isInternal: INTERNAL_TOPICS.has(name),
       topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NO_OPERATIONS,
-      partitions: partitions.map((partition) => partitionReply(partition, endpoints, context)),
+      partitions: partitions.map((partition) => partitionReply(partition, endpoints, feed.current, context)),
     });
 
     const replyTo = ({ name, topicId }: Wanted, request: Request, context: RequestContext): TopicReply | Promise<TopicReply> => {
@@ -124,9 +125,14 @@ export const metadata = handler(
   },
 );
 
-function partitionReply(image: PartitionImage, endpoints: Endpoints, { arrival, version }: RequestContext): PartitionReply {
-  const { partition, leader, leaderEpoch, replicas, isr } = image;
-  const offlineReplicas = replicas.filter((id) => !endpoints.isReachable(id, arrival));
+function partitionReply(
+  state: PartitionImage,
+  endpoints: Endpoints,
+  image: MetadataImage,
+  { arrival, version }: RequestContext,
+): PartitionReply {
+  const { partition, leader, leaderEpoch, replicas, isr } = state;
+  const offlineReplicas = replicas.filter((id) => !endpoints.isReachable(id, arrival) || image.isReplicaOffline(id, state));
   const leads = leader >= 0 && endpoints.isReachable(leader, arrival);
   const lasting = { partitionIndex: partition, leaderId: leads ? leader : -1, leaderEpoch, offlineReplicas };
   if (version > 0) {

@@ -8,6 +8,7 @@ import type { MetadataStore } from '../metadata/store.ts';
 import type { FetchSessions } from '../replication/fetch-sessions.ts';
 import type { ReplicaManager } from '../replication/replica-manager.ts';
 import type { ClientQuotas } from '../security/client-quotas.ts';
+import type { LogDirs } from '../storage/log-dirs.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { PartitionAdmin } from './partition-admin.ts';
 import type { ProducerIds } from './producer-ids.ts';
@@ -30,6 +31,8 @@ export interface Services {
   readonly topicAdmin: TopicAdmin;
   readonly partitionAdmin: PartitionAdmin;
   readonly replicas: ReplicaManager;
+  /** The log directories. */
+  readonly logs: LogDirs;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
   readonly purgatory: Purgatory;

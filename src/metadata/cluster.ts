@@ -1,16 +1,20 @@
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { SUPPORTED_FEATURES } from './features.ts';
-import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, PRODUCER_IDS_KEY } from './keys.ts';
-import { InDoubtError, type KV, type Lease, type MetadataStore, type Rev } from './store.ts';
+import { CLUSTER_ID_KEY, FEATURES_KEY, knownBrokerKey, liveBrokerKey, offlineReplicasKey, PRODUCER_IDS_KEY } from './keys.ts';
+import { InDoubtError, type KV, type Lease, type MetadataStore, type Op, type Rev } from './store.ts';
 import { type RandomBytes, randomUuid } from './uuid.ts';
 import {
   type BrokerValue,
+  encodeOffline,
   encodeValue,
   type KnownBrokerValue,
+  type OfflineReplicasValue,
   parseBroker,
   parseFeatures,
   parseInteger,
   parseKnownBroker,
+  parseOffline,
   parseText,
 } from './values.ts';
 import { read, untilNoConflict, write } from './writes.ts';
@@ -59,8 +63,13 @@ async function settled(txn: Promise<{ ok: boolean; rev: Rev }>): Promise<{ ok: b
 export interface RegisteringBroker extends Omit<BrokerValue, 'generation'> {
   readonly id: number;
   readonly lease: Lease;
-  /** The generation of its disk, given the epoch and the generation of the broker's last registration (0: there was none): it may have to grow first. */
-  readonly generation: number | ((lastEpoch: Rev, lastGeneration: number) => number);
+  /**
+   * The generation of its disk, given the epoch and the generation of the broker's last registration (0: there was none), and whether a disk of its
+   * failed under that: it may have to grow first.
+   */
+  readonly generation: number | ((lastEpoch: Rev, lastGeneration: number, diskFailed: boolean) => number);
+  /** Its replicas on disks that failed, given that generation; null, or left out: all disks work. */
+  readonly offline?: (generation: number) => OfflineReplicasValue | null;
   /** The broker epoch that this process had before it lost its lease: that registration may be replaced. */
   readonly previous?: Rev;
   /** This process holds the lock of its data directory, and has just started: who registered with that directory before is dead. */
@@ -74,7 +83,7 @@ export interface RegisteringBroker extends Omit<BrokerValue, 'generation'> {
  */
 export async function registerBroker(store: MetadataStore, broker: RegisteringBroker): Promise<{ brokerEpoch: Rev }> {
   const { id, lease, listeners, rack, directoryId, liveness } = broker;
-  const [key, knownKey] = [liveBrokerKey(id), knownBrokerKey(id)];
+  const [key, knownKey, offlineKey] = [liveBrokerKey(id), knownBrokerKey(id), offlineReplicasKey(id)];
   return untilNoConflict(async () => {
     const { kv } = await store.get(key);
     if (kv?.lease === lease.id) return { brokerEpoch: kv.rev };
@@ -83,20 +92,32 @@ export async function registerBroker(store: MetadataStore, broker: RegisteringBr
     }
     const last = (await store.get(knownKey)).kv;
     const lastGeneration = last ? parseKnownBroker(knownKey, last.value).generation : 0;
-    const generation = typeof broker.generation === 'number' ? broker.generation : broker.generation(last?.rev ?? 0, lastGeneration);
+    const offline = (await store.get(offlineKey)).kv;
+    const diskFailed = offline !== undefined && hasFailed(parseOffline(offlineKey, offline.value)) && safetyRules.suspectFailedDisk;
+    const generation =
+      typeof broker.generation === 'number' ? broker.generation : broker.generation(last?.rev ?? 0, lastGeneration, diskFailed);
     const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
     const known: KnownBrokerValue = { rack, directoryId, generation, listeners };
     const conds = [
       { key, rev: kv?.rev ?? 0 },
       { key: knownKey, rev: last?.rev ?? 0 },
+      { key: offlineKey, rev: offline?.rev ?? 0 },
     ];
-    const ops = [
+    const ops: Op[] = [
       { put: key, value: encodeValue(value), lease: lease.id },
       { put: knownKey, value: encodeValue(known) },
     ];
+    const told = broker.offline?.(generation);
+    if (told) ops.push({ put: offlineKey, value: encodeOffline(told) });
+    else if (offline) ops.push({ del: offlineKey });
     const { ok, rev } = await settled(store.txn(conds, ops));
     return ok ? { brokerEpoch: rev } : undefined;
   });
+}
+
+/** Not those that are lost since an earlier one. */
+function hasFailed({ all, topics }: OfflineReplicasValue): boolean {
+  return all || topics.size > 0;
 }
 
 function mayReplace({ previous, startsWithDirectory, directoryId }: RegisteringBroker, kv: KV): boolean {
@@ -118,7 +139,7 @@ export function unregisterBroker(store: MetadataStore, id: number): Promise<{ re
       { key, rev: kv.rev },
       { key: liveBrokerKey(id), rev: 0 },
     ];
-    const { ok, rev } = await write(store, conds, [{ del: key }]);
+    const { ok, rev } = await write(store, conds, [{ del: key }, { del: offlineReplicasKey(id) }]);
     return ok ? { revision: rev } : undefined;
   });
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { MetadataImage, PartitionImage } from './image.ts';
 import type { MetadataFeed } from './image-feed.ts';
-import { isForeign, isStopping, isSuspect } from './isr.ts';
+import { isForeign, isOffline, isStopping, isSuspect } from './isr.ts';
 import { liveBrokerKey, stoppingBrokerKey } from './keys.ts';
 import type { Registered } from './registration.ts';
 import type { MetadataStore } from './store.ts';
@@ -74,7 +74,8 @@ class Leaving {
     if (!partition.isr.includes(this.id)) return false;
     return partition.isr.some((id) => {
       const broker = image.brokers.get(id);
-      return broker && id !== this.id && !isStopping(image, id) && !isForeign(partition, id, broker) && !isSuspect(partition, id, broker);
+      if (!broker || id === this.id || isStopping(image, id) || isOffline(image, partition, id)) return false;
+      return !isForeign(partition, id, broker) && !isSuspect(partition, id, broker);
     });
   }
 }

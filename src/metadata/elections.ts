@@ -1,8 +1,8 @@
 import type { BrokerConfig } from '../config.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { BrokerImage, LogEndImage, MetadataImage, PartitionImage } from './image.ts';
-import { effectiveMinIsr, isForeign, isStopping, isSuspect, type MemberFacts, withIsr } from './isr.ts';
-import { liveBrokerKey } from './keys.ts';
+import { effectiveMinIsr, isForeign, isLost, isOffline, isStopping, isSuspect, type MemberFacts, withIsr } from './isr.ts';
+import { liveBrokerKey, offlineReplicasKey } from './keys.ts';
 import type { Cond } from './store.ts';
 import type { PartitionValue } from './values.ts';
 
@@ -39,9 +39,9 @@ export interface PartitionDecision {
 
 /**
  * What a broker is to a partition whose replica it may have. gone: not registered · foreign: on another directory than the one admitted ·
- * suspect: on the one admitted, which may have lost records · intact: all that it had when admitted it has.
+ * offline: on a disk that failed, for as long as the broker is registered · suspect: on the one admitted, which may have lost records · intact: all that it had when admitted it has.
  */
-type Standing = 'gone' | 'foreign' | 'suspect' | 'intact';
+type Standing = 'gone' | 'foreign' | 'offline' | 'suspect' | 'intact';
 
 interface Leadership {
   readonly value: PartitionValue;
@@ -64,7 +64,10 @@ export function decide(
   const { value, elected, unclean } = view.candidates().length > 0 ? view.ledByMember(request) : view.ledByNoMember(request);
   if (value === view.before && !elected) return undefined;
   const conds: Cond[] = [];
-  if (elected) conds.push({ key: liveBrokerKey(elected.id), rev: elected.epoch });
+  if (elected) {
+    conds.push({ key: liveBrokerKey(elected.id), rev: elected.epoch });
+    if (safetyRules.checkOffline) conds.push({ key: offlineReplicasKey(elected.id), rev: image.parts.offline.get(elected.id)?.rev ?? 0 });
+  }
   for (const id of partition.isr) {
     if (!value.isr.includes(id) && !image.brokers.has(id)) conds.push({ key: liveBrokerKey(id), rev: 0 });
   }
@@ -81,6 +84,7 @@ class PartitionView {
   private readonly image: MetadataImage;
   private readonly policy: ElectionPolicy;
   private readonly logEnds: ReadonlyMap<number, LogEndImage> | undefined;
+  private readonly partition: PartitionImage;
   /** As it is, or without those that a reassignment has done with. */
   private readonly current: PartitionValue;
 
@@ -88,6 +92,7 @@ class PartitionView {
     const { topicId, partition: number, rev: _, ...value } = partition;
     this.image = image;
     this.policy = policy;
+    this.partition = partition;
     this.before = value;
     this.logEnds = image.logEnds(topicId, number);
     this.current = this.reassigned() ?? value;
@@ -140,7 +145,8 @@ class PartitionView {
   private standing(id: number): Standing {
     const broker = this.image.brokers.get(id);
     if (!broker) return 'gone';
-    if (isForeign(this.before, id, broker)) return 'foreign';
+    if (isForeign(this.before, id, broker) || isLost(this.image, this.partition, id)) return 'foreign';
+    if (isOffline(this.image, this.partition, id)) return 'offline';
     return isSuspect(this.before, id, broker) ? 'suspect' : 'intact';
   }
 
@@ -159,11 +165,11 @@ class PartitionView {
     return broker.epoch === this.current.leaderBrokerEpoch || !safetyRules.leadUnderOneRegistration;
   }
 
-  /** Rules 3 and 5: dead members and those on a foreign disk leave the ISR. */
+  /** Rules 3 and 5: dead members and those on a foreign or failed disk leave the ISR. */
   private mayStay(id: number): boolean {
     const standing = this.standing(id);
     if (standing === 'gone') return !safetyRules.deadLeaveIsr;
-    return standing !== 'foreign' && this.current.replicas.includes(id);
+    return standing !== 'foreign' && standing !== 'offline' && this.current.replicas.includes(id);
   }
 
   private choose(candidates: readonly number[], { preferred }: ElectionRequest): number {
@@ -212,7 +218,7 @@ class PartitionView {
 
   /** Of the members rather than others. */
   private uncleanChoice(): BrokerImage | undefined {
-    const live = this.current.replicas.filter((id) => this.image.brokers.has(id));
+    const live = this.current.replicas.filter((id) => this.image.brokers.has(id) && !isOffline(this.image, this.partition, id));
     const members = live.filter((id) => this.standing(id) === 'suspect' && [...this.current.isr, ...this.current.elr].includes(id));
     return this.image.brokers.get(members[0] ?? live.find((id) => !isStopping(this.image, id)) ?? live[0] ?? -1);
   }

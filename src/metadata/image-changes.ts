@@ -5,6 +5,7 @@ import {
   type KnownBrokerImage,
   type LogEndImage,
   MetadataImage,
+  type OfflineReplicasImage,
   type PartitionImage,
   type StoppingImage,
   type TopicImage,
@@ -20,6 +21,7 @@ import {
   parseInteger,
   parseKnownBroker,
   parseLogEnd,
+  parseOffline,
   parsePartition,
   parseText,
   parseTopic,
@@ -41,7 +43,7 @@ export interface ImageChanges {
   /** Partitions of topics in the image that are new (also those of new topics) or changed in any field. */
   readonly partitions: readonly PartitionChange[];
   readonly configs: readonly ConfigResource[];
-  /** Ids of brokers that appeared, changed, went, or asked for controlled shutdown. */
+  /** Ids of brokers that appeared, changed, went, asked for controlled shutdown, or told of disks that failed. */
   readonly brokers: readonly number[];
   readonly features: boolean;
   /** Partitions of which a member told how far its log goes, or took it back. */
@@ -98,6 +100,7 @@ class ImageEdit {
   private brokers: Map<number, BrokerImage> | undefined;
   private knownBrokers: Map<number, KnownBrokerImage> | undefined;
   private stopping: Map<number, StoppingImage> | undefined;
+  private offline: Map<number, OfflineReplicasImage> | undefined;
   private controller: ImageParts['controller'];
   private controllerEpoch: ImageParts['controllerEpoch'];
   private clusterId: ImageParts['clusterId'];
@@ -137,6 +140,7 @@ class ImageEdit {
       brokers: this.brokers ?? this.before.brokers,
       knownBrokers: this.knownBrokers ?? this.before.knownBrokers,
       stopping: this.stopping ?? this.before.stopping,
+      offline: this.offline ?? this.before.parts.offline,
       controller: this.controller,
       controllerEpoch: this.controllerEpoch,
       logEnds: this.logEnds.done(),
@@ -183,6 +187,12 @@ class ImageEdit {
         this.stopping ??= new Map(this.before.stopping);
         if (value) this.stopping.set(parsed.id, { brokerEpoch: parseInteger(key, value), rev });
         else this.stopping.delete(parsed.id);
+        this.brokerIds.add(parsed.id);
+        break;
+      case 'offline':
+        this.offline ??= new Map(this.before.parts.offline);
+        if (value) this.offline.set(parsed.id, { ...parseOffline(key, value), rev });
+        else this.offline.delete(parsed.id);
         this.brokerIds.add(parsed.id);
         break;
       case 'controller':

@@ -9,13 +9,14 @@ import {
   knownBrokerKey,
   liveBrokerKey,
   logEndKey,
+  offlineReplicasKey,
   partitionKey,
   stoppingBrokerKey,
   topicKey,
 } from './keys.ts';
 import { SharedMap } from './shared-map.ts';
 import type { Rev } from './store.ts';
-import type { BrokerValue, ControllerValue, KnownBrokerValue, LogEndValue, PartitionValue } from './values.ts';
+import type { BrokerValue, ControllerValue, KnownBrokerValue, LogEndValue, OfflineReplicasValue, PartitionValue } from './values.ts';
 
 export interface PartitionImage extends PartitionValue {
   readonly topicId: string;
@@ -57,6 +58,11 @@ export interface StoppingImage {
   readonly rev: Rev;
 }
 
+/** The replicas of a broker that are on disks that failed. */
+export interface OfflineReplicasImage extends OfflineReplicasValue {
+  readonly rev: Rev;
+}
+
 /** What a member of a partition without a leader told of its log. */
 export interface LogEndImage extends LogEndValue {
   readonly rev: Rev;
@@ -86,6 +92,8 @@ export interface ImageParts {
   readonly brokers: ReadonlyMap<number, BrokerImage>;
   readonly knownBrokers: ReadonlyMap<number, KnownBrokerImage>;
   readonly stopping: ReadonlyMap<number, StoppingImage>;
+  /** By broker; what an earlier registration told is in it too. */
+  readonly offline: ReadonlyMap<number, OfflineReplicasImage>;
   readonly controller: ControllerImage | undefined;
   readonly controllerEpoch: Versioned<number>;
   /** Partition key -> broker -> how far its log goes. */
@@ -108,6 +116,7 @@ export class MetadataImage {
     brokers: new Map(),
     knownBrokers: new Map(),
     stopping: new Map(),
+    offline: new Map(),
     controller: undefined,
     controllerEpoch: { value: 0, rev: 0 },
     logEnds: SharedMap.empty(),
@@ -177,6 +186,31 @@ export class MetadataImage {
     return this.parts.stopping;
   }
 
+  /** What a broker told under its present registration of disks that failed. */
+  offlineReplicas(id: number): OfflineReplicasImage | undefined {
+    const offline = this.parts.offline.get(id);
+    return offline && offline.rev >= (this.brokers.get(id)?.epoch ?? Number.POSITIVE_INFINITY) ? offline : undefined;
+  }
+
+  /** Whether a live broker's replica is on a disk that failed. */
+  isReplicaOffline(id: number, { topicId, partition }: Pick<PartitionImage, 'topicId' | 'partition'>): boolean {
+    const offline = this.offlineReplicas(id);
+    return offline !== undefined && (offline.all || offline.topics.get(topicId)?.has(partition) === true);
+  }
+
+  /** Whether a live broker's replica may have been on a disk in whose place there is an empty one, and was not admitted since. */
+  isReplicaLost(id: number, { topicId, partition, disks }: Pick<PartitionImage, 'topicId' | 'partition' | 'disks'>): boolean {
+    const lost = this.offlineReplicas(id)?.lost;
+    if (!lost || !(lost.all || lost.topics.get(topicId)?.has(partition))) return false;
+    const admitted = disks.find((disk) => disk.id === id);
+    return admitted !== undefined && admitted.generation < lost.generation;
+  }
+
+  /** Whether all that a broker has, or might get, is on disks that failed. */
+  isWithoutDisk(id: number): boolean {
+    return this.offlineReplicas(id)?.all === true;
+  }
+
   /** undefined: nobody is, right now. */
   get controller(): ControllerImage | undefined {
     return this.parts.controller;
@@ -219,7 +253,7 @@ export class MetadataImage {
 
   /** The keys that this image was made of, with their revisions. */
   *keys(): Generator<[key: string, rev: Rev]> {
-    const { clusterId, features, topics, partitions, brokers, knownBrokers, stopping, controller, controllerEpoch } = this.parts;
+    const { clusterId, features, topics, partitions, brokers, knownBrokers, stopping, offline, controller, controllerEpoch } = this.parts;
     if (clusterId.rev > 0) yield [CLUSTER_ID_KEY, clusterId.rev];
     if (features.rev > 0) yield [FEATURES_KEY, features.rev];
     for (const topic of topics.values()) yield [topicKey(topic.name), topic.rev];
@@ -229,6 +263,7 @@ export class MetadataImage {
     for (const broker of brokers.values()) yield [liveBrokerKey(broker.id), broker.epoch];
     for (const broker of knownBrokers.values()) yield [knownBrokerKey(broker.id), broker.epoch];
     for (const [id, { rev }] of stopping) yield [stoppingBrokerKey(id), rev];
+    for (const [id, { rev }] of offline) yield [offlineReplicasKey(id), rev];
     if (controller) yield [CONTROLLER_KEY, controller.rev];
     if (controllerEpoch.rev > 0) yield [CONTROLLER_EPOCH_KEY, controllerEpoch.rev];
     for (const [key, ends] of this.parts.logEnds.entries()) {

@@ -27,7 +27,7 @@ export function growInternalTopic(image: MetadataImage, topic: string, partition
 /** Live brokers without a replica, those on other racks first; where the line begins differs from partition to partition. */
 function newReplicas(image: MetadataImage, replicas: readonly number[], number: number): number[] {
   const candidates = [...image.brokers.values()]
-    .filter(({ id }) => !replicas.includes(id) && !isStopping(image, id))
+    .filter(({ id }) => !replicas.includes(id) && !isStopping(image, id) && !image.isWithoutDisk(id))
     .sort((a, b) => a.id - b.id);
   const first = candidates.length > 0 ? number % candidates.length : 0;
   const turned = [...candidates.slice(first), ...candidates.slice(0, first)];

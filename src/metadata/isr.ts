@@ -37,17 +37,32 @@ export function isForeign({ disks }: PartitionValue, id: number, { directoryId }
   return safetyRules.checkDirectoryId && admitted !== undefined && admitted.directoryId !== directoryId;
 }
 
+/** As isForeign, of one of the disks of a broker: in its place there is an empty one. */
+export function isLost(image: MetadataImage, partition: Pick<PartitionImage, 'topicId' | 'partition' | 'disks'>, id: number): boolean {
+  return safetyRules.checkDirectoryId && image.isReplicaLost(id, partition);
+}
+
 /** The directory that was admitted, which may have lost records since: a member, but not to be elected before it is admitted again. */
 export function isSuspect({ disks }: PartitionValue, id: number, { directoryId, generation }: DiskId): boolean {
   const admitted = disks.find((disk) => disk.id === id);
   return safetyRules.checkGeneration && admitted?.directoryId === directoryId && admitted.generation !== generation;
 }
 
-/** Whether the leader may admit a broker that fetched under this registration; one that is about to stop would leave again at once. */
-export function canJoinIsr(image: MetadataImage, id: number, brokerEpoch: Rev): boolean {
+/** Whether the leader may admit a broker that fetched under this registration; one that is about to stop, or whose disk failed, would leave again at once. */
+export function canJoinIsr(
+  image: MetadataImage,
+  partition: Pick<PartitionImage, 'topicId' | 'partition'>,
+  id: number,
+  brokerEpoch: Rev,
+): boolean {
   const broker = image.brokers.get(id);
-  if (!broker || isStopping(image, id)) return false;
+  if (!broker || isStopping(image, id) || isOffline(image, partition, id)) return false;
   return broker.epoch === brokerEpoch || !safetyRules.admitByBrokerEpoch;
+}
+
+/** Whether a live broker's replica is on a disk that failed: it cannot lead, and does not count. A member it is still, since its records may be good. */
+export function isOffline(image: MetadataImage, partition: Pick<PartitionImage, 'topicId' | 'partition'>, id: number): boolean {
+  return safetyRules.checkOffline && image.isReplicaOffline(id, partition);
 }
 
 /** Whether a live broker asked for controlled shutdown, under the registration that it has now. */

@@ -21,12 +21,19 @@ export const CONTROLLER_EPOCH_KEY = '/ctrl/epoch';
 
 export const topicKey = (name: string) => `/t/${name}`;
 export const partitionKey = (topicId: string, partition: number) => `/p/${topicId}/${partition}`;
+/** A topic that was deleted lately; the value is its name. */
+export const deletedTopicKey = (topicId: string) => `/deleted/${topicId}`;
 /** Under the broker's lease. The revision of this key is the broker epoch. */
 export const liveBrokerKey = (id: number) => `/b/live/${id}`;
 /** Never expires. Its revision is the epoch of the broker's last registration: both keys are written together. */
 export const knownBrokerKey = (id: number) => `/b/known/${id}`;
 /** A broker wants to stop: its leaders should move. Under the broker's lease; the value is its broker epoch. */
 export const stoppingBrokerKey = (id: number) => `/b/stopping/${id}`;
+/**
+ * Which replicas of a broker are on disks that failed. Written together with its registration, or later under it, so that it is in force as long as
+ * its revision is not less than the broker epoch. It has no lease: the broker's next registration learns from it that its disks may lack records.
+ */
+export const offlineReplicasKey = (id: number) => `/b/offline/${id}`;
 /** How far a broker's log of a partition goes, where that decides an election. Under the broker's lease. */
 export const logEndKey = (brokerId: number, topicId: string, partition: number) => `/b/end/${brokerId}/${topicId}/${partition}`;
 export const configKey = (resource: ConfigResource) => `/cfg/${resource.type}/${resource.name}`;
@@ -34,13 +41,13 @@ export const configKey = (resource: ConfigResource) => `/cfg/${resource.type}/${
 export type ParsedKey =
   | { readonly kind: 'topic'; readonly name: string }
   | { readonly kind: 'partition'; readonly topicId: string; readonly partition: number }
-  | { readonly kind: 'live' | 'known' | 'stopping'; readonly id: number }
+  | { readonly kind: 'live' | 'known' | 'stopping' | 'offline'; readonly id: number }
   | { readonly kind: 'logEnd'; readonly brokerId: number; readonly topicId: string; readonly partition: number }
   | { readonly kind: 'config'; readonly resource: ConfigResource }
   | { readonly kind: 'clusterId' | 'features' | 'controller' | 'controllerEpoch' };
 
 const PARTITION_KEY = /^\/p\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
-const BROKER_KEY = /^\/b\/(live|known|stopping)\/(0|[1-9]\d{0,9})$/;
+const BROKER_KEY = /^\/b\/(live|known|stopping|offline)\/(0|[1-9]\d{0,9})$/;
 const LOG_END_KEY = /^\/b\/end\/(0|[1-9]\d{0,9})\/([A-Za-z0-9_-]{22})\/(0|[1-9]\d{0,9})$/;
 const CONFIG_KEY = /^\/cfg\/(topic|broker|group|quota)\/(.*)$/s;
 
@@ -56,7 +63,7 @@ export function parseKey(key: string): ParsedKey | undefined {
   if (key === CONTROLLER_KEY) return { kind: 'controller' };
   if (key === CONTROLLER_EPOCH_KEY) return { kind: 'controllerEpoch' };
   const broker = BROKER_KEY.exec(key);
-  if (broker) return { kind: broker[1] as 'live' | 'known' | 'stopping', id: Number(broker[2]) };
+  if (broker) return { kind: broker[1] as 'live' | 'known' | 'stopping' | 'offline', id: Number(broker[2]) };
   const logEnd = LOG_END_KEY.exec(key);
   if (logEnd) return { kind: 'logEnd', brokerId: Number(logEnd[1]), topicId: logEnd[2]!, partition: Number(logEnd[3]) };
   const config = CONFIG_KEY.exec(key);

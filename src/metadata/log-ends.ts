@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.ts';
 import type { MetadataImage, PartitionImage } from './image.ts';
 import type { ImageChanges } from './image-changes.ts';
 import type { MetadataFeed } from './image-feed.ts';
-import { isForeign, isSuspect } from './isr.ts';
+import { isForeign, isLost, isOffline, isSuspect } from './isr.ts';
 import { liveBrokerKey, logEndKey, partitionKey } from './keys.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Registered } from './registration.ts';
@@ -94,18 +94,19 @@ export class LogEnds {
     if (this.everything || this.dirty.size > 0) this.loop.kick();
   }
 
-  /** Whether this broker is one of several members, all on the disks that were admitted, that nobody leads, and one that may have lost records. */
+  /** Whether this broker is one of several members, all on the disks that were admitted, that nobody leads, and one that may have lost records; what is on a failed disk nobody can tell. */
   private mustTell(image: MetadataImage, partition: PartitionImage): boolean {
     const { nodeId } = this.options;
     const me = image.brokers.get(nodeId);
     if (partition.leader !== -1 || !me || !isSuspect(partition, nodeId, me)) return false;
+    if (isOffline(image, partition, nodeId) || isLost(image, partition, nodeId)) return false;
     const members = [...partition.isr, ...partition.elr];
     return members.includes(nodeId) && members.some((id) => id !== nodeId && !this.isForeign(image, partition, id));
   }
 
   private isForeign(image: MetadataImage, partition: PartitionImage, id: number): boolean {
     const broker = image.brokers.get(id);
-    return broker !== undefined && isForeign(partition, id, broker);
+    return broker !== undefined && (isForeign(partition, id, broker) || isLost(image, partition, id));
   }
 
   private async pass(): Promise<void> {

@@ -4,13 +4,16 @@ import { registerBroker } from './cluster.ts';
 import type { MetadataImage } from './image.ts';
 import type { MetadataFeed } from './image-feed.ts';
 import type { Lease, MetadataStore, Rev } from './store.ts';
-import type { BrokerValue } from './values.ts';
+import type { BrokerValue, OfflineReplicasValue } from './values.ts';
 
 /** The identity of the disk on which this broker's logs lie (metadata-store rule 5). */
 export interface BrokerDisk {
   readonly directoryId: string;
-  /** Before each registration: durable when it returns. `lastEpoch`, `lastGeneration`: of the broker's last registration; 0: there was none. */
-  generationToRegister(lastEpoch: Rev, lastGeneration: number): number;
+  /**
+   * Before each registration: durable when it returns. `lastEpoch`, `lastGeneration`: of the broker's last registration; 0: there was none.
+   * `diskFailed`: under that a disk of its failed.
+   */
+  generationToRegister(lastEpoch: Rev, lastGeneration: number, diskFailed: boolean): number;
   /** After each registration: durable when it returns. */
   noteRegistered(epoch: Rev): void;
 }
@@ -21,6 +24,8 @@ export interface RegistrationOptions {
   readonly clock: Clock;
   readonly broker: Omit<BrokerValue, 'directoryId' | 'generation'> & { readonly id: number };
   readonly disk: BrokerDisk;
+  /** Its replicas on disks that failed, as known now; null: all disks work. Registered with it, so that it is never elected for one of them. */
+  readonly offline?: (image: MetadataImage, generation: number) => OfflineReplicasValue | null;
   /** Told at once when the registration is lost (a pause longer than the lease, or the controller took this broker for dead): it leads nothing any more. */
   readonly onLost: (why: Error) => void;
   /** Told with each registration, the first one too. The image need not show it yet. */
@@ -106,14 +111,15 @@ export class Registration {
   }
 
   private async register(startsWithDirectory: boolean): Promise<Registered> {
-    const { store, broker, disk, leaseMs = LEASE_MS } = this.options;
+    const { store, metadata, broker, disk, offline, leaseMs = LEASE_MS } = this.options;
     const lease = await store.grantLease(leaseMs);
     try {
       const { brokerEpoch: epoch } = await registerBroker(store, {
         ...broker,
         lease,
         directoryId: disk.directoryId,
-        generation: (lastEpoch, lastGeneration) => disk.generationToRegister(lastEpoch, lastGeneration),
+        generation: (lastEpoch, lastGeneration, diskFailed) => disk.generationToRegister(lastEpoch, lastGeneration, diskFailed),
+        offline: (generation) => offline?.(metadata.current, generation) ?? null,
         startsWithDirectory,
         ...(this.previous && { previous: this.previous }),
       });

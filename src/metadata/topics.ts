@@ -1,5 +1,6 @@
 import { KafkaError } from '../core/errors.ts';
 import { encodeConfigs } from './config-writes.ts';
+import { noteDeleted } from './deleted-topics.ts';
 import type { MetadataImage, TopicImage } from './image.ts';
 import { isStopping } from './isr.ts';
 import { configKey, liveBrokerKey, partitionKey, topicKey } from './keys.ts';
@@ -97,7 +98,7 @@ export async function createTopic(
 }
 
 /**
- * Deletes a topic with its configs and then its partition keys. `topicId`: only if the topic still has this id.
+ * Deletes a topic with its configs, leaves a word of it, and then deletes its partition keys. `topicId`: only if the topic still has this id.
  * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
  */
 export async function deleteTopic(store: MetadataStore, topic: { name: string; topicId?: string }): Promise<{ revision: Rev }> {
@@ -106,7 +107,7 @@ export async function deleteTopic(store: MetadataStore, topic: { name: string; t
     const found = await readTopic(store, topic.name);
     if (!found) throw topic.topicId === undefined ? unknownTopic() : unknownTopicId();
     if (topic.topicId !== undefined && topic.topicId !== found.topicId) throw unknownTopicId();
-    const ops = [{ del: key }, { del: configKey({ type: 'topic', name: topic.name }) }];
+    const ops = [{ del: key }, { del: configKey({ type: 'topic', name: topic.name }) }, noteDeleted(found.topicId, topic.name)];
     const { ok, rev } = await write(store, [{ key, rev: found.rev }], ops);
     return ok ? { found, revision: rev } : undefined;
   });
@@ -172,11 +173,12 @@ async function writePartitions(
   return result;
 }
 
-/** In sync at first are the replicas that are alive, the first of which leads. */
+/** In sync at first are the replicas that are alive and have a disk, the first of which leads. */
 function newPartition(image: MetadataImage, replicas: readonly number[]): PartitionValue {
   const alive = replicas.filter((id) => image.brokers.has(id));
-  const staying = alive.filter((id) => !isStopping(image, id));
-  const isr = staying.length > 0 ? staying : alive;
+  const usable = alive.filter((id) => !image.isWithoutDisk(id));
+  const staying = usable.filter((id) => !isStopping(image, id));
+  const isr = [staying, usable, alive].find((ids) => ids.length > 0) ?? [];
   const leader = image.brokers.get(isr[0] ?? -1);
   if (!leader) throw brokerGone();
   const epochs = { leaderBrokerEpoch: leader.epoch, leaderEpoch: 0, partitionEpoch: 0 };
@@ -204,7 +206,8 @@ function configOp({ name, configs }: Pick<TopicSpec, 'name' | 'configs'>): Op {
 }
 
 function placeable(image: MetadataImage): PlaceableBroker[] {
-  return [...image.knownBrokers.values()].map(({ id, rack }) => ({ id, rack, alive: image.brokers.has(id) && !isStopping(image, id) }));
+  const takesReplicas = (id: number) => image.brokers.has(id) && !isStopping(image, id) && !image.isWithoutDisk(id);
+  return [...image.knownBrokers.values()].map(({ id, rack }) => ({ id, rack, alive: takesReplicas(id) }));
 }
 
 async function readTopic(store: MetadataStore, name: string): Promise<(TopicValue & Pick<KV, 'rev'>) | undefined> {

@@ -58,6 +58,26 @@ export interface KnownBrokerValue extends DiskId {
   readonly listeners?: readonly ListenerValue[];
 }
 
+/** The replicas of a broker that are on disks that failed. */
+export interface OfflineReplicasValue {
+  /** All that it has, and will have. */
+  readonly all: boolean;
+  /** Topic id -> partitions; empty with `all`. */
+  readonly topics: PartitionSets;
+  /** Those that may have been on a disk in whose place there is an empty one; absent: there are none. */
+  readonly lost?: LostReplicas;
+}
+
+/** Topic id -> partitions. */
+export type PartitionSets = ReadonlyMap<string, ReadonlySet<number>>;
+
+export interface LostReplicas {
+  /** Of the broker, from then on: who was admitted with it, or a later one, has what a member has. */
+  readonly generation: number;
+  readonly all: boolean;
+  readonly topics: PartitionSets;
+}
+
 /** Who is the controller, as its leased key says. */
 export interface ControllerValue {
   readonly brokerId: number;
@@ -74,6 +94,9 @@ export interface LogEndValue {
   readonly lastEpoch: number;
   readonly logEndOffset: number;
 }
+
+/** Two such lists are what a value of the store may have; whoever has more offline replicas than that tells of all. */
+const MAX_OFFLINE_BYTES = 30 * 1024;
 
 /** A value in the store that this version cannot read. */
 export class BrokenValueError extends Error {
@@ -97,6 +120,57 @@ export function encodeValue(
 ): Uint8Array {
   return Buffer.from(JSON.stringify(value));
 }
+
+/** Partitions as ranges: `0-3,7`. What is too large for a value is all. */
+export function encodeOffline({ lost, ...offline }: OfflineReplicasValue): Uint8Array {
+  const { all, topics } = bounded(offline);
+  return Buffer.from(JSON.stringify({ all, topics, ...(lost && { lost: { generation: lost.generation, ...bounded(lost) } }) }));
+}
+
+function bounded({ all, topics }: { all: boolean; topics: PartitionSets }): { all: boolean; topics: Record<string, string> } {
+  const ranges = Object.fromEntries([...topics].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, partitions]) => [id, rangesOf(partitions)]));
+  return all || JSON.stringify(ranges).length > MAX_OFFLINE_BYTES ? { all: true, topics: {} } : { all, topics: ranges };
+}
+
+function rangesOf(partitions: ReadonlySet<number>): string {
+  const ranges: [number, number][] = [];
+  for (const partition of [...partitions].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last && last[1] + 1 === partition) last[1] = partition;
+    else ranges.push([partition, partition]);
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join();
+}
+
+export function parseOffline(key: string, bytes: Uint8Array): OfflineReplicasValue {
+  const value = new Fields(key, bytes);
+  const lost = value.has('lost') ? value.inner('lost') : undefined;
+  return {
+    ...replicasIn(key, value),
+    ...(lost && { lost: { generation: lost.integer('generation', 0), ...replicasIn(key, lost) } }),
+  };
+}
+
+function replicasIn(key: string, value: Fields): { all: boolean; topics: PartitionSets } {
+  const ranges = value.inner('topics');
+  return { all: value.flag('all'), topics: new Map(ranges.names().map((id) => [id, partitionsOf(key, ranges.string(id))])) };
+}
+
+function partitionsOf(key: string, ranges: string): ReadonlySet<number> {
+  const partitions = new Set<number>();
+  for (const range of ranges.split(',')) {
+    const match = RANGE.exec(range);
+    const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+    // Ranges are short, but what they stand for must be bounded too.
+    if (!match || to < from || to - from >= MAX_PARTITIONS) throw new BrokenValueError(key, 'must name partitions as 0-3,7');
+    for (let partition = from; partition <= to; partition++) partitions.add(partition);
+  }
+  return partitions;
+}
+
+/** In one range. */
+const MAX_PARTITIONS = 1_000_000;
+const RANGE = /^(\d{1,9})(?:-(\d{1,9}))?$/;
 
 export function parseTopic(key: string, bytes: Uint8Array): TopicValue {
   const value = new Fields(key, bytes);
@@ -213,6 +287,12 @@ class Fields {
 
   stringOrNull(name: string): string | null {
     return this.get(name) === null ? null : this.string(name);
+  }
+
+  flag(name: string): boolean {
+    const value = this.get(name);
+    if (typeof value !== 'boolean') throw this.broken(name, 'must be true or false');
+    return value;
   }
 
   integer(name: string, least: number): number {

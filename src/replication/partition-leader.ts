@@ -1,7 +1,7 @@
 import { KafkaError } from '../core/errors.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { PartitionImage } from '../metadata/image.ts';
-import { canJoinIsr, effectiveMinIsr, isForeign, isSuspect, mayCommit } from '../metadata/isr.ts';
+import { canJoinIsr, effectiveMinIsr, isForeign, isLost, isOffline, isSuspect, mayCommit } from '../metadata/isr.ts';
 import type { Rev } from '../metadata/store.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
@@ -289,7 +289,7 @@ export class Leadership implements IsrOwner {
     if (!replica.hasFetchedSince(clock.monotonicMs() - maxLagMs())) return false;
     if (logEndOffset < 0 || logEndOffset < this.log.highWatermark) return false;
     if (logEndOffset < this.startOffset && safetyRules.expandBeyondEpochStart) return false;
-    return canJoinIsr(this.services.image(), id, brokerEpoch);
+    return canJoinIsr(this.services.image(), this.state, id, brokerEpoch);
   }
 
   private facts(readmitted: readonly number[]) {
@@ -305,11 +305,13 @@ export class Leadership implements IsrOwner {
 
   private judge(replica: ReplicaProgress, state: PartitionImage): void {
     const { id } = replica;
-    const broker = this.services.image().brokers.get(id);
+    const image = this.services.image();
+    const broker = image.brokers.get(id);
     if (broker?.epoch === replica.brokerEpoch) replica.disk = broker;
     const { disk } = replica;
     // A registration that this broker has not heard of yet says nothing about the disk.
-    replica.counts = disk !== undefined && !isForeign(state, id, disk) && !isSuspect(state, id, disk);
+    const isAdmitted = disk !== undefined && !isForeign(state, id, disk) && !isSuspect(state, id, disk) && !isLost(image, state, id);
+    replica.counts = isAdmitted && !isOffline(image, state, id);
     replica.toAdmit = disk !== undefined && (!state.isr.includes(id) || !replica.counts);
   }
 

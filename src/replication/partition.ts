@@ -7,6 +7,7 @@ import type { LogEnd } from '../metadata/log-ends.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
+import type { CompactionResult } from '../storage/compaction.ts';
 import type { Cleanable } from '../storage/compaction-range.ts';
 import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
@@ -21,7 +22,7 @@ import { PartitionReading, type Reader } from './partition-reading.ts';
 import type { PartitionServices } from './partition-services.ts';
 
 /**
- * none: it serves nobody. Nobody leads it, or this broker is not registered, or was taken off its replicas.
+ * none: it serves nobody. Nobody leads it, or this broker is not registered, or was taken off its replicas, or its disk has failed.
  * leader: it appends. Once what was in flight before is finished, a Leadership begins, at its first use.
  * follower: it fetches from the leader, once what was in flight before is finished.
  */
@@ -31,6 +32,7 @@ type Role = 'none' | 'leader' | 'follower';
 const NO_EPOCH = -1;
 const NOBODY: ReadonlySet<Watcher> = new Set();
 const OVER = 'This broker does not lead this partition any more';
+const OFFLINE = 'The log of this replica is offline';
 
 /**
  * One replica of a partition, on this broker: leader or follower, as the metadata say. The bytes are its log's.
@@ -121,6 +123,11 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     if (!this.gone) this.takeRole();
   }
 
+  /** Its log may have gone offline, and stays so: others are to serve it, and whoever waits here is told now. */
+  logFailed(): void {
+    if (!this.gone && this.log.isOffline) this.takeRole();
+  }
+
   /** It is served no more, for good: what is under way fails with `error`. */
   close(error: KafkaError): void {
     this.gone = error;
@@ -136,7 +143,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
   leading(): Leadership {
     if (this.leadership) return this.leadership;
     const registration = this.services.registration();
-    if (this.role !== 'leader' || this.draining || !registration) throw this.gone ?? new KafkaError('NOT_LEADER_OR_FOLLOWER');
+    if (this.role !== 'leader' || this.draining || !registration) throw this.gone ?? this.over();
     this.leadership = new Leadership(this, registration.epoch, this.services);
     return this.leadership;
   }
@@ -206,6 +213,9 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
   /** Forgets records that later ones of their key replace. @throws KafkaError KAFKA_STORAGE_ERROR */
   compact(done: Parameters<PartitionLog['compact']>[0]): void {
     this.log.compact(done);
+  }
+  get compactedSoFar(): CompactionResult {
+    return this.log.compactedSoFar;
   }
 
   /**
@@ -283,6 +293,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     const own = registration();
     const elected = leader === nodeId && (leaderBrokerEpoch === own?.epoch || !safetyRules.leadUnderOneRegistration);
     if (!own) this.become('none', this.epoch);
+    else if (this.log.isOffline) this.become('none', Math.max(this.epoch, leaderEpoch));
     else if (elected) this.become('leader', leaderEpoch);
     else if (leader >= 0 && leader !== nodeId && replicas.includes(nodeId)) this.become('follower', leaderEpoch);
     else this.become('none', Math.max(this.epoch, leader === nodeId ? -1 : leaderEpoch));
@@ -294,7 +305,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
       return;
     }
     const wasFollower = this.role === 'follower';
-    this.endRole(new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER));
+    this.endRole(this.over());
     this.role = role;
     this.epoch = epoch;
     if (wasFollower && role !== 'follower') this.services.fetchers.unfollow(this);
@@ -308,6 +319,11 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
       this.draining = false;
       this.beginRole();
     });
+  }
+
+  /** Why it does not lead. KAFKA_STORAGE_ERROR has clients look for another leader, too. */
+  private over(): KafkaError {
+    return this.log.isOffline ? new KafkaError('KAFKA_STORAGE_ERROR', OFFLINE) : new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER);
   }
 
   /** Who is told that it is over finds no role any more. */

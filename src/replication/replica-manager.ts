@@ -7,9 +7,11 @@ import type { MetadataImage, PartitionImage, TopicImage } from '../metadata/imag
 import type { ImageChanges } from '../metadata/image-changes.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import type { LogEnd } from '../metadata/log-ends.ts';
+import type { FailedDisks } from '../metadata/offline-replicas.ts';
 import type { MetadataStore } from '../metadata/store.ts';
-import type { LogStore } from '../storage/log-store.ts';
-import { folderName } from '../storage/partition-folder.ts';
+import type { LogFailure } from '../storage/disk-failure.ts';
+import type { LogDirs } from '../storage/log-dirs.ts';
+import { folderName, futureName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 import type { Compactions } from './compactions.ts';
 import type { Fetchers } from './followed-partition.ts';
@@ -20,7 +22,7 @@ import { type LiveRegistration, type PartitionServices, requireLease } from './p
 export interface ReplicaManagerOptions {
   readonly nodeId: number;
   readonly clock: Clock;
-  readonly logs: LogStore;
+  readonly logs: LogDirs;
   readonly metadata: MetadataFeed;
   readonly store: MetadataStore;
   readonly purgatory: Purgatory;
@@ -33,16 +35,30 @@ export interface ReplicaManagerOptions {
   readonly fetchers: Fetchers;
 }
 
+/** What a replica takes up in one log directory. */
+export interface LogSize {
+  readonly directory: string;
+  readonly sizeBytes: number;
+  /** Records that a replica which moves lacks still; 0 for one that is in place. */
+  readonly offsetLag: number;
+  /** It is to take the place of the replica in another directory. */
+  readonly isFuture: boolean;
+}
+
 /**
  * All replicas of this broker. It follows the metadata image: what the image does not show is not served. A partition with more than one replica is
  * there from the moment the image shows it; one with this replica alone is opened at its first use.
  */
-export class ReplicaManager {
+export class ReplicaManager implements FailedDisks {
+  /** Called when disks, or single logs, have failed. */
+  onDiskFailure = () => {};
   private readonly options: ReplicaManagerOptions;
   private readonly services: PartitionServices;
   /** Topic id -> partitions by number, those that were used since the start. */
   private readonly partitions = new Map<string, Partition[]>();
   private readonly stopListening: () => void;
+  private readonly stopWatchingLogs: () => void;
+  private anyFailed = false;
   private isrCheck: Timer;
 
   constructor(options: ReplicaManagerOptions) {
@@ -54,6 +70,7 @@ export class ReplicaManager {
       image: () => metadata.current,
       maxLagMs: () => config().long('replica.lag.time.max.ms'),
     };
+    this.stopWatchingLogs = options.logs.onFailure((failure) => this.logsFailed(failure));
     this.stopListening = metadata.onChange((image, changes) => this.follow(image, changes));
     for (const topic of metadata.current.topics()) for (const partition of topic.partitions) this.keep(topic, partition);
     this.isrCheck = clock.after(this.isrCheckMs(), () => this.checkIsrs());
@@ -62,6 +79,7 @@ export class ReplicaManager {
   /** What clients produced and is not appended yet fails: it must not reach a log that is being closed. */
   close(): void {
     this.stopListening();
+    this.stopWatchingLogs();
     this.isrCheck.cancel();
     const error = new KafkaError('NOT_LEADER_OR_FOLLOWER', 'The broker is closing');
     for (const partition of this.open()) partition.close(error);
@@ -111,23 +129,73 @@ export class ReplicaManager {
     });
   }
 
+  get extent(): FailedDisks['extent'] {
+    const { stores, unusable } = this.options.logs;
+    if (stores.every(({ failure }) => failure)) return 'all';
+    return this.anyFailed || unusable.length > 0 ? 'some' : 'none';
+  }
+
+  isOffline(topicName: string, index: number): boolean {
+    return this.options.logs.isOffline({ topic: topicName, partition: index });
+  }
+
   /** See the function. @throws KafkaError NOT_LEADER_OR_FOLLOWER */
   requireLease(): void {
     requireLease(this.services);
   }
 
   /**
-   * Tells the bytes of each replica's log, for the questions of one request. A log that was not used since the start is opened when it has
-   * a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
+   * Tells the bytes of each replica's log and where it is, for the questions of one request. A log that was not used since the start is opened when
+   * it has a folder; without one it is empty. @throws (the function) KafkaError UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR
    */
-  measureLogs(): (topicName: string, index: number) => number {
-    const unused = new Set(this.options.logs.strays(() => false)); // folders from before the start that no log was opened for
+  measureLogs(): (topicName: string, index: number) => LogSize[] {
+    const { logs } = this.options;
+    const unused = new Set(logs.strays(() => false)); // folders from before the start that no log was opened for
     return (topicName, index) => {
       const { topic } = this.requireHosted(topicName, index);
+      const topicPartition = { topic: topicName, partition: index };
+      if (logs.isOffline(topicPartition)) throw new KafkaError('KAFKA_STORAGE_ERROR');
       const used = this.partitions.get(topic.topicId)?.[index];
-      if (!used && !unused.has(folderName({ topic: topicName, partition: index }))) return 0;
-      return this.hosted(topicName, index).sizeBytes;
+      const isEmpty = !used && !unused.has(folderName(topicPartition));
+      const sizeBytes = isEmpty ? 0 : this.hosted(topicName, index).sizeBytes;
+      const directory = logs.directoryOf(topicPartition);
+      const current = directory === null ? [] : [{ directory, sizeBytes, offsetLag: 0, isFuture: false }];
+      const move = isEmpty ? null : logs.moveOf(topicPartition);
+      if (!move) return current;
+      const offsetLag = Math.max(this.hosted(topicName, index).logEndOffset - move.endOffset, 0);
+      return [...current, { directory: move.directory, sizeBytes: move.sizeBytes, offsetLag, isFuture: true }];
     };
+  }
+
+  /**
+   * Begins to move this broker's replica to another of its log directories; one that is not here is made there when it comes.
+   * @throws KafkaError LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, REPLICA_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION
+   */
+  moveReplica(topic: string, index: number, directory: string): void {
+    const { logs, metadata } = this.options;
+    const topicPartition = { topic, partition: index };
+    // KAFKA-4893
+    if (futureName(folderName(topicPartition), '0'.repeat(32)).length > 255)
+      throw new KafkaError('INVALID_TOPIC_EXCEPTION', 'The topic name is too long.');
+    logs.requireUsable(directory);
+    if (logs.isOffline(topicPartition)) throw new KafkaError('KAFKA_STORAGE_ERROR');
+    const state = metadata.current.partition(topic, index);
+    if (!state?.replicas.includes(this.options.nodeId)) {
+      logs.prefer(topicPartition, directory);
+      throw new KafkaError(state ? 'REPLICA_NOT_AVAILABLE' : 'UNKNOWN_TOPIC_OR_PARTITION');
+    }
+    logs.move(this.hosted(topic, index).log, state.topicId, directory);
+  }
+
+  /** Goes on with the moves that the end of the last run cut short. */
+  resumeMoves(): void {
+    for (const { topicPartition, directory } of this.options.logs.unfinishedMoves()) {
+      try {
+        this.moveReplica(topicPartition.topic, topicPartition.partition, directory);
+      } catch (error) {
+        this.options.logger.warn({ ...topicPartition, directory, err: error }, 'a replica stays in its log directory');
+      }
+    }
   }
 
   /**
@@ -231,6 +299,13 @@ export class ReplicaManager {
       // What is left on the disk is named as stray at the next start; the other partitions must go all the same.
       this.options.logger.warn({ topic, partition: index, err: error }, 'a deleted partition could not be removed');
     }
+  }
+
+  private logsFailed({ partitions }: LogFailure): void {
+    this.anyFailed = true;
+    const { current } = this.options.metadata;
+    for (const { topic, partition } of partitions) this.partitions.get(current.topic(topic)?.topicId ?? '')?.[partition]?.logFailed();
+    this.onDiskFailure();
   }
 
   private configure({ name, topicId }: TopicImage): void {

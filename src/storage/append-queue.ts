@@ -40,8 +40,10 @@ export const MAX_QUEUED_WRITES = 64 * 1024;
 export interface QueueOwner {
   /** The writes are finished, in order; calls their `done`. */
   written(writes: readonly PendingWrite[]): void;
-  /** A write failed: none of `lost` happened, though any part of them may be in the file; calls their `done`. */
-  failed(error: Error, lost: readonly PendingWrite[]): void;
+  /**
+   * A write failed: none of `lost` happened, though any part of them may be in the file, unless it is `untouched`; calls their `done`.
+   */
+  failed(error: Error, lost: readonly PendingWrite[], untouched: boolean): void;
   /** Whether a write in the file must also be durable before it counts as finished. */
   mustSync(write: PendingWrite): boolean;
   /** Makes everything durable that is in the files now; `endOffset` is where that ends. On an error it takes the unsynced out. */
@@ -68,6 +70,8 @@ export class AppendQueue {
   private scheduled = false;
   private slow = false;
   private idlers: (() => void)[] = [];
+  /** Nothing is written; called once, when nothing is on its way any more. */
+  private held: (() => void) | null = null;
 
   constructor(clock: Clock, owner: QueueOwner) {
     this.clock = clock;
@@ -113,6 +117,25 @@ export class AppendQueue {
     else this.idlers.push(idle);
   }
 
+  /**
+   * Begins no writes until `resume`; what comes meanwhile waits. Calls back once nothing is on its way to the disk; at once, if so now.
+   * Who empties the queue meanwhile, or gives the log up, need not care.
+   */
+  hold(still: () => void): void {
+    this.held = still;
+    this.tellHeld();
+  }
+  resume(): void {
+    this.held = null;
+    if (this.waiting.length > 0 && !this.scheduled && this.inFlight.length === 0) this.writeSome();
+  }
+  private tellHeld(): void {
+    const { held } = this;
+    if (held === null || this.inFlight.length > 0 || this.unsynced.length > 0 || this.syncing) return;
+    this.held = NOBODY;
+    held();
+  }
+
   /** Takes what has not been started out of the queue: the caller tells them. */
   takeWaiting(): readonly PendingWrite[] {
     const taken = this.waiting;
@@ -131,7 +154,7 @@ export class AppendQueue {
 
   private writeSome(): void {
     if (this.inFlight.length > 0) return;
-    if (this.waiting.length === 0) {
+    if (this.waiting.length === 0 || this.held !== null) {
       this.tellIdle();
       return;
     }
@@ -142,12 +165,14 @@ export class AppendQueue {
     let total = 0;
     for (const write of run) total += write.batchBytes;
     const startMs = this.clock.monotonicMs();
+    let untouched = true;
     const finish = (error: Error | null) => {
       this.slow = this.clock.monotonicMs() - startMs > SLOW_WRITE_MS;
-      this.finished(error);
+      this.finished(error, untouched);
     };
     try {
       const file = segment.log.handle();
+      untouched = false;
       if (total > SYNC_WRITE_BYTES || backlogged || this.slow) {
         file.write(chunks, position, finish);
         return;
@@ -177,14 +202,14 @@ export class AppendQueue {
     return backlogged;
   }
 
-  private finished(error: Error | null): void {
+  private finished(error: Error | null, untouched: boolean): void {
     const run = this.inFlight;
     this.inFlight = [];
     if (error) {
       const lost = [...run, ...this.waiting];
       this.waiting = [];
       this.forget(lost);
-      this.owner.failed(error, lost);
+      this.owner.failed(error, lost, untouched);
     } else if (this.unsynced.length > 0 || this.owner.mustSync(run.at(-1)!)) {
       for (const write of run) this.unsynced.push(write);
       if (!this.syncing) this.syncSome();
@@ -226,12 +251,16 @@ export class AppendQueue {
   }
 
   private tellIdle(): void {
+    this.tellHeld();
     if (this.queuedWrites > 0) return;
     const idlers = this.idlers;
     this.idlers = [];
     for (const idle of idlers) idle();
   }
 }
+
+/** Who held the queue knows that it stands still. */
+const NOBODY = () => {};
 
 /** The bytes of a run. What a follower fetched lies in one piece, however many batches it is. */
 function chunksOf(run: readonly PendingWrite[]): Uint8Array[] {

@@ -26,9 +26,11 @@ export class CleanerCheckpoint {
     return this.offsets.get(folder) ?? -1;
   }
 
-  /** Everything before `offset` has been compacted. */
+  /** Everything before `offset` has been compacted. Less than before: the log was cut, see `trim`. */
   compactedTo(folder: string, offset: number): void {
-    if (this.offsets.get(folder) === offset) return;
+    const before = this.offsets.get(folder) ?? -1;
+    if (offset < before) this.trim(folder, offset);
+    if (offset <= before) return;
     this.offsets.set(folder, offset);
     this.isWritten = false;
     try {

@@ -1,17 +1,22 @@
 import type { FileHandle, Files } from '../core/files.ts';
+import { isOutOfHandles } from './shortage.ts';
+
+/** Handles that are closed at most for one that is needed: those with I/O in flight close later. */
+const MOST_DROPPED = 8;
 
 /**
  * Bounds the files that a broker keeps open, over all its logs: the least recently used is closed when a new one would be too many, and
- * opens again on its next use. A handle with reads or writes in flight closes behind them (FileHandle.close), so nothing needs pinning.
+ * opens again on its next use; the same when the system gives no more of them. A handle with reads or writes in flight closes behind them (FileHandle.close), so nothing needs pinning.
  */
 export class HandleCache {
+  /** Where these are opened; what needs a handle there for a moment gets one of ours when there is no other. */
   readonly files: Files;
   private readonly maxOpen: number;
   /** In order of use: a Map keeps insertion order. */
   private readonly open = new Map<CachedFile, FileHandle>();
 
   constructor(files: Files, maxOpen: number) {
-    this.files = files;
+    this.files = this.withRoom(files);
     this.maxOpen = maxOpen;
   }
 
@@ -42,6 +47,40 @@ export class HandleCache {
   openCount(): number {
     return this.open.size;
   }
+
+  private withRoom(files: Files): Files {
+    const making = <A extends unknown[], T>(act: (...args: A) => T) => {
+      return (...args: A): T => {
+        for (let dropped = 0; ; dropped++) {
+          try {
+            return act(...args);
+          } catch (error) {
+            // The newest stays: whoever has just taken it may need another beside it.
+            const oldest = this.open.size > 1 ? this.open.keys().next().value : undefined;
+            if (!oldest || dropped >= MOST_DROPPED || !isOutOfHandles(error)) throw error;
+            this.drop(oldest);
+          }
+        }
+      };
+    };
+    return {
+      open: making((path, mode) => files.open(path, mode)),
+      list: making((path) => files.list(path)),
+      read: making((path) => files.read(path)),
+      replace: making((path, content) => files.replace(path, content)),
+      copy: making((from, to) => files.copy(from, to)),
+      remove: making((path) => files.remove(path)),
+      removeLater: (path, done) => files.removeLater(path, done),
+      syncDirectory: making((path) => files.syncDirectory(path)),
+      makeDirectory: (path) => files.makeDirectory(path),
+      exists: (path) => files.exists(path),
+      isDirectory: (path) => files.isDirectory(path),
+      size: (path) => files.size(path),
+      rename: (from, to) => files.rename(from, to),
+      volume: (path) => files.volume(path),
+      lock: (path, holder) => files.lock(path, holder),
+    };
+  }
 }
 
 export class CachedFile {
@@ -67,6 +106,10 @@ export class CachedFile {
   exists(): boolean {
     return this.cache.files.exists(this.path);
   }
+  /** Bytes in the file, which must exist; opens nothing. */
+  storedBytes(): number {
+    return this.cache.files.size(this.path);
+  }
   close(): void {
     this.cache.drop(this);
   }
@@ -74,6 +117,11 @@ export class CachedFile {
   rename(path: string): void {
     this.cache.drop(this);
     if (this.exists()) this.cache.files.rename(this.currentPath, path);
+    this.currentPath = path;
+  }
+  /** Goes on with another file, which has the same content. */
+  movedTo(path: string): void {
+    this.cache.drop(this);
     this.currentPath = path;
   }
   remove(): void {

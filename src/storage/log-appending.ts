@@ -3,6 +3,7 @@ import { BatchView } from '../protocol/records/batch.ts';
 import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
 import { type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
+import { isDiskFailure } from './disk-failure.ts';
 import { checkFetched } from './fetched-records.ts';
 import { SyncError } from './flusher.ts';
 import type { LeaderEpochs } from './leader-epochs.ts';
@@ -87,7 +88,9 @@ export abstract class LogAppending extends LogCompacting {
     this.prepareFor(opened, batch);
     while (batch.at < records.byteLength) {
       const { baseOffset, lastOffset, maxTimestamp, partitionLeaderEpoch, sizeInBytes: batchBytes } = batch;
-      epochs.assign(partitionLeaderEpoch, baseOffset);
+      // From the end of the log on, also when compaction left a gap here: in it the epoch may have begun. Were it to begin behind the gap, a replica
+      // with other records of an earlier epoch in there would not be seen to diverge.
+      epochs.assign(partitionLeaderEpoch, Math.min(baseOffset, this.nextOffset));
       const segment = this.segmentFor(opened, { batchBytes, maxTimestamp }, baseOffset, lastOffset);
       const producerBefore = producers.add(batch, lastOffset, maxTimestamp);
       const bytes = batch.slice();
@@ -114,7 +117,19 @@ export abstract class LogAppending extends LogCompacting {
         `${this.name} has epoch ${epochs.latest}, its leader sent records of ${partitionLeaderEpoch}`,
       );
     if (!this.hasFolder) this.createFolder(opened);
-    if (isBefore) this.wipe(opened, baseOffset);
+    if (isBefore) this.wipeBefore(opened, baseOffset);
+  }
+
+  /** Readers see the end where it was until there are records, but the checkpoint must not promise what is about to be written. */
+  private wipeBefore(opened: OpenedLog, baseOffset: number): void {
+    const { endOffset } = this;
+    this.wipe(opened, baseOffset);
+    this.endOffset = baseOffset;
+    try {
+      this.location.takenBack();
+    } finally {
+      this.endOffset = endOffset;
+    }
   }
 
   /** Everything in the log goes, durably; what is appended next begins at `offset`. The caller says where the log begins and ends. */
@@ -134,6 +149,7 @@ export abstract class LogAppending extends LogCompacting {
       this.flusher.truncated(fresh, offset);
       this.nextOffset = offset;
       this.nextPosition = 0;
+      this.compactedAtMost(offset);
       if (this.hasFolder) syncFolder(files, this.folder);
     } catch (error) {
       throw this.goOffline(error);
@@ -193,26 +209,42 @@ export abstract class LogAppending extends LogCompacting {
       return;
     }
     this.flusher.appended();
+    this.context.shortage.wrote();
     const { indexIntervalBytes } = this.config;
-    for (const write of writes) write.segment.written(write, indexIntervalBytes);
+    for (const write of writes) this.indexed(write, indexIntervalBytes);
+    if (this.offline) {
+      for (const write of writes) tell(write, this.offline);
+      return;
+    }
     this.expectFlush();
     const last = writes.at(-1)!;
     this.endOffset = last.lastOffset + 1;
     last.segment.remember(this.endOffset, last.segment.size);
     this.flusher.sealBefore(this.opened!.segments, last.segment, (error) => {
-      if (error instanceof SyncError) this.goOffline(error);
+      if (error instanceof SyncError || isDiskFailure(error)) this.goOffline(error);
       // The recovery point stays behind, so a later flush or a recovery does this work.
-      else if (error) this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
+      else if (error && !this.context.shortage.noted(error))
+        this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
     });
-    for (const write of writes) tell(write, null);
+    for (const write of writes) tell(write, this.offline ?? null);
+  }
+
+  /** The records are there. Where an index cannot be read now it lacks an entry, and gets the next one; on a disk that has failed the log ends here. */
+  private indexed(write: PendingWrite, indexIntervalBytes: number): void {
+    try {
+      write.segment.written(write, indexIntervalBytes);
+    } catch (error) {
+      this.storageError(error);
+    }
   }
 
   /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */
-  protected failed(error: Error, lost: readonly PendingWrite[]): void {
+  protected failed(error: Error, lost: readonly PendingWrite[], untouched: boolean): void {
     const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
-    this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
+    if (!this.context.shortage.noted(error)) this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
     try {
-      if (!this.offline) this.rollBack(lost);
+      if (isDiskFailure(error)) this.goOffline(error);
+      else if (!this.offline) this.rollBack(lost, untouched);
     } catch (failure) {
       this.goOffline(failure);
     }
@@ -224,21 +256,23 @@ export abstract class LogAppending extends LogCompacting {
     this.flusher.unrolled(segments.active);
   }
 
-  private rollBack(lost: readonly PendingWrite[]): void {
+  private rollBack(lost: readonly PendingWrite[], untouched: boolean): void {
     const opened = this.open();
     const { segments, epochs, producers } = opened;
     const endOffset = this.endOfWritten();
     this.dropEmptySegments(opened, endOffset);
     const { active } = segments;
     const end = this.positionBehindStarted(active);
-    active.log.handle().truncate(end);
-    // Else a batch that was reported lost could be back after a power failure, in a segment that was removed too.
-    active.log.handle().syncSync();
-    syncFolder(this.context.cache.files, this.folder); // whose it is must not be less durable than that it is there
+    if (!untouched) {
+      active.log.handle().truncate(end);
+      // Else a batch that was reported lost could be back after a power failure, in a segment that was removed too.
+      active.log.handle().syncSync();
+      syncFolder(this.context.cache.files, this.folder); // whose it is must not be less durable than that it is there
+    }
     this.nextOffset = endOffset;
     this.nextPosition = end;
     producers.takeBack(lost, endOffset);
-    epochs.truncateEnd(endOffset + 1); // an epoch that begins at the end is still true
+    epochs.truncateEnd(epochsUntil(endOffset, lost));
   }
 
   /** Nothing that waits will be written. */
@@ -252,7 +286,7 @@ export abstract class LogAppending extends LogCompacting {
     this.nextPosition = this.positionBehindStarted(opened.segments.active);
     try {
       opened.producers.takeBack(waiting, endOffset);
-      opened.epochs.truncateEnd(endOffset + 1);
+      opened.epochs.truncateEnd(epochsUntil(endOffset, waiting));
     } catch (failure) {
       if (!this.offline) this.goOffline(failure);
     }
@@ -277,6 +311,11 @@ export abstract class LogAppending extends LogCompacting {
   protected newSegment(baseOffset: number): Segment {
     return new Segment(this.context.cache, this.folder, baseOffset, null, this.context.clock.now());
   }
+}
+
+/** An epoch that begins at the end is still true, unless it is that of a batch behind a gap there, which is lost. */
+function epochsUntil(endOffset: number, [first]: readonly PendingWrite[]): number {
+  return first && first.baseOffset > endOffset ? endOffset : endOffset + 1;
 }
 
 /** The other batches of what a leader sent: the last one's end is theirs. */

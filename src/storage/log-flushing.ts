@@ -5,9 +5,12 @@ import { SyncError } from './flusher.ts';
 import { LogTrimming } from './log-trimming.ts';
 import type { Done } from './log-types.ts';
 import type { OpenedLog } from './open-log.ts';
+import { isOutOfHandles } from './shortage.ts';
 
 /** After this long the indexes of records that flush.messages made durable follow, and with them the recovery point. */
 const INDEXES_FOLLOW_MS = 60_000;
+/** What waits for a sync for which no file could be opened waits longer. */
+const RETRY_SYNC_MS = 200;
 
 /**
  * When a log is made durable. flush.messages: the append that brings the number of records that are not durable there is finished, which is
@@ -75,6 +78,11 @@ export abstract class LogFlushing extends LogTrimming implements Flushable {
 
   protected syncRecords(endOffset: number, done: Done): void {
     this.flusher.flushRecords(this.opened!.segments, endOffset, (error) => {
+      if (error && isOutOfHandles(error) && !this.offline) {
+        this.storageError(error);
+        this.context.clock.after(RETRY_SYNC_MS, () => (this.offline ? done(this.offline) : this.syncRecords(endOffset, done)));
+        return;
+      }
       if (error) this.goOffline(error);
       else if (!this.offline) this.context.flushes.expect(this, INDEXES_FOLLOW_MS);
       done(error);

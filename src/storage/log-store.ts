@@ -1,121 +1,80 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BufferPool, type RandomBytes } from '../core/bytes.ts';
-import type { Clock } from '../core/clock.ts';
-import { type Logger, silentLogger } from '../core/logger.ts';
-import { TrustedTime } from '../core/trusted-time.ts';
-import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
-import { openLogCleaner } from './cleaner/log-cleaner.ts';
-import type { CleanerSettings } from './cleaner/settings.ts';
-import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
+import type { RandomBytes } from '../core/bytes.ts';
+import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
-import { FlushScheduler, NEVER } from './flush-scheduler.ts';
-import { HandleCache } from './handle-cache.ts';
-import { inTurn } from './in-turn.ts';
+import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
+import { inLanes } from './in-turn.ts';
+import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
-import type { LogContext, LogLocation } from './log-types.ts';
+import { LogDirectory } from './log-directory.ts';
+import { type LogResourceOptions, logResources } from './log-resources.ts';
+import type { LogContext, LogLocation, LogResources } from './log-types.ts';
 import {
   deletedName,
   folderName,
-  isDeletedName,
+  isNameless,
   isStrayName,
   parseFolderName,
+  parseFutureName,
   readTopicId,
   strayName,
   type TopicPartition,
-  writeSmallFile,
   writeTopicId,
 } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
-import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './producer-state.ts';
-import { SyncSlots } from './sync-slots.ts';
+import { Shortage } from './shortage.ts';
 
-export interface LogStoreOptions {
+export interface LogStoreOptions extends LogResourceOptions {
   /** Locked, and released by `close`. */
   readonly directory: DataDirectory;
-  readonly clock: Clock;
-  /** What ages of records are counted by. Default: of its own. */
-  readonly trustedTime?: TrustedTime;
   readonly clusterId: string;
   readonly nodeId: number;
-  readonly logger?: Logger;
-  /** Over all logs. Each active partition uses three. Default 768: most systems allow 1,024 in all. */
-  readonly maxOpenFiles?: number;
-  /** Idle read buffers. Default 32 MiB. */
-  readonly maxPooledBytes?: number;
-  /** How long, and how many, idempotent producers are remembered. Default Kafka's. */
-  readonly producers?: ProducerLimits;
-  /** log.flush.scheduler.interval.ms. Default: as often as flush.ms needs. */
-  readonly flushCheckMs?: number;
   /** For directory ids and the names of folders that are set aside. Default crypto's. */
   readonly randomBytes?: RandomBytes;
+  /** Shared with other directories. Left out: this one has its own. */
+  readonly resources?: LogResources;
+  /** See LogStore.onFailure. */
+  readonly onFailure?: FailureListener;
 }
 
-const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
-const HIGH_WATERMARKS = 'replication-offset-checkpoint';
-const DEFAULT_MAX_OPEN_FILES = 768;
-const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
-/** Of the four threads that Node has for files; the fourth reads. */
-const MAX_SYNCS = 3;
+/** Logs: a file system makes what several wait for durable in one go. */
+const CLOSED_AT_ONCE = 8;
 
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
  * @throws Error with one line when the directory belongs to another cluster or broker
  */
 export function openLogStore(options: LogStoreOptions): LogStore {
-  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
+  const store = new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
+  store.removeDeleted();
+  return store;
 }
 
-export class LogStore {
-  readonly meta: MetaProperties;
-  private readonly directory: DataDirectory;
+export class LogStore extends LogDirectory {
   private readonly context: LogContext;
+  private readonly sharesResources: boolean;
+  private readonly onFailure: FailureListener;
   private readonly logs = new Map<string, PartitionLog>();
   /** Names of the partition folders that were there at the start and have no log yet. */
   private readonly folders = new Set<string>();
-  private readonly recoveryPoints: Checkpoint;
-  private readonly knowsRecoveryPoints: boolean;
-  private readonly logStarts: Checkpoint;
-  private readonly highWatermarks: Checkpoint;
-  private readonly cleaner: CleanerCheckpoint;
-  private writtenHighWatermarks = '';
-  /** The checkpoint files still say something of logs that are gone. */
-  private hasForgotten = false;
-  private readonly randomBytes: RandomBytes;
+  /** Logs whose folder is among these still. */
+  private unopened = 0;
+  private readonly checkpoints: LogCheckpoints;
   private closed = false;
 
   /** @internal use `openLogStore` */
   constructor(options: LogStoreOptions, meta: MetaProperties) {
-    const { directory, clock, logger = silentLogger, producers = DEFAULT_PRODUCER_LIMITS } = options;
+    const { directory } = options;
     const { files, path } = directory;
-    this.meta = meta;
-    this.directory = directory;
-    this.randomBytes = options.randomBytes ?? randomBytes;
-    const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
-    const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
-    const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
-    const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-    this.context = {
-      cache,
-      clock,
-      trustedTime,
-      pool,
-      logger,
-      producers,
-      flushes,
-      syncSlots: new SyncSlots(MAX_SYNCS),
-      cleaner: openLogCleaner(files, clock, logger),
-    };
-    for (const name of files.list(path)) {
-      if (isDeletedName(name)) this.removeQuietly(join(path, name));
-      else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
-    }
-    this.knowsRecoveryPoints = directory.meta === null || files.exists(join(path, RECOVERY_POINTS));
-    this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
-    this.logStarts = readCheckpoint(files, path, 'log-start-offset-checkpoint');
-    this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
-    this.cleaner = new CleanerCheckpoint(files, path);
-    if (!directory.meta) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
+    const resources = options.resources ?? logResources(files, options);
+    super(directory, meta, resources.logger, options.randomBytes ?? randomBytes);
+    this.onFailure = options.onFailure ?? (() => {});
+    this.sharesResources = options.resources !== undefined;
+    const { clock, logger } = resources;
+    this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
+    for (const name of files.list(path)) if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
+    this.checkpoints = new LogCheckpoints(files, path, directory.meta === null);
     markInUse(directory);
   }
 
@@ -124,48 +83,114 @@ export class LogStore {
     const name = folderName(topicPartition);
     const known = this.logs.get(name);
     if (known) return known;
+    const location = this.locationOf(topicPartition, topicId, () => log);
+    const log = new PartitionLog(this.context, location, config);
+    if (this.diskFailure) log.fail(this.diskFailure);
+    this.logs.set(name, log);
+    if (this.folders.has(name)) this.unopened++;
+    return log;
+  }
+
+  private locationOf(topicPartition: TopicPartition, topicId: string, log: () => PartitionLog): LogLocation {
+    const name = folderName(topicPartition);
     const { files, path } = this.directory;
     const folder = join(path, name);
-    const { recoveryPoints, logStarts, highWatermarks, cleaner } = this;
-    const location: LogLocation = {
+    const { checkpoints } = this;
+    return {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
       folder,
       claim: () => this.claim(name, folder, topicId),
       create: () => {
-        if (this.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
+        if (checkpoints.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
       },
       takenBack: () => {
-        const isBeyond = (points: Checkpoint, offset: number) => (points.get(name) ?? 0) > offset;
-        const { logEndOffset, logStartOffset } = log;
-        if (isBeyond(logStarts, logStartOffset) || isBeyond(recoveryPoints, logEndOffset) || isBeyond(highWatermarks, logEndOffset))
-          this.writeCheckpoints();
-        cleaner.trim(name, logEndOffset);
+        const known = checkpoints.of(name);
+        const { logEndOffset, logStartOffset } = log();
+        const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
+        if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
+        checkpoints.cleaner.trim(name, logEndOffset);
       },
       get firstDirtyOffset() {
-        return cleaner.offsetOf(name);
+        return checkpoints.cleaner.offsetOf(name);
       },
-      compactedTo: (offset) => cleaner.compactedTo(name, offset),
+      compactedTo: (offset) => checkpoints.cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
-        if ((recoveryPoints.get(name) ?? 0) < offset) this.writeCheckpoints();
+        if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
-      gapsBefore: this.knowsRecoveryPoints ? (recoveryPoints.get(name) ?? 0) : Number.POSITIVE_INFINITY,
+      gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
-        return recoveryPoints.get(name) ?? 0;
+        return checkpoints.of(name).recoveryPoint;
       },
       get logStartOffset() {
-        return logStarts.get(name) ?? 0;
+        return checkpoints.of(name).logStartOffset;
       },
       get highWatermark() {
-        return highWatermarks.get(name) ?? 0;
+        return checkpoints.of(name).highWatermark;
       },
       unclean: !this.directory.endedCleanly,
     };
-    const log = new PartitionLog(this.context, location, config);
-    this.logs.set(name, log);
-    return log;
+  }
+
+  /** Partitions here, as far as they have a folder or were used. */
+  get size(): number {
+    return this.logs.size + this.folders.size - this.unopened;
+  }
+  /** Whether a partition's log is here: it was used, or has a folder. */
+  has(topicPartition: TopicPartition): boolean {
+    const name = folderName(topicPartition);
+    return this.logs.has(name) || this.folders.has(name);
+  }
+  /** Folders of partitions that were there at the start and were not used since. */
+  *folderNames(): Generator<string> {
+    for (const name of this.folders) if (parseFolderName(name)) yield name;
+  }
+  hasFolder(name: string): boolean {
+    return this.folders.has(name);
+  }
+  isOffline(topicPartition: TopicPartition): boolean {
+    return this.diskFailure !== null || (this.logs.get(folderName(topicPartition))?.isOffline ?? false);
+  }
+  /** The partitions here that are offline. */
+  offline(): TopicPartition[] {
+    const found: TopicPartition[] = [];
+    for (const { isOffline, topic, partition } of this.logs.values()) if (isOffline) found.push({ topic, partition });
+    for (const name of this.diskFailure ? this.folders : []) {
+      const unused = this.logs.has(name) ? null : parseFolderName(name);
+      if (unused) found.push(unused);
+    }
+    return found;
+  }
+
+  /** Takes note of what the disk said. */
+  private reported(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void {
+    if (isDiskFailure(cause)) this.fail(asError(cause));
+    else if (log.isOffline && !this.diskFailure) this.tell(false, [{ topic: log.topic, partition: log.partition }], asError(cause));
+  }
+
+  /** The disk under this directory has failed: from now on nothing of it is touched. The others go on. */
+  fail(error: Error): void {
+    if (this.diskFailure) return;
+    const { path } = this.directory;
+    this.diskFailure = new KafkaError('KAFKA_STORAGE_ERROR', `The log directory ${path} is offline`);
+    this.context.logger.error(
+      { directory: path, error: error.message, partitions: this.size },
+      'a log directory has failed: its partitions are offline until the broker is started again',
+    );
+    for (const log of this.logs.values()) log.fail(this.diskFailure);
+    this.tell(true, this.offline(), error);
+  }
+
+  private tell(isDirectory: boolean, partitions: readonly TopicPartition[], error: Error): void {
+    const { path: directory } = this.directory;
+    this.context.clock.soon(() => this.onFailure({ directory, isDirectory, partitions, error }));
+  }
+
+  protected override noticed(error: unknown): void {
+    if (isDiskFailure(error)) this.fail(asError(error));
+    else this.context.shortage.noted(error);
   }
 
   /** The logs made so far. */
@@ -183,26 +208,29 @@ export class LogStore {
       return !topicPartition || !isKnown(topicPartition);
     });
   }
-
   /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
-  topicIdOf(name: string): string | null {
-    return parseFolderName(name) ? readTopicId(this.directory.files, join(this.directory.path, name)) : null;
+  topicIdOf(name: string, folder = name): string | null {
+    if (!parseFolderName(name)) return null;
+    return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, folder)));
+  }
+
+  /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
+  isUnfinished(name: string): boolean {
+    return this.onDisk(() => isNameless(this.directory.files, join(this.directory.path, name)));
   }
 
   /**
    * Takes a folder of `strays`, which belongs to nobody any more, out of the way of whoever gets its name: it is kept under the name that is
    * returned, and never served.
    */
-  setAside(name: string): string {
-    const { files, path } = this.directory;
+  setAside(folder: string, name = folder): string {
     const stray = strayName(name, this.unique());
-    const owner = this.topicIdOf(name);
-    files.rename(join(path, name), join(path, stray));
-    files.syncDirectory(path);
-    this.folders.delete(name);
+    const owner = this.topicIdOf(name, folder);
+    this.rename(folder, stray);
+    if (folder === name) this.forgetFolder(name);
     this.folders.add(stray);
     // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
-    if (owner !== null) this.forget(name);
+    if (owner !== null) this.checkpoints.forget(name);
     return stray;
   }
 
@@ -211,47 +239,86 @@ export class LogStore {
     const name = folderName(topicPartition);
     const { files, path } = this.directory;
     this.logs.get(name)?.abandon();
+    this.forgetFolder(name);
     this.logs.delete(name);
-    this.folders.delete(name);
-    this.forget(name);
-    const folder = join(path, name);
-    if (!files.exists(folder)) return;
-    const doomed = join(path, deletedName(name, this.unique()));
-    files.rename(folder, doomed);
-    files.syncDirectory(path);
+    this.checkpoints.forget(name);
+    if (this.diskFailure) return; // its folder is a stray of the next start
+    if (!this.onDisk(() => files.exists(join(path, name)))) return;
+    const doomed = deletedName(name, this.unique());
+    this.rename(name, doomed);
     this.removeQuietly(doomed);
+  }
+
+  /** A copy that was on its way here is of no use. */
+  discard(future: string): void {
+    if (this.diskFailure) return;
+    const doomed = deletedName(parseFutureName(future)!.name, this.unique()); // its own number would say that it stands for what is deleted
+    try {
+      if (!this.directory.files.exists(join(this.path, future))) return;
+      this.rename(future, doomed);
+    } catch (error) {
+      this.context.logger.warn({ directory: this.path, folder: future, error: asError(error).message }, 'a copy could not be removed');
+      return; // the next start finds it
+    }
+    this.removeQuietly(doomed);
+  }
+
+  /** A copy on its way here takes the place of what it was made from. */
+  promote(future: string, name: string): void {
+    this.rename(future, name);
+    this.folders.add(name);
+  }
+
+  /** A log of another directory is about to come here: the checkpoints say of it what they must, durably. */
+  expect(name: string, { logEndOffset, logStartOffset, highWatermark }: PartitionLog): void {
+    this.checkpoints.forget(name);
+    this.checkpoints.note(name, { recoveryPoint: logEndOffset, logStartOffset, highWatermark });
+    this.checkpoints.write();
+  }
+  /** It has not come. */
+  unexpect(name: string): void {
+    this.checkpoints.forget(name);
+  }
+  /** It has come: what it needs to go on here. */
+  adopt(log: PartitionLog, topicId: string): [LogContext, LogLocation] {
+    this.logs.set(folderName(log), log);
+    return [this.context, this.locationOf(log, topicId, () => log)];
+  }
+  /** It has gone. */
+  dismiss(name: string): void {
+    this.logs.delete(name);
+    this.checkpoints.forget(name);
   }
 
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
+    if (this.diskFailure) return;
+    const { shortage } = this.context;
+    try {
+      this.onDisk(() => this.putCheckpoints());
+    } catch (error) {
+      shortage.noted(error);
+      throw error;
+    }
+    shortage.wrote();
+  }
+
+  private putCheckpoints(): void {
     for (const [name, log] of this.logs) {
       if (!log.isOpen || log.isOffline) continue;
-      note(this.recoveryPoints, name, log.recoveryPoint);
-      note(this.logStarts, name, log.logStartOffset);
+      const { recoveryPoint, logStartOffset, highWatermark } = log;
+      this.checkpoints.note(name, { recoveryPoint, logStartOffset, highWatermark });
     }
-    const { files, path } = this.directory;
-    writeCheckpoint(files, path, RECOVERY_POINTS, this.recoveryPoints);
-    writeCheckpoint(files, path, 'log-start-offset-checkpoint', this.logStarts);
-    this.putHighWatermarks((file, text) => files.replace(file, text));
-    this.cleaner.write();
-    this.hasForgotten = false;
+    this.checkpoints.write();
   }
 
-  /**
-   * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure old ones, or none, only make a replica
-   * wait for its leader to tell them anew.
-   */
+  /** Writes the high watermarks alone, when they have changed; not durable. */
   writeHighWatermarks(): void {
-    this.putHighWatermarks((file, text) => {
-      if (text !== this.writtenHighWatermarks) writeSmallFile(this.directory.files, file, text);
+    if (this.diskFailure) return;
+    this.onDisk(() => {
+      for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) this.checkpoints.noteHighWatermark(name, log.highWatermark);
+      this.checkpoints.writeHighWatermarks();
     });
-  }
-
-  private putHighWatermarks(write: (file: string, text: string) => void): void {
-    for (const [name, log] of this.logs) if (log.isOpen && !log.isOffline) note(this.highWatermarks, name, log.highWatermark);
-    const text = offsetsText(this.highWatermarks);
-    write(join(this.directory.path, HIGH_WATERMARKS), text);
-    this.writtenHighWatermarks = text;
   }
 
   /**
@@ -265,6 +332,11 @@ export class LogStore {
     }
     this.closed = true;
     this.context.flushes.stop();
+    if (this.diskFailure) {
+      this.release();
+      done(null); // that it failed was logged
+      return;
+    }
     let failure: Error | null = null;
     const steps = [...this.logs.values()].map((log) => (next: (error: null) => void) => {
       log.close((error) => {
@@ -272,22 +344,25 @@ export class LogStore {
         next(null);
       });
     });
-    inTurn(steps, () => {
-      this.context.cleaner.stop();
+    inLanes(steps, CLOSED_AT_ONCE, () => {
+      if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
       } catch (error) {
-        failure ??= error instanceof Error ? error : new Error(String(error));
+        failure ??= asError(error);
       }
-      this.directory.release();
+      this.release();
       done(failure);
     });
   }
 
-  /** log.cleaner.*: for the compactions that begin from now on. */
-  configureCleaner(settings: CleanerSettings): void {
-    this.context.cleaner.settings = settings;
+  private release(): void {
+    try {
+      this.directory.release();
+    } catch (error) {
+      if (!this.diskFailure) throw error; // the kernel drops the lock with the process
+    }
   }
 
   /** Open files now. */
@@ -304,41 +379,21 @@ export class LogStore {
   /** True when the partition's folder is there and belongs to this topic; one of another topic with the same name is moved aside. */
   private claim(name: string, folder: string, topicId: string): boolean {
     const { files } = this.directory;
-    if (!files.isDirectory(folder)) return false;
-    this.folders.delete(name);
+    if (!files.isDirectory(folder)) {
+      if (this.folders.has(name)) throw new Error(`The folder ${folder} was there at the start and is gone`);
+      return false;
+    }
+    this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    const stray = this.setAside(name);
-    this.context.logger.warn(
-      { folder: stray, topicId: owner },
-      'this folder belongs to a topic that no longer exists: not served, not deleted',
-    );
+    const why = 'this folder belongs to a topic that no longer exists: not served, not deleted';
+    if (this.isUnfinished(name)) files.remove(folder);
+    else this.context.logger.warn({ folder: this.setAside(name), topicId: owner }, why);
     return false;
   }
 
-  /** What the checkpoints say of a folder is not true of another that gets its name. */
-  private forget(name: string): void {
-    for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.hasForgotten = true;
-    if (this.cleaner.forget(name)) this.hasForgotten = true;
+  /** It has a log that was opened, or is gone. */
+  private forgetFolder(name: string): void {
+    if (this.folders.delete(name) && this.logs.has(name)) this.unopened--;
   }
-
-  /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
-  private unique(): string {
-    return Buffer.from(this.randomBytes(16)).toString('hex');
-  }
-
-  private removeQuietly(path: string): void {
-    try {
-      this.directory.files.remove(path);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.context.logger.warn({ path, error: why }, 'a deleted partition could not be removed; the next start tries again');
-    }
-  }
-}
-
-/** Zero is what a missing entry means. */
-function note(checkpoint: Checkpoint, name: string, offset: number): void {
-  if (offset > 0) checkpoint.set(name, offset);
-  else checkpoint.delete(name);
 }

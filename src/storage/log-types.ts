@@ -8,13 +8,15 @@ import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
+import type { Segment } from './segment.ts';
+import type { Shortage } from './shortage.ts';
 import type { SyncSlots } from './sync-slots.ts';
 
 /** Called once: null, or what went wrong. */
 export type Done = (error: Error | null) => void;
 
 /** What a log shares with the others of its broker. */
-export interface LogContext {
+export interface LogResources {
   readonly cache: HandleCache;
   readonly clock: Clock;
   /** What decides over the age of records, where that cannot be taken back. */
@@ -24,8 +26,29 @@ export interface LogContext {
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+  /** For reads that leave the loop. */
+  readonly readSlots: SyncSlots;
   /** Compacts, one log after the other. */
   readonly cleaner: LogCleaner;
+}
+
+export interface LogContext extends LogResources {
+  /** Of the directory. */
+  readonly shortage: Shortage;
+  /** Told what the disk said to a log, and that a log went offline: the directory decides whether it has failed as a whole. */
+  report(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void;
+}
+
+/** A log, as what copies it to another directory sees it. */
+export interface CopySource {
+  /** Changes as the log does. */
+  readonly segments: readonly Segment[];
+  readonly hasFolder: boolean;
+  readonly folder: string;
+  /** Counts truncations and segments that left the log. */
+  readonly changes: number;
+  readonly endOffset: number;
+  epochsText(): string;
 }
 
 /** Where a log is, and what the last run said of it. */
@@ -45,7 +68,7 @@ export interface LogLocation extends TopicPartition {
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
-  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. */
+  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. Less than before: the log was cut. */
   compactedTo(offset: number): void;
   /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */
   readonly firstDirtyOffset: number;

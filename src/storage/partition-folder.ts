@@ -37,6 +37,15 @@ export function isStrayName(name: string): boolean {
   return /\.[0-9a-f]{32}-stray$/.test(name);
 }
 
+/** A replica on its way into this directory. Its `unique` is that of the folder which it replaces when that is renamed to be removed. */
+export function futureName(name: string, unique: string): string {
+  return `${name}.${unique}-future`;
+}
+export function parseFutureName(name: string): { readonly name: string; readonly unique: string } | null {
+  const match = /^(.+)\.([0-9a-f]{32})-future$/.exec(name);
+  return match && parseFolderName(match[1]!) ? { name: match[1]!, unique: match[2]! } : null;
+}
+
 /** Kafka keeps these within 255 characters, the longest name most file systems take. */
 function suffixed(name: string, unique: string, suffix: string): string {
   const tail = `.${unique}-${suffix}`;
@@ -47,6 +56,11 @@ function suffixed(name: string, unique: string, suffix: string): string {
 export function readTopicId(files: Files, folder: string): string | null {
   const text = files.read(join(folder, METADATA_FILE))?.toString('utf8') ?? '';
   return /^version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\s*$/.exec(text)?.[1] ?? null;
+}
+
+/** Whether a folder was only just made: there is nothing in it yet but what should have told whose it is. */
+export function isNameless(files: Files, folder: string): boolean {
+  return files.list(folder).every((name) => name === `${METADATA_FILE}.tmp`);
 }
 
 export function writeTopicId(files: Files, folder: string, topicId: string): void {

@@ -88,6 +88,7 @@ export function filesOf(life: Life, files: Files): Files {
     list: alive((path) => files.list(path)),
     exists: alive((path) => files.exists(path)),
     isDirectory: alive((path) => files.isDirectory(path)),
+    size: alive((path) => files.size(path)),
     read: alive((path) => files.read(path)),
     replace: alive((path, content) => files.replace(path, content)),
     rename: alive((from, to) => files.rename(from, to)),
@@ -95,6 +96,7 @@ export function filesOf(life: Life, files: Files): Files {
     remove: alive((path) => files.remove(path)),
     removeLater: alive((path, done) => files.removeLater(path, (error) => life.run(() => done(error)))),
     syncDirectory: alive((path) => files.syncDirectory(path)),
+    volume: alive((path) => files.volume(path)),
     lock: alive((path, holder) => lock.call(files, path, holder)),
   };
 }

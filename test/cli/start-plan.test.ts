@@ -70,8 +70,8 @@ test('--ephemeral takes the temporary directory, whatever the file says, but not
   ]);
 });
 
-test('several data directories are refused', () => {
-  expect(problems({ data: '/a,/b' })).toEqual(['--data: log.dirs: one directory is supported, not 2; keep one']);
+test('--data and log.dirs may name several directories', () => {
+  expect(plan({ data: '/a, /b,/a' }, {}).config.dataDirectories).toEqual(['/a', '/b']);
   expect(problems({ data: ' ' })).toEqual(['--data is empty; write a directory']);
 });
 
@@ -182,7 +182,6 @@ test.each([
   ['process.roles=controller', 'my.properties: process.roles: there is no controller process here; add broker, or remove it'],
   ['log.retention.ms=0', 'my.properties: log.retention.ms must be unlimited (-1) or, greater than or equal to 1'],
   ['listeners=9092', "my.properties: listeners: '9092' is not NAME://host:port, as in PLAINTEXT://localhost:9092"],
-  ['log.dir=/a,/b', 'my.properties: log.dir: one directory is supported, not 2; keep one'],
 ])('so is one that this broker cannot do: %s', (file, message) => {
   expect(problems({ config: 'my.properties' }, { file })).toEqual([message]);
 });

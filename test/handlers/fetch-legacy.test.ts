@@ -91,7 +91,7 @@ test('a batch that comes to more messages than a wrapper may hold is refused, no
 test('a damaged batch is an error of its partition alone', async () => {
   const damaged = batch(0, ['a', 'b']);
   damaged[BATCH_HEADER_BYTES] = 99; // the first record's length
-  await expect(converter.convert(damaged, 0, 0)).rejects.toMatchObject({ errorName: 'INVALID_RECORD' });
+  await expect(converter.convert(damaged, 0, 0)).rejects.toMatchObject({ errorName: 'CORRUPT_MESSAGE' });
 });
 
 test('what one request converts is bounded by fetch.max.bytes, whatever small records become', async () => {

@@ -9,6 +9,7 @@ import { MetadataFeed } from '../../src/metadata/image-feed.ts';
 import { isrChange, writeIsr } from '../../src/metadata/isr.ts';
 import { type LogEnd, LogEnds } from '../../src/metadata/log-ends.ts';
 import { openMemoryStore } from '../../src/metadata/memory-store.ts';
+import { type FailedDisks, OfflineReplicas, offlineReplicas } from '../../src/metadata/offline-replicas.ts';
 import { Registration } from '../../src/metadata/registration.ts';
 import type { Batch, Lease, MetadataStore } from '../../src/metadata/store.ts';
 import { createTopic } from '../../src/metadata/topics.ts';
@@ -71,6 +72,11 @@ export class StoreLink {
 export interface TestDisk {
   directoryId: string;
   generation: number;
+  extent: FailedDisks['extent'];
+  /** With `some`: topic/partition. */
+  readonly offline: Set<string>;
+  /** What it finds missing when it starts. */
+  lost?: FailedDisks['lost'];
 }
 
 export interface TestBroker {
@@ -79,6 +85,7 @@ export interface TestBroker {
   readonly feed: MetadataFeed;
   readonly registration: Registration;
   readonly controller: Controller;
+  readonly offline: OfflineReplicas;
   /** The broker epochs that it had. */
   readonly epochs: number[];
   lost: number;
@@ -137,7 +144,7 @@ export async function brokersOf(ids: readonly number[], configs: Record<string, 
     view,
     endOf: (id) => logEnds.get(id)!,
     async start(id, rack) {
-      const disk = disks.get(id) ?? { directoryId: `directory-${id}`, generation: 0 };
+      const disk = disks.get(id) ?? { directoryId: `directory-${id}`, generation: 0, extent: 'none', offline: new Set() };
       disks.set(id, disk);
       const broker = await startBroker({ id, rack: rack ?? null }, clock, new StoreLink(store), disk, config, (topic, partition) =>
         brokers.endOf(id, topic, partition),
@@ -189,18 +196,37 @@ async function startBroker(
 ): Promise<TestBroker> {
   const feed = await MetadataFeed.open(link.store, { clock, onError: rethrow });
   const epochs: number[] = [];
-  const parts: { controller?: Controller; logEnds?: LogEnds } = {};
+  const parts: { controller?: Controller; logEnds?: LogEnds; offline?: OfflineReplicas } = {};
+  const failed: FailedDisks = {
+    get extent() {
+      return disk.extent;
+    },
+    isOffline: (topic, partition) => disk.offline.has(`${topic}/${partition}`),
+    lost: disk.lost ?? [],
+  };
+  // A process decides once.
+  let generation: number | undefined;
   let lost = 0;
   const changed = () => {
     parts.controller?.kick();
     parts.logEnds?.kick();
+    parts.offline?.kick();
   };
   const registration = await Registration.open({
     store: link.store,
     metadata: feed,
     clock,
     broker: { id, rack, listeners: [], liveness: null },
-    disk: { directoryId: disk.directoryId, generationToRegister: () => disk.generation, noteRegistered: () => {} },
+    disk: {
+      directoryId: disk.directoryId,
+      generationToRegister: (_lastEpoch, _lastGeneration, diskFailed) => {
+        if (diskFailed && generation === undefined) disk.generation++;
+        generation ??= disk.generation;
+        return generation;
+      },
+      noteRegistered: () => {},
+    },
+    offline: (image, now) => offlineReplicas(image, id, failed, now),
     onLost: () => {
       lost++;
       changed();
@@ -214,7 +240,8 @@ async function startBroker(
   const common = { store: link.store, metadata: feed, clock, logger: silentLogger, nodeId: id, registered: () => registration.current };
   const controller = new Controller({ ...common, config: () => config });
   const logEnds = new LogEnds({ ...common, endOf: async (topic, { partition }) => endOf(topic, partition) });
-  Object.assign(parts, { controller, logEnds });
+  const offline = new OfflineReplicas({ ...common, disks: failed });
+  Object.assign(parts, { controller, logEnds, offline });
   await controller.settled();
   return {
     id,
@@ -222,12 +249,14 @@ async function startBroker(
     feed,
     registration,
     controller,
+    offline,
     epochs,
     get lost() {
       return lost;
     },
     async close() {
       await logEnds.close();
+      await offline.close();
       await controller.close();
       await registration.close();
       await feed.close();

@@ -39,9 +39,10 @@ interface Proposal {
  */
 export class World {
   readonly failures: string[] = [];
-  readonly counts = { elections: 0, unclean: 0, committed: 0, excused: 0 };
+  readonly counts = { elections: 0, unclean: 0, committed: 0, excused: 0, failedDisks: 0 };
   private readonly random: () => number;
   private readonly more: boolean;
+  private readonly disks: boolean;
   private brokers!: Brokers;
   /** Disk holds: broker -> partition -> records. */
   private readonly has = new Map<number, number[]>();
@@ -64,10 +65,14 @@ export class World {
   private directories = 0;
   private calm = false;
 
-  /** @param more what the checked model of the rules does not have: reassignments, other min ISRs, brokers that stop in order */
-  constructor(seed: number, more = false) {
+  /**
+   * @param more what the checked model of the rules does not have: reassignments, other min ISRs, brokers that stop in order
+   * @param disks disks fail under brokers that go on
+   */
+  constructor(seed: number, { more = false, disks = false } = {}) {
     this.random = prng(seed);
     this.more = more;
+    this.disks = disks;
   }
 
   async run(steps: number): Promise<void> {
@@ -114,6 +119,7 @@ export class World {
     const broker = this.pick(running);
     const partition = this.int(ASSIGNMENT.length);
     if (this.more && this.int(6) === 0) return this.stepMore(broker, partition);
+    if (this.disks && this.int(12) === 0) return this.failDisk(broker);
     const dice = this.int(100);
     if (dice < 25) return this.commit(partition);
     if (dice < 50) return this.expand(partition);
@@ -141,6 +147,41 @@ export class World {
       return;
     }
     await this.brokers.clock.advance(100 + this.int(1_000));
+  }
+
+  /** Under all partitions, or some. The broker tells the store, sooner or later. */
+  private failDisk(broker: TestBroker | undefined): void {
+    if (!broker) return;
+    const disk = this.brokers.disks.get(broker.id)!;
+    if (this.int(3) === 0) disk.extent = 'all';
+    else if (disk.extent !== 'all') disk.extent = 'some';
+    for (const number of ASSIGNMENT.keys()) if (this.int(2) === 0) disk.offline.add(`${TOPIC}/${number}`);
+    this.counts.failedDisks++;
+    broker.offline.kick();
+  }
+
+  /** Whoever runs on a failed disk starts again on one that works. */
+  private async replaceFailed(): Promise<void> {
+    for (const broker of [...this.brokers.running.values()]) if (this.brokers.disks.get(broker.id)!.extent !== 'none') this.kill(broker);
+    while (this.dead.length > 0) await this.expireOne();
+    for (const id of [...this.down]) await this.restart(id, 9);
+  }
+
+  private isOffline(id: number, number: number): boolean {
+    const { extent, offline } = this.brokers.disks.get(id)!;
+    return extent === 'all' || (extent === 'some' && offline.has(`${TOPIC}/${number}`));
+  }
+
+  /** It is back with its broker, where that was told of: perhaps without what was synced last. Else it is as it was. */
+  private repair(id: number): void {
+    const disk = this.brokers.disks.get(id)!;
+    if (disk.extent === 'none') return;
+    const isTold = this.brokers.view.current.parts.offline.has(id);
+    const now = this.has.get(id)!.map((records, number) => (isTold && this.isOffline(id, number) ? this.int(records + 1) : records));
+    this.lose(id, now, () => {
+      disk.extent = 'none';
+      disk.offline.clear();
+    });
   }
 
   private async stepMore(broker: TestBroker | undefined, partition: number): Promise<void> {
@@ -235,6 +276,7 @@ export class World {
   /** 0: on an emptied disk · 1, 2: after a crash of the machine · else after a kill. */
   private async restart(id: number, how: number): Promise<void> {
     const disk = this.brokers.disks.get(id)!;
+    if (how > 3) this.repair(id); // else it fails again at the start
     const before = this.has.get(id)!;
     if (how === 0)
       this.lose(
@@ -267,7 +309,7 @@ export class World {
     const partition = this.brokers.view.current.partition(TOPIC, number)!;
     const broker = this.brokers.running.get(partition.leader);
     if (!broker || this.paused.has(broker.id) || broker.registration.current?.epoch !== partition.leaderBrokerEpoch) return undefined;
-    if (broker.feed.current.partition(TOPIC, number)?.rev !== partition.rev) return undefined;
+    if (broker.feed.current.partition(TOPIC, number)?.rev !== partition.rev || this.isOffline(broker.id, number)) return undefined;
     this.checkLog(partition);
     return { broker, partition };
   }
@@ -281,7 +323,8 @@ export class World {
     for (const id of members) {
       const member = this.brokers.running.get(id);
       const disk = this.brokers.view.current.brokers.get(id);
-      if (!member || !disk || this.paused.has(id) || member.registration.current?.epoch !== disk.epoch) return;
+      if (!member || !disk || this.paused.has(id) || this.isOffline(id, number) || member.registration.current?.epoch !== disk.epoch)
+        return;
       if (partition.isr.includes(id) && !isAdmittedDisk(partition, id, disk)) return;
     }
     this.committed[number] = this.has.get(broker.id)![number]! + 1;
@@ -302,10 +345,10 @@ export class World {
     const { broker, partition } = this.leaderOf(number) ?? {};
     const id = this.pick(partition?.replicas ?? []) ?? -1;
     const follower = this.brokers.running.get(id);
-    if (!broker || !partition || !follower || id === broker.id || this.paused.has(id)) return;
+    if (!broker || !partition || !follower || id === broker.id || this.paused.has(id) || this.isOffline(id, number)) return;
     const epoch = follower.registration.current?.epoch;
     const image = broker.feed.current;
-    if (epoch === undefined || !canJoinIsr(image, id, epoch) || !image.partition(TOPIC, number)!.replicas.includes(id)) return;
+    if (epoch === undefined || !canJoinIsr(image, partition, id, epoch) || !image.partition(TOPIC, number)!.replicas.includes(id)) return;
     if (partition.isr.includes(id) && isAdmittedDisk(partition, id, image.brokers.get(id)!)) return;
     this.has.get(id)![number] = this.has.get(broker.id)![number]!;
     await this.propose(broker, partition, [...partition.isr.filter((member) => member !== id), id], [{ id, epoch }]);
@@ -392,13 +435,15 @@ export class World {
     }
     if (![...before.isr, ...before.elr].includes(leader)) fail('the leader was no member');
     if (isForeign(before, leader, broker)) fail('the leader is on a foreign disk');
+    if (image.isReplicaOffline(leader, before)) fail('the leader is on a failed disk');
     if (isSuspect(before, leader, broker)) {
       const members = [...before.isr, ...before.elr].filter((id) => {
         const member = image.brokers.get(id);
         return !member || !isForeign(before, id, member);
       });
       // Who has told, and died since, has no more records than it told of.
-      const isKnown = (id: number) => image.brokers.has(id) || this.told.has(`${number}/${before.leaderEpoch}/${id}`);
+      const isThere = (id: number) => image.brokers.has(id) && !image.isReplicaOffline(id, before);
+      const isKnown = (id: number) => isThere(id) || this.told.has(`${number}/${before.leaderEpoch}/${id}`);
       if (!members.every(isKnown)) fail('a suspect leads though a member is missing');
       if (after.isr.length !== 1) fail('a suspect leads with others in the ISR');
     }
@@ -449,6 +494,7 @@ export class World {
     for (let round = 0; round < 12; round++) {
       await this.brokers.clock.advance(1_000);
       await this.turns(10);
+      await this.replaceFailed();
       for (const number of ASSIGNMENT.keys()) {
         await this.settleProposals(number);
         await this.turns(5);

@@ -8,8 +8,8 @@ const FIRST = Number(process.env.CONTROLLER_SEED ?? 1);
 const STEPS = 150;
 const MOST_MS = 600_000;
 
-async function runSeed(seed: number, more = false): Promise<World> {
-  const world = new World(seed, more);
+async function runSeed(seed: number, what: { more?: boolean; disks?: boolean } = {}): Promise<World> {
+  const world = new World(seed, what);
   await world.run(STEPS);
   return world;
 }
@@ -32,8 +32,35 @@ test(
   'nor when partitions are reassigned meanwhile, min ISR changes, and brokers stop in order',
   async () => {
     for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-      const { failures } = await runSeed(seed, true);
+      const { failures } = await runSeed(seed, { more: true });
       expect(failures, `CONTROLLER_SEED=${seed}`).toEqual([]);
+    }
+  },
+  MOST_MS,
+);
+
+test(
+  'nor when disks fail under brokers that go on: nobody on a failed disk is elected, or counts, and what it held is not lost with it',
+  async () => {
+    let failedDisks = 0;
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      const { failures, counts } = await runSeed(seed, { more: seed % 2 === 0, disks: true });
+      expect(failures, `CONTROLLER_SEED=${seed}`).toEqual([]);
+      failedDisks += counts.failedDisks;
+    }
+    expect(failedDisks).toBeGreaterThan(SEEDS);
+  },
+  MOST_MS,
+);
+
+test.each(['checkOffline', 'suspectFailedDisk'] as const)(
+  'it would be seen if the code did without the rule %s',
+  async (rule) => {
+    safetyRules[rule] = false;
+    try {
+      expect(await firstFailure({ disks: true })).toBeDefined();
+    } finally {
+      safetyRules[rule] = true;
     }
   },
   MOST_MS,
@@ -69,9 +96,9 @@ test.each(SEEN)(
   MOST_MS,
 );
 
-async function firstFailure(): Promise<string | undefined> {
+async function firstFailure(what: { disks?: boolean } = {}): Promise<string | undefined> {
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const { failures } = await runSeed(seed);
+    const { failures } = await runSeed(seed, what);
     if (failures.length > 0) return failures[0];
   }
   return undefined;

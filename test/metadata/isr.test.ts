@@ -105,11 +105,18 @@ test('an ISR write holds only at the partition as read, under the registrations 
   await store.close();
 });
 
-test('a broker may join under its own registration only, and not while it stops', async () => {
+test('a broker may join under its own registration only, and not while it stops, nor with a failed disk', async () => {
   const cluster = await clusterOf([1, 2]);
   const epoch = cluster.feed.current.brokers.get(2)!.epoch;
-  const can = (id: number, at: number) => canJoinIsr(cluster.feed.current, id, at);
+  const partition = { topicId: 'x'.repeat(22), partition: 3 };
+  const can = (id: number, at: number) => canJoinIsr(cluster.feed.current, partition, id, at);
   expect([can(2, epoch), can(2, epoch - 1), can(3, epoch)]).toEqual([true, false, false]);
+  const tell = (topics: object) => cluster.txn({ put: '/b/offline/2', value: Buffer.from(JSON.stringify({ all: false, topics })) });
+  await tell({ [partition.topicId]: '0-2,4' });
+  expect(can(2, epoch)).toBe(true);
+  await tell({ [partition.topicId]: '3' });
+  expect(can(2, epoch)).toBe(false);
+  await tell({});
   await cluster.txn({ put: '/b/stopping/2', value: Buffer.from(String(epoch - 1)) }); // of a registration before
   expect(can(2, epoch)).toBe(true);
   await cluster.txn({ put: '/b/stopping/2', value: Buffer.from(String(epoch)) });

@@ -6,12 +6,16 @@ import { Purgatory } from '../../src/core/purgatory.ts';
 import type { MetadataFeed } from '../../src/metadata/image-feed.ts';
 import type { MetadataStore } from '../../src/metadata/store.ts';
 import { ReplicaManager } from '../../src/replication/replica-manager.ts';
-import type { LogStore } from '../../src/storage/log-store.ts';
+import type { LogDirs } from '../../src/storage/log-dirs.ts';
 
 /** Topic "orders": 0 has a folder, 1 has none, another broker leads 2. Every log that is opened holds 77 bytes. */
 function fixture() {
   const opened: number[] = [];
   const logs = {
+    isOffline: () => false,
+    onFailure: () => () => {},
+    directoryOf: () => '/data',
+    moveOf: () => null,
     strays: (isKnown: (folder: { topic: string; partition: number }) => boolean) =>
       isKnown({ topic: 'orders', partition: 0 }) ? [] : ['orders-0'],
     log: ({ partition }: { partition: number }) => ({
@@ -25,7 +29,7 @@ function fixture() {
         return 77;
       },
     }),
-  } as unknown as LogStore;
+  } as unknown as LogDirs;
   const topicId = 'AAAAAAAAAAAAAAAAAAAAAQ';
   const partitions = [1, 1, 2].map((leader, partition) => ({
     ...{ topicId, partition, leader, leaderEpoch: 0, leaderBrokerEpoch: 7, rev: 8 },
@@ -61,14 +65,18 @@ function fixture() {
 test('a log that was not used since the start is opened only if it has a folder', () => {
   const { replicas, opened } = fixture();
   const sizeOf = replicas.measureLogs();
-  expect([sizeOf('orders', 0), sizeOf('orders', 1)]).toEqual([77, 0]);
+  const size = { directory: '/data', offsetLag: 0, isFuture: false };
+  expect([...sizeOf('orders', 0), ...sizeOf('orders', 1)]).toEqual([
+    { ...size, sizeBytes: 77 },
+    { ...size, sizeBytes: 0 },
+  ]);
   expect(opened).toEqual([0]);
 });
 
 test('a log that is in use is measured, whether it had a folder at the start or not', () => {
   const { replicas, opened } = fixture();
   replicas.leader('orders', 1);
-  expect(replicas.measureLogs()('orders', 1)).toBe(77);
+  expect(replicas.measureLogs()('orders', 1)).toMatchObject([{ sizeBytes: 77 }]);
   expect(opened).toEqual([1]);
 });
 

@@ -36,7 +36,15 @@ export class PartitionFixture {
   mode: StoreMode = 'now';
   registration: LiveRegistration | null = null;
   readonly brokers = new Map<number, BrokerImage>();
+  /** Whose replica is on a failed disk. */
+  readonly offline = new Set<number>();
   readonly stopping = new Map<number, { brokerEpoch: number; rev: number }>();
+  private readonly image = {
+    brokers: this.brokers,
+    stopping: this.stopping,
+    isReplicaOffline: (id: number) => this.offline.has(id),
+    isReplicaLost: () => false,
+  };
   /** Writes to the store that were sent. */
   readonly sent: { conds: readonly Cond[]; value: PartitionValue }[] = [];
   /** Ends of disk writes that the test holds back, when it does. */
@@ -59,7 +67,7 @@ export class PartitionFixture {
       slots: new PreparationSlots(),
       store: { ...store, get: (key) => store.get(key), txn: (conds, ops) => this.txn(conds, ops) },
       logger: silentLogger,
-      image: () => ({ brokers: this.brokers, stopping: this.stopping }) as unknown as MetadataImage,
+      image: () => this.image as unknown as MetadataImage,
       registration: () => this.registration,
       fetchers: {
         follow: (_partition, leader) => void this.followed.push(leader),

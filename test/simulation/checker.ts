@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import type { Services } from '../../src/handlers/services.ts';
 import { parseKey, partitionKey } from '../../src/metadata/keys.ts';
 import type { Op, Rev } from '../../src/metadata/store.ts';
-import { type PartitionValue, parseBroker, parseController, parsePartition, parseTopic } from '../../src/metadata/values.ts';
+import { type PartitionValue, parseBroker, parseController, parseOffline, parsePartition, parseTopic } from '../../src/metadata/values.ts';
 import type { Partition } from '../../src/replication/partition.ts';
-import { DATA_DIR } from './disk.ts';
 import { Ledger, type Machines, type ReplicaView } from './ledger.ts';
 import type { StoredBatch } from './log-index.ts';
 import type { Machine, World } from './machine.ts';
@@ -19,7 +17,11 @@ export class Checker implements Machines {
   /** Topic ids of topics that are there. */
   private readonly existing = new Set<string>();
   private readonly names = new Map<string, string>();
+  /** Brokers that told, under their present registration, of disks that failed: which of their partitions. */
+  private readonly offline = new Map<number, (topicId: string, partition: number) => boolean>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
+  /** What a process had, when it was last looked at. */
+  private readonly had = new WeakMap<Services, ReadonlySet<Partition>>();
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly world: World;
   private readonly minIsr: number;
@@ -64,6 +66,11 @@ export class Checker implements Machines {
     });
   }
 
+  /** Whether it told that its disk has failed. */
+  toldOfFailure({ id }: Machine): boolean {
+    return this.offline.has(id);
+  }
+
   /** A process began, or its machine's disk was exchanged: nothing that was seen of it counts any more. */
   processBegan({ id }: Machine): void {
     for (const ledger of this.ledgers.values()) ledger.processBegan(id);
@@ -92,9 +99,11 @@ export class Checker implements Machines {
   }
 
   private look(machine: Machine, services: Services): void {
+    const has = new Set<Partition>();
     for (const partitions of replicasOf(services).values()) {
       for (const partition of partitions) {
         if (!partition) continue;
+        has.add(partition);
         const before = this.seen.get(partition);
         const view = viewOf(partition, before);
         if (view === null || view === before) continue;
@@ -103,6 +112,17 @@ export class Checker implements Machines {
         if (ledger) this.changed(machine, ledger, view, before);
       }
     }
+    for (const partition of this.had.get(services) ?? []) if (!has.has(partition)) this.left(machine, partition);
+    this.had.set(services, has);
+  }
+
+  /** A replica is gone; in the same event its high watermark may have risen, and clients been told. */
+  private left(machine: Machine, partition: Partition): void {
+    const before = this.seen.get(partition);
+    const view = viewOf(partition, undefined);
+    const ledger = this.ledgers.get(partitionKey(partition.topicId, partition.index));
+    if (!before || !view || !ledger) return;
+    ledger.observe(machine.id, `b${machine.id}.${machine.incarnation}`, { ...view, leads: false }, before);
   }
 
   private changed(machine: Machine, ledger: Ledger, view: ReplicaView, before: ReplicaView | undefined): void {
@@ -126,6 +146,7 @@ export class Checker implements Machines {
   }
 
   private committed(rev: Rev, ops: readonly Op[], from: Process): void {
+    for (const op of ops) if ('put' in op && parseKey(op.put)?.kind === 'offline') this.toldOffline(op.put, op.value);
     for (const op of ops) {
       if ('put' in op) this.put(rev, op.put, op.value, from);
       else this.deleted(op.del);
@@ -156,9 +177,18 @@ export class Checker implements Machines {
     }
   }
 
+  private toldOffline(key: string, value: Uint8Array): void {
+    const parsed = parseKey(key);
+    if (parsed?.kind !== 'offline') return;
+    const { all, topics } = parseOffline(key, value);
+    this.offline.set(parsed.id, (topicId, partition) => all || topics.get(topicId)?.has(partition) === true);
+    this.world.trace.tell('store', `broker ${parsed.id} tells of failed disks: ${Buffer.from(value).toString()}`);
+  }
+
   private deleted(key: string): void {
     const parsed = parseKey(key);
-    if (parsed?.kind === 'live') {
+    if (parsed?.kind === 'offline') this.offline.delete(parsed.id);
+    else if (parsed?.kind === 'live') {
       const machine = this.machines.get(parsed.id);
       if (machine) machine.registeredBy = null;
       this.world.trace.tell('store', `broker ${parsed.id} is gone`);
@@ -172,12 +202,15 @@ export class Checker implements Machines {
     let ledger = this.ledgers.get(key);
     if (!ledger) {
       const name = () => `${this.names.get(topicId) ?? topicId}-${index}`;
-      ledger = new Ledger(name, (topic) => join(DATA_DIR, topic), this.minIsr, value, this);
+      ledger = new Ledger(name, this.minIsr, value, this);
       const own = ledger;
       ledger.proposed = () => this.proposedMembers(key, own);
       this.ledgers.set(key, ledger);
     }
     const { replicas, adding, removing, isr, elr, leader, leaderEpoch } = value;
+    const { value: before } = ledger;
+    if (leaderEpoch > before.leaderEpoch && this.offline.get(leader)?.(topicId, index))
+      ledger.fail('OFFLINE', `broker ${leader} is elected, which told that its disk has failed`);
     const moves = adding.length + removing.length > 0 ? ` of [${replicas}] adding [${adding}] removing [${removing}]` : '';
     this.world.trace.tell(
       'store',

@@ -1,17 +1,24 @@
 import { join } from 'node:path';
+import type { Files } from '../../src/core/files.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import { failingFiles } from './failing-files.ts';
 import type { Random } from './random.ts';
 import type { Process, Scheduler } from './scheduler.ts';
 
 export const DATA_DIR = '/data';
+/** Where a broker has two directories: the second, which may fail by itself. */
+export const SECOND_DIR = '/more';
 
 /** Below the least replica.lag.time.max.ms: else a follower would not be in sync at the end. */
 const LONGEST_MS = 400;
 const QUICK_MS = [0.05, 0.8] as const;
 
-/** The disk of one machine: outlives its processes, may lose what was not synced, come back empty, or as an older copy of itself. */
+/** The disk of one machine: outlives its processes, may fail, lose what was not synced, come back empty, or as an older copy of itself. */
 export class Disk {
+  /** What lies on it, whether it can be read or not. */
   files: MemoryFiles;
+  /** It answers with errors, until it is repaired. */
+  failed: 'none' | 'second' | 'all' = 'none';
   /** What the directory held when a copy of it was taken. */
   private copy: ReadonlyMap<string, Buffer | null> | null = null;
   private readonly scheduler: Scheduler;
@@ -34,8 +41,24 @@ export class Disk {
     this.user = process;
   }
 
+  /** As its processes see it. */
+  get visible(): Files {
+    return failingFiles({ isFailed: (path) => this.isFailed(path), inner: this.files, soon: (fire) => this.soon(fire) });
+  }
+
   kill(): void {
     this.files.kill();
+  }
+
+  /** The second directory is that of another disk, new and empty. */
+  replaceSecond(): void {
+    this.files.kill();
+    this.files.remove(SECOND_DIR);
+    this.files.syncDirectory('/');
+  }
+
+  private isFailed(path: string): boolean {
+    return this.failed === 'all' || (this.failed === 'second' && path.startsWith(SECOND_DIR));
   }
 
   /** Power is lost. */
@@ -59,7 +82,10 @@ export class Disk {
         } else copy.set(inner, this.files.read(inner));
       }
     };
-    walk(DATA_DIR);
+    for (const root of [DATA_DIR, SECOND_DIR]) {
+      if (this.files.exists(root)) copy.set(root, null);
+      walk(root);
+    }
     this.copy = copy;
   }
 
@@ -71,8 +97,7 @@ export class Disk {
     this.files.kill();
     this.files = this.empty();
     const { files } = this;
-    files.makeDirectory(DATA_DIR);
-    const folders = ['/', DATA_DIR];
+    const folders = ['/'];
     for (const [path, content] of this.copy!) {
       if (content) {
         const handle = files.open(path, 'rw');
@@ -89,11 +114,12 @@ export class Disk {
   }
 
   private empty(): MemoryFiles {
-    const soon = (fire: () => void) => {
-      const usual = this.random.between(...this.operationMs);
-      const ms = this.random.chance(0.005) ? Math.min(usual * 100, LONGEST_MS) : usual;
-      this.scheduler.after(this.user, ms, 'disk', fire);
-    };
-    return memoryFiles({ clock: { soon } });
+    return memoryFiles({ clock: { soon: (fire) => this.soon(fire) } });
+  }
+
+  private soon(fire: () => void): void {
+    const usual = this.random.between(...this.operationMs);
+    const ms = this.random.chance(0.005) ? Math.min(usual * 100, LONGEST_MS) : usual;
+    this.scheduler.after(this.user, ms, 'disk', fire);
   }
 }

@@ -26,6 +26,12 @@ export const FAULTS = {
   emptyDisk: 2,
   /** Killed, and back with an older copy of its disk. */
   olderCopy: 2,
+  /** A disk answers with errors, its broker goes on; both are back later. */
+  failDisk: 3,
+  /** The disk under a partition's leader. */
+  failLeaderDisk: 3,
+  /** ... and back without what was not synced, or empty. */
+  loseDisk: 2,
   /** Two brokers cannot reach each other: reset. */
   cut: 5,
   /** Two brokers cannot reach each other: silence. */
@@ -55,7 +61,7 @@ export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS };
 
 export type FaultName = keyof typeof ALL_FAULTS;
 /** They lose data of a disk: few in a run, or there is nothing left to promise. */
-const LOSING: readonly FaultName[] = ['crash', 'crashAll', 'emptyDisk', 'olderCopy', 'lastCrash'];
+const LOSING: readonly FaultName[] = ['crash', 'crashAll', 'emptyDisk', 'olderCopy', 'lastCrash', 'loseDisk'];
 
 export interface Fault {
   readonly atMs: number;
@@ -87,11 +93,11 @@ export function planFaults(random: Random, fromMs: number, toMs: number, kinds?:
   return faults;
 }
 
-/** Brokers are killed one at a time, and nothing else: whoever writes with acks=all must not be kept waiting. */
+/** Brokers are killed, or lose their disks, one at a time, and nothing else: whoever writes with acks=all must not be kept waiting. */
 export function planKills(random: Random, fromMs: number, toMs: number): Fault[] {
   const faults: Fault[] = [];
   for (let at = fromMs; at < toMs; at += random.between(7_000, 9_000)) {
-    const name = random.pick(['kill', 'killLeader', 'killController'] as const);
+    const name = random.pick(['kill', 'killLeader', 'killController', 'failDisk', 'failLeaderDisk'] as const);
     faults.push({ atMs: at, name, broker: random.below(60), other: random.below(60), forMs: random.between(500, 2_500) });
   }
   return faults;
@@ -129,6 +135,7 @@ export class FaultInjector {
     for (const machine of this.machines.values()) {
       Object.assign(machine.weather, { cut: false, inDoubt: 0, unavailable: 0 });
       machine.resume();
+      if (machine.disk.failed !== 'none') this.repair(machine);
       // One that is about to stop starts again when it has stopped.
       if (machine.isUp) machine.start();
       else this.begin(machine);
@@ -165,6 +172,9 @@ export class FaultInjector {
     },
     emptyDisk: (machine, { forMs }) => this.down(machine, forMs, () => this.exchange(machine, () => machine.disk.replaceWithEmpty())),
     olderCopy: (machine, { forMs }) => this.restoreOlderCopy(machine, forMs),
+    failDisk: (machine, fault) => this.failDisk(machine, fault, () => {}),
+    failLeaderDisk: (machine, fault) => this.failDisk(machine, fault, () => {}),
+    loseDisk: (machine, fault) => this.failDisk(machine, fault, () => this.loseDisk(machine, fault.other % 3 === 0)),
     cut: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers.slice(other % peers.length).slice(0, 1), 'cut', forMs),
     drop: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers.slice(other % peers.length).slice(0, 1), 'drop', forMs),
     isolate: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers, other % 2 ? 'cut' : 'drop', forMs),
@@ -203,10 +213,36 @@ export class FaultInjector {
     const all = [...this.machines.values()];
     const ledgers = [...this.checker.ledgers.values()];
     const leader = ledgers[other % Math.max(1, ledgers.length)]?.value.leader ?? -1;
-    if (name === 'killLeader' || name === 'pauseLeader' || name === 'shrinkThenKill' || name === 'lastCrash')
+    if (name === 'killLeader' || name === 'pauseLeader' || name === 'failLeaderDisk' || name === 'shrinkThenKill' || name === 'lastCrash')
       return this.machines.get(leader) ?? all[broker % all.length]!;
     if (name === 'killController') return this.machines.get(this.checker.controller) ?? all[broker % all.length]!;
     return all[broker % all.length]!;
+  }
+
+  /** The second directory alone, where there is one, with even chance. */
+  private failDisk(machine: Machine, { forMs, broker }: Fault, lose: () => void): void {
+    if (machine.disk.failed !== 'none') return;
+    machine.disk.failed = machine.directories.length > 1 && broker % 4 < 2 ? 'second' : 'all';
+    this.later(forMs, () => {
+      if (machine.disk.failed === 'none') return;
+      machine.kill();
+      lose();
+      this.repair(machine);
+      this.begin(machine);
+    });
+  }
+
+  /** Not promised: that a loss is noticed of which the broker could not tell anybody. */
+  private loseDisk(machine: Machine, isEmpty: boolean): void {
+    if (isEmpty && machine.disk.failed === 'second') this.checker.exchangeDisk(machine, () => machine.disk.replaceSecond());
+    else if (isEmpty) this.exchange(machine, () => machine.disk.replaceWithEmpty());
+    else if (this.checker.toldOfFailure(machine)) this.checker.exchangeDisk(machine, () => machine.disk.crash());
+  }
+
+  /** What is on it can be read again, by a new process. */
+  private repair(machine: Machine): void {
+    machine.kill();
+    machine.disk.failed = 'none';
   }
 
   /** Not promised: a copy that is put back within the registration in which it was taken (metadata-store section 6). */

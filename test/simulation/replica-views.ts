@@ -9,6 +9,13 @@ interface Inside {
   readonly log: PartitionLog;
 }
 
+/** What a log that is offline does not tell any more: how it stood, which others may have heard in the same event. */
+interface Stood {
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly committedTo: number | null;
+}
+
 /** The replicas of a broker. */
 export function replicasOf(services: Services): ReadonlyMap<string, readonly (Partition | undefined)[]> {
   return (services.replicas as unknown as { partitions: ReadonlyMap<string, readonly (Partition | undefined)[]> }).partitions;
@@ -17,8 +24,8 @@ export function replicasOf(services: Services): ReadonlyMap<string, readonly (Pa
 /** How a replica stands; null while its log was not opened. `before`, when that is how it still stands. */
 export function viewOf(partition: Partition, before: ReplicaView | undefined): ReplicaView | null {
   const { leadership, log } = partition as unknown as Inside;
-  if (!log.isOpen || log.isOffline) return null;
-  const { logStartOffset, highWatermark, logEndOffset } = log;
+  if (!log.isOpen) return null;
+  const { logStartOffset, highWatermark, logEndOffset } = log.isOffline ? stood(log as unknown as Stood) : log;
   const { leaderEpoch } = partition;
   const leads = leadership !== null;
   const same =
@@ -30,4 +37,9 @@ export function viewOf(partition: Partition, before: ReplicaView | undefined): R
     before.logStartOffset === logStartOffset;
   if (same) return before;
   return { leads, leaderEpoch, logStartOffset, lastStableOffset: highWatermark, highWatermark, logEndOffset };
+}
+
+function stood({ startOffset, endOffset, committedTo }: Stood) {
+  const highWatermark = Math.max(startOffset, Math.min(committedTo ?? startOffset, endOffset));
+  return { logStartOffset: startOffset, highWatermark, logEndOffset: endOffset };
 }

@@ -178,3 +178,100 @@ test('the start of the machine is what Linux says', () => {
   files.replace('/proc/sys/kernel/random/boot_id', '0b7b9b29-8a4b-4a54-a8f4-6f6f5d3e8f11\n');
   expect(readBootId(files)).toBe('0b7b9b29-8a4b-4a54-a8f4-6f6f5d3e8f11');
 });
+
+describe('several directories', () => {
+  const PATHS = ['/data', '/more'];
+
+  function startWith(paths = PATHS, unusable: readonly string[] = []): DiskIdentity {
+    const opened = paths.map((path) => {
+      const one = openDataDirectory(files, path, 'test');
+      const isNew = one.meta === null;
+      const { directoryId } = claimDirectory(one, 'cluster', 1);
+      markInUse(one);
+      return { ...one, directoryId, isNew };
+    });
+    const [first, ...others] = opened;
+    return new DiskIdentity({ directory: first!, directoryId: first!.directoryId, bootId, others, unusable });
+  }
+  function restart(paths = PATHS, unusable: readonly string[] = []): DiskIdentity {
+    kill();
+    return startWith(paths, unusable);
+  }
+
+  test('the generation stays through kills, and when an empty one joins', () => {
+    expect(register(startWith(), 10)).toBe(0);
+    expect(register(restart(), 20)).toBe(0);
+    expect(register(restart(['/data', '/more', '/third']), 30)).toBe(0);
+    expect(register(restart(['/data', '/more', '/third']), 40)).toBe(0);
+  });
+
+  test('it grows when one is gone', () => {
+    register(startWith(), 10);
+    expect(register(restart(['/data']), 20)).toBe(1);
+    expect(register(restart(['/data']), 30)).toBe(1);
+  });
+
+  test('it grows when one was replaced by an empty one', () => {
+    register(startWith(), 10);
+    files.remove('/more');
+    expect(register(restart(), 20)).toBe(1);
+    expect(register(restart(), 30)).toBe(1);
+  });
+
+  test('it stays while one cannot be used, and grows when that comes back, as it may have lost its end', () => {
+    register(startWith(), 10);
+    expect(register(restart(['/data'], ['/more']), 20)).toBe(0);
+    expect(register(restart(['/data'], ['/more']), 30)).toBe(0);
+    expect(register(restart(), 40)).toBe(1);
+    expect(register(restart(), 50)).toBe(1);
+  });
+
+  test('it grows when one that could not be used is given up', () => {
+    register(startWith(), 10);
+    expect(register(restart(['/data'], ['/more']), 20)).toBe(0);
+    expect(register(restart(['/data']), 30)).toBe(1);
+  });
+
+  test('it grows at the start after a disk has failed, also when that was the first or the only one', () => {
+    for (const [i, paths, failed] of [
+      [0, PATHS, '/more'],
+      [1, PATHS, '/data'],
+      [2, ['/data'], '/data'],
+    ] as const) {
+      files = memoryFiles();
+      known = 0;
+      const disk = startWith([...paths]);
+      register(disk, 10 + i);
+      disk.noteFailed(failed);
+      expect(register(restart([...paths]), 20 + i)).toBe(1);
+      expect(register(restart([...paths]), 30 + i)).toBe(1);
+    }
+  });
+
+  test('a disk that failed is not forgotten when the broker registers again meanwhile', () => {
+    const disk = startWith();
+    register(disk, 10);
+    disk.noteFailed('/more');
+    register(disk, 20);
+    expect(register(restart(), 30)).toBe(1);
+  });
+
+  test('it grows when one of them is an older copy', () => {
+    register(startWith(), 10);
+    const older = files.read('/more/minikafka.disk')!;
+    register(restart(), 20);
+    files.replace('/more/minikafka.disk', older);
+    expect(register(restart(), 30)).toBe(1);
+  });
+
+  test('one that cannot be written to is told of and does not keep the broker from registering', () => {
+    const failed: string[] = [];
+    const opened = PATHS.map((path) => openDataDirectory(files, path, 'test'));
+    const [first, second] = opened.map((one) => ({ ...one, directoryId: claimDirectory(one, 'cluster', 1).directoryId, isNew: true }));
+    const onFailure = (path: string) => failed.push(path);
+    const disk = new DiskIdentity({ directory: first!, directoryId: first!.directoryId, bootId, others: [second!], onFailure });
+    files.failNext('replace', 'EIO', { path: '/more' });
+    expect(register(disk, 10)).toBe(0);
+    expect(failed).toEqual(['/more']);
+  });
+});

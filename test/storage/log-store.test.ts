@@ -194,11 +194,11 @@ describe('checkpoints', () => {
     await append(follower(store), produced(['a'])).done;
     follower(store).commitTo(1);
     store.writeHighWatermarks();
-    files.failNext('rename', 'EIO', { path: '/data/replication-offset-checkpoint' });
+    files.failNext('rename', 'ENOSPC', { path: '/data/replication-offset-checkpoint' });
     store.writeHighWatermarks();
     await append(follower(store), produced(['b'])).done;
     follower(store).commitTo(2);
-    expect(() => store.writeHighWatermarks()).toThrow('EIO');
+    expect(() => store.writeHighWatermarks()).toThrow('ENOSPC');
     store.writeHighWatermarks();
     expect(text('/data/replication-offset-checkpoint')).toBe('0\n1\nwith-dash 3 2\n');
   });

@@ -65,7 +65,7 @@ describe('append', () => {
   test('what is appended in one turn leaves in one write', async () => {
     const log = orders(store);
     await append(log, produced(['first'])).done;
-    files.failNext('write', 'EIO', { path: '.log' });
+    files.failNext('write', 'ENOSPC', { path: '.log' });
     const results = await Promise.allSettled(['a', 'b', 'c'].map((key) => append(log, produced([key])).done));
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']); // one fault, so one write
     await append(log, produced(['d'])).done;
@@ -185,7 +185,7 @@ describe('read', () => {
   test('a log that cannot be read answers KAFKA_STORAGE_ERROR and can be read again later', async () => {
     const log = orders(store);
     await append(log, produced(['a'])).done;
-    files.failNext('read', 'EIO', { path: '.log' });
+    files.failNext('read', 'ENOMEM', { path: '.log' });
     await expect(read(log, 0)).rejects.toEqual(refused('KAFKA_STORAGE_ERROR'));
     expect(await keysOf(log)).toEqual(['a']);
   });

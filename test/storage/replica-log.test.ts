@@ -189,6 +189,15 @@ describe('gaps that compaction left in the leader’s log', () => {
     expect([await keysOf(log), log.logStartOffset, log.logEndOffset]).toEqual([all, 0, 91]);
   });
 
+  test('may have had the beginning of an epoch: it is taken to begin before them, so that a replica with other records there diverges', async () => {
+    let log = follower(compacted);
+    await appendFetched(log, several(stored(3, ['a'], 1), stored(40, ['b'], 5), stored(90, ['c'], 5)));
+    expect([1, 3, 5].map((epoch) => log.endOffsetForEpoch(epoch).endOffset)).toEqual([4, 4, 91]);
+    files.remove(`${FOLDER}/leader-epoch-checkpoint`);
+    log = again('kill', compacted);
+    expect([1, 3, 5].map((epoch) => log.endOffsetForEpoch(epoch).endOffset)).toEqual([4, 4, 91]);
+  });
+
   test('may be larger than what an index can hold', async () => {
     const far = 2 ** 31;
     const indexed = { ...compacted, indexIntervalBytes: 0 };

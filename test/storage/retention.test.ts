@@ -255,7 +255,7 @@ describe('the files of a deleted segment', () => {
   test('a rename that fails leaves the log as it is, and is tried again', async () => {
     const log = orders(store, SMALL);
     await fill(log, [1, 2, 3, 4, 5]);
-    files.failNext('rename', 'EIO', { path: fileOf(2, 'log') });
+    files.failNext('rename', 'ENOSPC', { path: fileOf(2, 'log') });
     log.configure(testConfig({ ...SMALL, retentionBytes: 1 }));
     expect(() => log.applyRetention()).toThrow(expect.objectContaining({ errorName: 'KAFKA_STORAGE_ERROR' }));
     expect((await readAll(log)).map(({ offset }) => offset)).toEqual([2, 3, 4]);

@@ -5,6 +5,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 export interface Stall {
   readonly atMs: number;
   readonly ms: number;
+  /** Of that, the thread ran; the rest of it neither ran nor waited for a processor, but for a disk say. */
+  readonly runningMs: number;
   /** Of that, the system gave the thread no processor: others had it. 0 where the system does not tell. */
   readonly withoutProcessorMs: number;
 }
@@ -19,8 +21,9 @@ export function stallsBetween(file: string, fromMs: number, toMs: number): Stall
   if (!existsSync(file)) return [];
   const stalls: Stall[] = [];
   for (const line of readFileSync(file, 'latin1').split('\n').slice(0, -1)) {
-    const [atMs, ms, , withoutProcessorMs] = line.split(' ').map(Number);
-    if (atMs! >= fromMs && atMs! <= toMs) stalls.push({ atMs: atMs!, ms: ms!, withoutProcessorMs: withoutProcessorMs! });
+    const [atMs, ms, runningMs, withoutProcessorMs] = line.split(' ').map(Number);
+    if (atMs! >= fromMs && atMs! <= toMs)
+      stalls.push({ atMs: atMs!, ms: ms!, runningMs: runningMs!, withoutProcessorMs: withoutProcessorMs! });
   }
   return stalls;
 }
@@ -28,13 +31,10 @@ export function stallsBetween(file: string, fromMs: number, toMs: number): Stall
 /** What the process itself made its timers wait for. */
 export const ownMs = ({ ms, withoutProcessorMs }: Stall): number => Math.max(ms - withoutProcessorMs, 0);
 
-/** `longest 12.3 ms (own 8.1), own 99.9% 6.2 ms, over 20 ms: 0`, for people. */
-export function stallsText(stalls: readonly Stall[]): string {
-  const own = stalls.map(ownMs).sort((a, b) => b - a);
+/** The longest, for people: when they ended, how long they were, and what of that the process itself took. */
+export function stallsText(stalls: readonly Stall[], fromMs: number): string {
   const longest = Math.max(0, ...stalls.map(({ ms }) => ms));
-  const over = own.filter((ms) => ms >= 20).length;
-  return `longest ${longest.toFixed(1)} ms, own work ${(own[0] ?? 0).toFixed(1)} ms, then ${own
-    .slice(1, 4)
-    .map((ms) => ms.toFixed(1))
-    .join(', ')}; ${over} of 20 ms and more`;
+  const own = [...stalls].sort((a, b) => ownMs(b) - ownMs(a)).slice(0, 3);
+  const texts = own.map((stall) => `${ownMs(stall).toFixed(1)} (${stall.runningMs.toFixed(1)} running; at ${stall.atMs - fromMs})`);
+  return `longest ${longest.toFixed(1)} ms; own work ${texts.join(', ') || 'none'} ms; ${stalls.filter((each) => ownMs(each) >= 20).length} of 20 ms and more`;
 }
