@@ -10,7 +10,10 @@ import type { LogConfig } from './log-config.ts';
 import { DamageError } from './log-errors.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
+import { DELETED, segmentFile } from './segment-names.ts';
 import { type TimeEntry, TimeIndex } from './time-index.ts';
+
+export { baseOffsetOf, CLEANED, DELETED, SWAP, segmentFile } from './segment-names.ts';
 
 /** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
 const MAX_HINTS = 32;
@@ -390,20 +393,4 @@ export class Segment {
     this.offsets.file.remove();
     this.times.file.remove();
   }
-}
-
-/** What Kafka adds to the names of a segment's files before it removes them. */
-export const DELETED = '.deleted';
-/** Of a segment that compaction writes; and of one that is whole, and about to take the place of those that it was made from. */
-export const CLEANED = '.cleaned';
-export const SWAP = '.swap';
-
-/** Kafka's file name of a segment's part. */
-export function segmentFile(baseOffset: number, suffix: string): string {
-  return `${String(baseOffset).padStart(20, '0')}.${suffix}`;
-}
-
-/** Base offset of a .log file's name, null for any other name. */
-export function baseOffsetOf(name: string): number | null {
-  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type FakeClock, fakeClock } from '../../../src/core/fake-clock.ts';
 import { type MemoryFiles, memoryFiles } from '../../../src/core/memory-files.ts';
 import { buildBatch, type RecordInput } from '../../../src/protocol/records/build.ts';
+import type { CleanerSettings } from '../../../src/storage/cleaner/settings.ts';
 import type { LogConfig } from '../../../src/storage/log-config.ts';
 import type { LogStore } from '../../../src/storage/log-store.ts';
 import type { PartitionLog } from '../../../src/storage/partition-log.ts';
@@ -17,8 +18,13 @@ const COMMIT = Buffer.from([0, 0, 0, 1]);
 class Log {
   readonly clock: FakeClock = fakeClock();
   readonly files: MemoryFiles = memoryFiles();
-  store: LogStore = openStore(this.files, '/data', this.clock);
-  log: PartitionLog = orders(this.store, CONFIG);
+  store: LogStore;
+  log: PartitionLog;
+
+  constructor(cleaner?: CleanerSettings) {
+    this.store = openStore(this.files, '/data', this.clock, undefined, undefined, cleaner);
+    this.log = orders(this.store, CONFIG);
+  }
 
   async data(pairs: Record<string, string | null>, more: { producerId?: number; baseSequence?: number; attributes?: number } = {}) {
     const records = Object.entries(pairs).map(
@@ -105,7 +111,6 @@ describe('what compaction leaves', () => {
     again.log.commitTo(1);
     await again.compact();
     await again.clock.advance(DELETE_RETENTION_MS);
-    again.store.configureCleaner({ dedupeBufferBytes: 10_000, loadFactor: 0.9, ioBufferBytes: 1_000, maxBytesPerSecond: 1e9 });
     await again.restart();
     again.files.remove('/data/cleaner-offset-checkpoint');
     await again.restart();
@@ -208,13 +213,7 @@ describe('what can be compacted', () => {
   });
 
   test('keys that do not fit into memory wait for the next round', async () => {
-    const at = new Log();
-    at.store.configureCleaner({
-      dedupeBufferBytes: 10 * 24,
-      loadFactor: 0.5,
-      ioBufferBytes: 1_000,
-      maxBytesPerSecond: Number.POSITIVE_INFINITY,
-    });
+    const at = new Log({ dedupeBufferBytes: 10 * 24, loadFactor: 0.5, ioBufferBytes: 1_000, maxBytesPerSecond: Number.POSITIVE_INFINITY });
     for (let i = 0; i < 40; i++) await at.data({ [`key ${i % 12}`]: `${i}` });
     const ends: number[] = [];
     while (at.log.cleanable(0).dirtyBytes > 0) {
