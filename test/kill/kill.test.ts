@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { OFFSETS_TOPIC } from '../../src/metadata/internal-topics.ts';
 import { checkpointLines } from '../../src/storage/checkpoints.ts';
+import { parseFolderName } from '../../src/storage/partition-folder.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { prng } from '../support/prng.ts';
@@ -137,7 +138,7 @@ class KilledBroker {
     this.endedCleanly = true;
     for (const data of broker.directories) {
       expect(strangers(data, new Set(topics))).toEqual([]);
-      await verified(data);
+      if (readdirSync(data).some(parseFolderName)) await verified(data); // there may be nothing to verify on a disk
     }
     await broker.start();
   }
