@@ -150,6 +150,33 @@ test('compact,delete: the last values stay until retention takes them', async ()
   expect(await records('both', 3)).toEqual(['b=2@3']);
 });
 
+test('log.cleaner.io.max.bytes.per.second holds compaction back, from the next one on when it is altered', async () => {
+  await on.broker.createTopic('table', { configs: TABLE });
+  for (const [key, value] of ['a1', 'b1', 'a2', 'c1', 'b2', 'a3', 'b3']) await put('table', key!, value!);
+  const configs = [{ name: 'log.cleaner.io.max.bytes.per.second', configOperation: 0, value: '20' }];
+  await client.call('IncrementalAlterConfigs', 1, { resources: [{ resourceType: 4, resourceName: '', configs }], validateOnly: false });
+  await on.clock.advance(BACKOFF_MS);
+  expect(await records('table')).toHaveLength(7);
+  await on.clock.advance(120_000);
+  expect(await records('table')).toHaveLength(4);
+  expect(on.logged.map(({ message }) => message)).toContain('a log is being compacted');
+  const line = on.logged.find(({ message }) => message === 'a log was compacted');
+  expect((line!.fields as { durationMs: number }).durationMs).toBeGreaterThan((6 * 70 * 1000) / 20);
+});
+
+test('more keys than log.cleaner.dedupe.buffer.size has room for are compacted part by part, without a pause', async () => {
+  await begin({ configs: { 'log.cleaner.dedupe.buffer.size': '128' } }); // of 24 bytes each
+  await on.broker.createTopic('table', { configs: { ...TABLE, 'min.cleanable.dirty.ratio': '0' } });
+  for (let round = 1; round <= 3; round++) for (let key = 0; key < 20; key++) await put('table', `k${key}`, `${round}`);
+  await on.clock.advance(BACKOFF_MS);
+  for (let i = 0; i < 10; i++) await on.clock.advance(10);
+  expect(on.logged.filter(({ message }) => message === 'a log was compacted').length).toBeGreaterThan(10);
+  expect(checkpoint()).toBe('0\n1\ntable 0 59\n');
+  const left = await records('table');
+  expect(left.filter((record) => record.includes('=3@'))).toHaveLength(20);
+  expect(left).toHaveLength(20 + 1); // what the active segment replaces
+});
+
 test('__consumer_offsets goes the same way', async () => {
   const configs = {
     'offsets.topic.segment.bytes': '1048576',
