@@ -42,7 +42,7 @@ export class Flusher {
   durableTo = 0;
   private readonly files: Files;
   private readonly slots: SyncSlots;
-  private readonly folder: string;
+  private folder: string;
   /** Something changed since the last flush began. */
   private dirty = false;
   /** The folder, or whose it is, is not known to be durable: without that its records count as a stranger's. */
@@ -105,6 +105,13 @@ export class Flusher {
     this.flushedTo = Math.min(this.flushedTo, endOffset);
     this.durableTo = Math.min(this.durableTo, endOffset);
     this.requests = this.requests.map((request) => ({ ...request, endOffset: Math.min(request.endOffset, endOffset) }));
+  }
+  /** The log is in another folder, where everything before `endOffset` is durable. */
+  movedTo(folder: string, endOffset: number): void {
+    this.folder = folder;
+    this.advance(endOffset, true);
+    this.folderChanged();
+    this.namedTo = -1;
   }
   /** Nothing may touch the files any more: the folder's name may soon be another topic's. */
   abandon(): void {
