@@ -113,6 +113,7 @@ export class LogStore extends LogDirectory {
         if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
         checkpoints.cleaner.trim(name, logEndOffset);
       },
+      promisesLess: (offset) => (checkpoints.of(name).recoveryPoint > offset ? this.writeCheckpoints() : undefined),
       get firstDirtyOffset() {
         return checkpoints.cleaner.offsetOf(name);
       },
