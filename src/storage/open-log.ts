@@ -144,7 +144,8 @@ function verify(
       nextOffset = end;
       continue;
     }
-    const recovered = recoverSegment(segment, epochs, { nextOffset, promisedTo: recoveryPoint, indexIntervalBytes });
+    const promisedTo = !unclean && recoveryPoint > 0 ? Number.POSITIVE_INFINITY : recoveryPoint;
+    const recovered = recoverSegment(segment, epochs, { nextOffset, promisedTo, indexIntervalBytes });
     if (!unclean && isLast) checkEnd(segment, recovered, recoveryPoint);
     if (recovered.nextOffset <= recoveryPoint)
       segment.flushSync(); // the recovery point vouches for the new indexes already

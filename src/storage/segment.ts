@@ -312,7 +312,7 @@ export class Segment {
   /** Forgets the indexes, to build them anew by `written`. */
   clear(): void {
     this.offsets.file.reset();
-    this.times.file.reset();
+    this.times.clear();
     this.size = 0;
     this.highestTimestamp = -1;
     this.bytesSinceIndexEntry = 0;
