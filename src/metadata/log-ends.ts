@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.ts';
 import type { MetadataImage, PartitionImage } from './image.ts';
 import type { ImageChanges } from './image-changes.ts';
 import type { MetadataFeed } from './image-feed.ts';
-import { isForeign, isOffline, isSuspect } from './isr.ts';
+import { isForeign, isLost, isOffline, isSuspect } from './isr.ts';
 import { liveBrokerKey, logEndKey, partitionKey } from './keys.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Registered } from './registration.ts';
@@ -98,14 +98,15 @@ export class LogEnds {
   private mustTell(image: MetadataImage, partition: PartitionImage): boolean {
     const { nodeId } = this.options;
     const me = image.brokers.get(nodeId);
-    if (partition.leader !== -1 || !me || !isSuspect(partition, nodeId, me) || isOffline(image, partition, nodeId)) return false;
+    if (partition.leader !== -1 || !me || !isSuspect(partition, nodeId, me)) return false;
+    if (isOffline(image, partition, nodeId) || isLost(image, partition, nodeId)) return false;
     const members = [...partition.isr, ...partition.elr];
     return members.includes(nodeId) && members.some((id) => id !== nodeId && !this.isForeign(image, partition, id));
   }
 
   private isForeign(image: MetadataImage, partition: PartitionImage, id: number): boolean {
     const broker = image.brokers.get(id);
-    return broker !== undefined && isForeign(partition, id, broker);
+    return broker !== undefined && (isForeign(partition, id, broker) || isLost(image, partition, id));
   }
 
   private async pass(): Promise<void> {

@@ -75,6 +75,7 @@ export class HandleCache {
       makeDirectory: (path) => files.makeDirectory(path),
       exists: (path) => files.exists(path),
       isDirectory: (path) => files.isDirectory(path),
+      size: (path) => files.size(path),
       rename: (from, to) => files.rename(from, to),
       volume: (path) => files.volume(path),
       lock: (path, holder) => files.lock(path, holder),
@@ -104,6 +105,10 @@ export class CachedFile {
   }
   exists(): boolean {
     return this.cache.files.exists(this.path);
+  }
+  /** Bytes in the file, which must exist; opens nothing. */
+  storedBytes(): number {
+    return this.cache.files.size(this.path);
   }
   close(): void {
     this.cache.drop(this);

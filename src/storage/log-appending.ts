@@ -211,7 +211,11 @@ export abstract class LogAppending extends LogCompacting {
     this.flusher.appended();
     this.context.shortage.wrote();
     const { indexIntervalBytes } = this.config;
-    for (const write of writes) write.segment.written(write, indexIntervalBytes);
+    for (const write of writes) this.indexed(write, indexIntervalBytes);
+    if (this.offline) {
+      for (const write of writes) tell(write, this.offline);
+      return;
+    }
     this.expectFlush();
     const last = writes.at(-1)!;
     this.endOffset = last.lastOffset + 1;
@@ -223,6 +227,15 @@ export abstract class LogAppending extends LogCompacting {
         this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
     });
     for (const write of writes) tell(write, this.offline ?? null);
+  }
+
+  /** The records are there. Where an index cannot be read now it lacks an entry, and gets the next one; on a disk that has failed the log ends here. */
+  private indexed(write: PendingWrite, indexIntervalBytes: number): void {
+    try {
+      write.segment.written(write, indexIntervalBytes);
+    } catch (error) {
+      this.storageError(error);
+    }
   }
 
   /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */

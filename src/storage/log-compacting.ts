@@ -1,7 +1,7 @@
 import type { KafkaError } from '../core/errors.ts';
 import type { TargetCompression } from '../protocol/records/recompress.ts';
 import type { CompactionJob, SourceSegment } from './cleaner/job.ts';
-import { type CompactedLog, Compaction, type CompactionDone, NOTHING_COMPACTED } from './compaction.ts';
+import { type CompactedLog, Compaction, type CompactionDone, type CompactionResult, NOTHING_COMPACTED } from './compaction.ts';
 import { type Cleanable, cleanableRange, NOTHING_CLEANABLE } from './compaction-range.ts';
 import { SyncError } from './flusher.ts';
 import { LogFlushing } from './log-flushing.ts';
@@ -30,6 +30,11 @@ export abstract class LogCompacting extends LogFlushing {
   /** Everything before it has been compacted, by the checkpoint as long as it can be true. Opens the log. */
   get firstDirtyOffset(): number {
     return Math.max(this.logStartOffset, this.location.firstDirtyOffset);
+  }
+
+  /** Of the compaction under way, what is in place already: segments, one group after the other, once it has noted all keys. */
+  get compactedSoFar(): CompactionResult {
+    return this.compaction?.soFar ?? NOTHING_COMPACTED;
   }
 
   /**

@@ -33,6 +33,11 @@ export interface ReadPlan extends Place {
   readonly recent: boolean;
 }
 
+/** Whether it goes through the thread pool. */
+export function leavesLoop({ segment, position, maxBytes, recent }: ReadPlan): boolean {
+  return !recent || Math.min(segment.size - position, maxBytes) >= ASYNC_READ_BYTES;
+}
+
 /** Reads whole batches of one segment; null when none fits. `done` may be called before this returns. */
 export function readChunk(plan: ReadPlan, pool: BufferPool, done: ReadDone): void {
   const { segment, position, maxBytes } = plan;

@@ -4,7 +4,7 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse, requireSame } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
-import { inTurn } from './in-turn.ts';
+import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogDirectory } from './log-directory.ts';
@@ -37,6 +37,9 @@ export interface LogStoreOptions extends LogResourceOptions {
   /** See LogStore.onFailure. */
   readonly onFailure?: FailureListener;
 }
+
+/** Logs: a file system makes what several wait for durable in one go. */
+const CLOSED_AT_ONCE = 8;
 
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
@@ -291,8 +294,14 @@ export class LogStore extends LogDirectory {
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     if (this.diskFailure) return;
-    this.onDisk(() => this.putCheckpoints());
-    this.context.shortage.wrote();
+    const { shortage } = this.context;
+    try {
+      this.onDisk(() => this.putCheckpoints());
+    } catch (error) {
+      shortage.noted(error);
+      throw error;
+    }
+    shortage.wrote();
   }
 
   private putCheckpoints(): void {
@@ -336,7 +345,7 @@ export class LogStore extends LogDirectory {
         next(null);
       });
     });
-    inTurn(steps, () => {
+    inLanes(steps, CLOSED_AT_ONCE, () => {
       if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
@@ -378,15 +387,9 @@ export class LogStore extends LogDirectory {
     this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    if (this.isUnfinished(name)) {
-      files.remove(folder);
-      return false;
-    }
-    const stray = this.setAside(name);
-    this.context.logger.warn(
-      { folder: stray, topicId: owner },
-      'this folder belongs to a topic that no longer exists: not served, not deleted',
-    );
+    const why = 'this folder belongs to a topic that no longer exists: not served, not deleted';
+    if (this.isUnfinished(name)) files.remove(folder);
+    else this.context.logger.warn({ folder: this.setAside(name), topicId: owner }, why);
     return false;
   }
 

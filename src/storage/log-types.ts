@@ -26,6 +26,8 @@ export interface LogResources {
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+  /** For reads that leave the loop. */
+  readonly readSlots: SyncSlots;
   /** Compacts, one log after the other. */
   readonly cleaner: LogCleaner;
 }

@@ -165,9 +165,7 @@ export class PartitionLog extends LogCutting {
       this.endOffset = nextOffset;
       this.nextOffset = nextOffset;
       this.nextPosition = segments.active.size;
-      // Of a log without records, nothing is left to be synced.
-      const isEmpty = segments.active.size === 0 && segments.active.baseOffset === segments.all[0]!.baseOffset;
-      const flushedTo = isEmpty ? nextOffset : Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
+      const flushedTo = Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
       // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);

@@ -46,10 +46,13 @@ export interface Place {
 export class Segment {
   readonly baseOffset: number;
   readonly log: CachedFile;
-  readonly offsets: OffsetIndex;
-  readonly times: TimeIndex;
-  /** Bytes of whole, finished batches in the .log. */
-  size: number;
+  private readonly fileOf: (part: string) => CachedFile;
+  private readonly isNew: boolean;
+  // Made when they are used: a log may have ten thousand segments that nobody reads.
+  private offsetIndex: OffsetIndex | undefined;
+  private timeIndex: TimeIndex | undefined;
+  /** undefined: not asked yet. */
+  private bytes: number | undefined;
   /** When this run created or opened it: what counts for a segment without timestamps. */
   readonly createdMs: number;
   private doomed = false;
@@ -64,16 +67,33 @@ export class Segment {
   private bytesSinceIndexEntry = 0;
   private readonly hints = new Map<number, Place>();
 
-  /** @param size of the .log; null for a segment that has no files yet. `suffix`: of its files' names while it is no part of a log */
+  /** @param size of the .log; null for a segment that has no files yet, -1: all that is in its file. `suffix`: of its files' names while it is no part of a log */
   constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number, suffix = '') {
-    const file = (part: string) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
+    this.fileOf = (part) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
     this.baseOffset = baseOffset;
     this.createdMs = nowMs;
-    this.log = file('log');
-    this.offsets = new OffsetIndex(file('index'), baseOffset, size === null);
-    this.times = new TimeIndex(file('timeindex'), baseOffset, size === null);
-    this.size = size ?? 0;
+    this.log = this.fileOf('log');
+    this.isNew = size === null;
+    if (size !== -1) this.bytes = size ?? 0;
     if (size === null) this.highestTimestamp = -1;
+  }
+
+  get offsets(): OffsetIndex {
+    this.offsetIndex ??= new OffsetIndex(this.fileOf('index'), this.baseOffset, this.isNew);
+    return this.offsetIndex;
+  }
+  get times(): TimeIndex {
+    this.timeIndex ??= new TimeIndex(this.fileOf('timeindex'), this.baseOffset, this.isNew);
+    return this.timeIndex;
+  }
+
+  /** Bytes of whole, finished batches in the .log. */
+  get size(): number {
+    this.bytes ??= this.log.storedBytes();
+    return this.bytes;
+  }
+  set size(bytes: number) {
+    this.bytes = bytes;
   }
 
   /** Highest timestamp of a record here, -1 without one. */
@@ -347,8 +367,8 @@ export class Segment {
   /** Releases the open files; the next use opens them again. */
   close(): void {
     this.log.close();
-    this.offsets.file.close();
-    this.times.file.close();
+    this.offsetIndex?.file.close();
+    this.timeIndex?.file.close();
   }
   /** As `remove`, for a segment whose files are large and in nobody's way. */
   removeLater(files: Files, done: Done): void {
