@@ -287,7 +287,7 @@ export class LogMove {
 
   /** A flush that was under way when the log was held may have completed an index behind its copy. */
   private hasIndexes(): boolean {
-    for (const { segment, indexBytes } of this.copies.values()) if (indexBytesOf(segment) !== indexBytes) return false;
+    for (const { segment, indexBytes, isFinal } of this.copies.values()) if (!isFinal && indexBytesOf(segment) !== indexBytes) return false;
     return true;
   }
 

@@ -10,7 +10,10 @@ import type { LogConfig } from './log-config.ts';
 import { DamageError } from './log-errors.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
+import { DELETED, segmentFile } from './segment-names.ts';
 import { type TimeEntry, TimeIndex } from './time-index.ts';
+
+export { baseOffsetOf, CLEANED, DELETED, SWAP, segmentFile } from './segment-names.ts';
 
 /** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
 const MAX_HINTS = 32;
@@ -46,7 +49,8 @@ export interface Place {
 export class Segment {
   readonly baseOffset: number;
   readonly log: CachedFile;
-  private readonly fileOf: (part: string) => CachedFile;
+  private readonly cache: HandleCache;
+  private fileOf: (part: string) => CachedFile;
   private readonly isNew: boolean;
   // Made when they are used: a log may have ten thousand segments that nobody reads.
   private offsetIndex: OffsetIndex | undefined;
@@ -69,6 +73,7 @@ export class Segment {
 
   /** @param size of the .log; null for a segment that has no files yet, -1: all that is in its file. `suffix`: of its files' names while it is no part of a log */
   constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number, suffix = '') {
+    this.cache = cache;
     this.fileOf = (part) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
     this.baseOffset = baseOffset;
     this.createdMs = nowMs;
@@ -164,9 +169,11 @@ export class Segment {
   }
   /** Its files are in another folder now. */
   movedTo(folder: string): void {
-    this.offsets.file.movedTo(join(folder, segmentFile(this.baseOffset, 'index')));
-    this.times.file.movedTo(join(folder, segmentFile(this.baseOffset, 'timeindex')));
-    this.log.movedTo(join(folder, segmentFile(this.baseOffset, 'log')));
+    const pathOf = (part: string) => join(folder, segmentFile(this.baseOffset, part));
+    this.fileOf = (part) => this.cache.file(pathOf(part));
+    this.offsetIndex?.file.movedTo(pathOf('index'));
+    this.timeIndex?.file.movedTo(pathOf('timeindex'));
+    this.log.movedTo(pathOf('log'));
   }
   private files(): (CachedFile | IndexFile)[] {
     return [this.offsets.file, this.times.file, this.log];
@@ -387,20 +394,4 @@ export class Segment {
     this.offsets.file.remove();
     this.times.file.remove();
   }
-}
-
-/** What Kafka adds to the names of a segment's files before it removes them. */
-export const DELETED = '.deleted';
-/** Of a segment that compaction writes; and of one that is whole, and about to take the place of those that it was made from. */
-export const CLEANED = '.cleaned';
-export const SWAP = '.swap';
-
-/** Kafka's file name of a segment's part. */
-export function segmentFile(baseOffset: number, suffix: string): string {
-  return `${String(baseOffset).padStart(20, '0')}.${suffix}`;
-}
-
-/** Base offset of a .log file's name, null for any other name. */
-export function baseOffsetOf(name: string): number | null {
-  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null;
 }
