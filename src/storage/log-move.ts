@@ -65,6 +65,8 @@ export class LogMove {
   private changes = -1;
   private stopped = false;
   private held = false;
+  /** How long appends waited for the last bit, the last time. */
+  heldMs = 0;
   private wakeUp = () => {};
 
   constructor(options: LogMoveOptions) {
@@ -258,7 +260,8 @@ export class LogMove {
 
   /** Holds the log, copies what is left, and swaps; false: the log has changed meanwhile, so that it must be tried again. */
   private async finish(): Promise<boolean> {
-    const { log } = this.options;
+    const { log, clock } = this.options;
+    const startMs = clock.monotonicMs();
     this.held = true;
     await new Promise<void>((resolve) => log.hold(resolve));
     try {
@@ -281,6 +284,7 @@ export class LogMove {
       return true;
     } finally {
       this.held = false;
+      this.heldMs = clock.monotonicMs() - startMs;
       log.resume();
     }
   }

@@ -130,7 +130,8 @@ export class LogMoves {
     const fields = { log: name, from: source.path, to: target.path };
     try {
       const isMoved = await copy.run();
-      if (isMoved) logger.info(fields, 'a replica has moved to another log directory');
+      const { heldMs, progress } = copy;
+      if (isMoved) logger.info({ ...fields, bytes: progress.sizeBytes, heldMs }, 'a replica has moved to another log directory');
       // What ended because its log is offline is gone on with at the next start.
       if (this.moving.get(name) === moving) this.moving.delete(name);
     } catch (error) {
