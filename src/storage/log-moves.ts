@@ -131,7 +131,8 @@ export class LogMoves {
     try {
       const isMoved = await copy.run();
       const { heldMs, progress } = copy;
-      if (isMoved) logger.info({ ...fields, bytes: progress.sizeBytes, heldMs }, 'a replica has moved to another log directory');
+      if (isMoved)
+        logger.info({ ...fields, bytes: progress.sizeBytes, heldMs: Math.round(heldMs) }, 'a replica has moved to another log directory');
       // What ended because its log is offline is gone on with at the next start.
       if (this.moving.get(name) === moving) this.moving.delete(name);
     } catch (error) {
