@@ -34,7 +34,8 @@ export interface WrittenBatch {
 export class Segment {
   readonly baseOffset: number;
   readonly log: CachedFile;
-  private readonly fileOf: (part: string) => CachedFile;
+  private readonly cache: HandleCache;
+  private fileOf: (part: string) => CachedFile;
   private readonly isNew: boolean;
   // Made when they are used: a log may have ten thousand segments that nobody reads.
   private offsetIndex: OffsetIndex | undefined;
@@ -57,6 +58,7 @@ export class Segment {
 
   /** @param size of the .log; null for a segment that has no files yet, -1: all that is in its file. `suffix`: of its files' names while it is no part of a log */
   constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number, suffix = '') {
+    this.cache = cache;
     this.fileOf = (part) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
     this.baseOffset = baseOffset;
     this.createdMs = nowMs;
@@ -155,9 +157,11 @@ export class Segment {
   }
   /** Its files are in another folder now. */
   movedTo(folder: string): void {
-    this.offsets.file.movedTo(join(folder, segmentFile(this.baseOffset, 'index')));
-    this.times.file.movedTo(join(folder, segmentFile(this.baseOffset, 'timeindex')));
-    this.log.movedTo(join(folder, segmentFile(this.baseOffset, 'log')));
+    const pathOf = (part: string) => join(folder, segmentFile(this.baseOffset, part));
+    this.fileOf = (part) => this.cache.file(pathOf(part));
+    this.offsetIndex?.file.movedTo(pathOf('index'));
+    this.timeIndex?.file.movedTo(pathOf('timeindex'));
+    this.log.movedTo(pathOf('log'));
   }
   private files(): (CachedFile | IndexFile)[] {
     return [this.offsets.file, this.times.file, this.log];
