@@ -53,15 +53,18 @@ function write(path, text) {
   writeFileSync(path, text);
 }
 
+/** Programs of threads, found by the code that starts them: src/storage/cleaner/thread-file.ts. */
+const threads = { 'cleaner-thread': 'src/storage/cleaner/thread.ts' };
+
 const started = new Date();
 rmSync(dist, { recursive: true, force: true });
 writeTypes('index', 'testing');
 await bundle(
-  { index: 'src/index.ts', testing: 'src/testing.ts', 'cli/main': 'src/cli/main.ts' },
+  { index: 'src/index.ts', testing: 'src/testing.ts', 'cli/main': 'src/cli/main.ts', ...threads },
   { dir: dist, format: 'esm', chunkFileNames: 'chunks/[name].js' },
 );
 await bundle(
-  { index: 'src/index.ts', testing: 'src/testing.ts' },
+  { index: 'src/index.ts', testing: 'src/testing.ts', ...threads },
   // Jest gives CommonJS no import(), so that dynamic ones become require(); all packages that they name can be required.
   { dir: join(dist, 'cjs'), format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name].cjs', dynamicImportInCjs: false },
 );

@@ -4,12 +4,13 @@ import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
 import type { RandomBytes } from './core/bytes.ts';
-import type { Clock, Timer } from './core/clock.ts';
+import type { Clock } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
+import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -19,6 +20,7 @@ import type { Services } from './handlers/services.ts';
 import { TopicAdmin } from './handlers/topic-admin.ts';
 import { UnheardTopics } from './handlers/unheard-topics.ts';
 import { ensureCluster } from './metadata/cluster.ts';
+import { deletedTopics } from './metadata/deleted-topics.ts';
 import { MetadataFeed } from './metadata/image-feed.ts';
 import { importLedger } from './metadata/imported-topics.ts';
 import { OFFSETS_TOPIC } from './metadata/internal-topics.ts';
@@ -28,14 +30,23 @@ import { Connections } from './network/listener.ts';
 import { Compactions } from './replication/compactions.ts';
 import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
+import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
-import { Retention } from './replication/retention.ts';
-import { settleFolders } from './replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { diskIdentity, emptyDirectories, lostReplicas, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import {
+  closeLogs,
+  diskIdentity,
+  emptyDirectories,
+  lostReplicas,
+  moveRate,
+  openLogDirectories,
+  replicasOf,
+} from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
+import { applyRetention, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
+import { openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -150,11 +161,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
+  const trustedTime = new TrustedTime(clock, logger);
   const logs = openLogDirs({
     files,
     directories: directories.usable,
     offline: directories.unusable,
     clock,
+    trustedTime,
     clusterId,
     nodeId,
     logger,
@@ -182,6 +195,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
       'a log directory was replaced: its replicas are copied from others; where there is none, nobody leads',
     );
   config = dynamicConfig(options.config, metadata, nodeId);
+  logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
   const purgatory = new Purgatory(clock);
   let membership: Membership | undefined;
@@ -195,7 +209,13 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     config: currentConfig,
     addressOf: (id) => options.cluster?.peers.get(id) ?? metadata.current.brokers.get(id)?.listeners[0],
   });
-  const compactions = new Compactions(logger);
+  const compactions = new Compactions({
+    ...{ clock, logger },
+    nowMs: () => trustedTime.now(),
+    isEnabled: isCleanerEnabled(config),
+    backoffMs: () => config.long('log.cleaner.backoff.ms'),
+    deletedSome: () => logs.writeCheckpoints(),
+  });
   closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
@@ -207,10 +227,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   metadata.onChange((_image, changes) => {
     if (!changes.configs.some(({ type }) => type === 'broker')) return;
     config = dynamicConfig(options.config, metadata, nodeId);
+    logs.configureCleaner(cleanerSettingsOf(config));
     replicas.reconfigure();
   });
 
-  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig);
+  const groups = makeGroups(options, metadata, replicas, { clock, purgatory, compactions }, currentConfig, () => trustedTime.now());
   closers.push(() => groups.close());
   closers.push(followLeadership(metadata, OFFSETS_TOPIC, nodeId, groups));
   const topicAdmin = new TopicAdmin({ store, metadata, config: currentConfig, randomBytes });
@@ -252,10 +273,12 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   const member = membership;
   closers.push(() => member.close());
   await member.join();
+  deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
+  compactions.begin(replicas);
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
@@ -272,9 +295,11 @@ function makeGroups(
   replicas: ReplicaManager,
   services: ReplicatedLogServices,
   config: () => BrokerConfig,
+  expiryNow: () => number,
 ): GroupCoordinator {
   return new GroupCoordinator({
     clock,
+    expiryNow,
     logger,
     ...(randomBytes && { newUuid: () => uuidText(randomBytes) }),
     openLog: (partition) => openReplicatedLog(replicas.hosted(OFFSETS_TOPIC, partition), services),
@@ -324,59 +349,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): Closer {
-  const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
-  const stops = [
-    repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
-    repeat(clock, config().long('replica.high.watermark.checkpoint.interval.ms'), () => logs.writeHighWatermarks(), failed),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
-}
-
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
-  const retention = new Retention(replicas, clock, logger, () => logs.writeCheckpoints());
-  const stopRepeating = repeat(
-    clock,
-    config().long('log.retention.check.interval.ms'),
-    () => retention.begin(),
-    (error) => logger.error({ err: error }, 'old segments could not be looked for'),
-  );
-  return () => {
-    stopRepeating();
-    retention.stop();
-  };
-}
-
-/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
-function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
-  let timer: Timer = clock.after(everyMs, again);
-  let lastFailure = '';
-  function again() {
-    timer = clock.after(everyMs, again);
-    try {
-      work();
-      lastFailure = '';
-    } catch (error) {
-      if (String(error) !== lastFailure) failed(error);
-      lastFailure = String(error);
-    }
-  }
-  return () => timer.cancel();
-}
-
-function moveRate(config: BrokerConfig): number | null {
-  const text = config.text('replica.alter.log.dirs.io.max.bytes.per.second');
-  return text === null ? null : Number(text);
-}
-
-function closeLogs(logs: LogDirs): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */

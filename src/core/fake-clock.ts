@@ -4,6 +4,8 @@ import type { Clock, Timer } from './clock.ts';
 export interface FakeClock extends Clock {
   /** Moves time on by `ms`, firing every timer due on the way in order of its deadline, and lets promises settle in between. */
   advance(ms: number): Promise<void>;
+  /** Sets the wall clock ahead, or back, by `ms`; monotonic time and timers know nothing of it. */
+  jump(ms: number): void;
   /** Lets everything that `soon` and promises have queued happen, without moving time. */
   settle(): Promise<void>;
   /** Timers not yet fired or cancelled: a test's proof that nothing was left behind. */
@@ -21,6 +23,7 @@ const SETTLE_ROUNDS = 20;
 
 export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   let elapsed = 0;
+  let jumped = 0;
   let order = 0;
   const timers = new Set<Entry>();
 
@@ -36,7 +39,7 @@ export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   };
 
   return {
-    now: () => startMs + elapsed,
+    now: () => startMs + elapsed + jumped,
     monotonicMs: () => elapsed,
     after(ms, fire): Timer {
       const entry = { at: elapsed + Math.max(ms, 0), order: order++, fire };
@@ -54,6 +57,9 @@ export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
         await settle();
       }
       elapsed = until;
+    },
+    jump(ms) {
+      jumped += ms;
     },
     settle,
     pending: () => timers.size,

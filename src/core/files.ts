@@ -13,6 +13,8 @@ export interface Files {
   list(path: string): string[];
   exists(path: string): boolean;
   isDirectory(path: string): boolean;
+  /** Bytes of a file, which must exist. Cheaper than opening it: a log may have thousands. */
+  size(path: string): number;
   /** Whole content, or null when the file does not exist. */
   read(path: string): Buffer | null;
   /** Replaces a file so that a crash leaves the old content or the new, never a mixture: temporary file, fsync, rename, fsync of the folder. */
@@ -22,6 +24,8 @@ export interface Files {
   copy(from: string, to: string): void;
   /** Removes a file, or a folder with all it holds; no error when it does not exist. */
   remove(path: string): void;
+  /** Removes a file without holding the caller up, which a large one would; no error when it does not exist. */
+  removeLater(path: string, done: (error: Error | null) => void): void;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(path: string): void;
   /** Bytes of the file system that holds a folder, and those of them that this process may still take. */

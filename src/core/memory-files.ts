@@ -2,32 +2,42 @@ import { resolve, sep } from 'node:path';
 import type { Clock } from './clock.ts';
 import { LockedError } from './errors.ts';
 import type { FileHandle, Files, Lock } from './files.ts';
-import { MemoryFile } from './memory-file.ts';
+import { Directory } from './memory-directory.ts';
+import { type Fault, type FaultyOperation, failure, MemoryFaults } from './memory-faults.ts';
+import { type Crash, MemoryFile } from './memory-file.ts';
+import { MemoryHandle } from './memory-handle.ts';
 
-export type FaultyOperation = 'open' | 'read' | 'write' | 'truncate' | 'sync' | 'replace' | 'rename' | 'makeDirectory';
-
-export interface Fault {
-  /** Only for paths that contain this; default all. */
-  readonly path?: string;
-  /** For `write`: how much of it reaches the file before it fails. Default 0. */
-  readonly prefixBytes?: number;
-}
+export { type Fault, type FaultyOperation, SHORT_READ } from './memory-faults.ts';
 
 /** A disk in memory that knows what was synced, and can fail. Nothing of it outlives the process. */
 export interface MemoryFiles extends Files {
   /** Bytes in all files now. */
   usedBytes(): number;
-  /** The next operation of this kind (and path) fails with `error`, once. Several faults queue. */
+  /** Gives the disk another size; smaller than what is used: nothing more fits. */
+  resize(maxBytes: number): void;
+  /**
+   * The next operation of this kind (and path) fails with `error`; a read that fails with SHORT_READ ends early instead. Several faults queue.
+   * What a failed `sync` should have made durable never is: a power failure shows it, whatever later syncs say.
+   */
   failNext(operation: FaultyOperation, error: NodeJS.ErrnoException | string, fault?: Fault): void;
+  /** Whatever touches a path that contains this fails from now on, also after a crash, until the function that is returned is called. */
+  failAll(path: string, error: NodeJS.ErrnoException | string): () => void;
+  /** Turns over one bit of a file, be it durable or not. */
+  flipBit(path: string, position: number, bit: number): void;
+  /** Faults of `failNext` that no operation has met yet. */
+  waitingFaults(): number;
+  /** Takes them back. */
+  forgetFaults(): void;
   /** The process is killed: locks are free, handles and operations in flight are dead, and everything written is there. */
   kill(): void;
   /**
    * The machine loses power: contents and sizes that no `sync` covered and folder entries that no `syncDirectory` covered are gone, locks
-   * are free, handles that were open answer EBADF, operations in flight never report back. With `random` (values in [0, 1)), a random
-   * prefix of what was not synced survives in each file, as it may on a real disk.
+   * are free, handles that were open answer EBADF, operations in flight never report back. With `random` (values in [0, 1)) some of it
+   * survives, as it may on a real disk: of each file a prefix of what was done to it, of each folder any of its changes. `torn`: of each file
+   * any sectors, since disks write them in any order.
    * @throws when the files were made with `crashable: false`
    */
-  crash(random?: () => number): void;
+  crash(random?: () => number, options?: Pick<Crash, 'torn'>): void;
 }
 
 export interface MemoryFilesOptions {
@@ -39,12 +49,6 @@ export interface MemoryFilesOptions {
   readonly crashable?: boolean;
 }
 
-class Directory {
-  entries = new Map<string, Directory | MemoryFile>();
-  /** What `crash` returns to. */
-  durable = new Map<string, Directory | MemoryFile>();
-}
-
 export function memoryFiles(options: MemoryFilesOptions = {}): MemoryFiles {
   return new MemoryDisk(options);
 }
@@ -52,12 +56,12 @@ export function memoryFiles(options: MemoryFilesOptions = {}): MemoryFiles {
 const DEFAULT_MAX_BYTES = 2 ** 30;
 
 class MemoryDisk implements MemoryFiles {
-  private readonly root = new Directory();
+  readonly faults = new MemoryFaults();
+  private readonly root: Directory;
   private readonly locks = new Map<string, string>();
-  private readonly faults: (Fault & { operation: FaultyOperation; error: NodeJS.ErrnoException })[] = [];
   private readonly crashable: boolean;
   private readonly space: { left: number };
-  private readonly maxBytes: number;
+  private maxBytes: number;
   readonly soon: (fire: () => void) => void;
   /** Counts kills and crashes: a handle opened before the last one is dead. */
   power = 0;
@@ -66,60 +70,67 @@ class MemoryDisk implements MemoryFiles {
     this.maxBytes = maxBytes;
     this.space = { left: maxBytes };
     this.crashable = crashable;
+    this.root = new Directory(crashable);
     this.soon = clock ? (fire) => clock.soon(fire) : (fire) => void setImmediate(fire);
   }
 
   open(path: string, mode: 'r' | 'rw'): FileHandle {
-    this.mayFail('open', path);
+    this.faults.mayFail('open', path);
     const [parent, name] = this.parentOf(path);
     let node = parent.entries.get(name);
     if (node instanceof Directory) throw failure('EISDIR', 'open', path);
     if (!node) {
       if (mode === 'r') throw failure('ENOENT', 'open', path);
       node = new MemoryFile(this.space, this.crashable);
-      parent.entries.set(name, node);
+      parent.set(name, node);
     }
     node.opened++;
     return new MemoryHandle(this, path, node);
   }
 
   makeDirectory(path: string): void {
-    this.mayFail('makeDirectory', path);
+    this.faults.mayFail('makeDirectory', path);
     let directory = this.root;
     for (const name of namesOf(path)) {
       let next = directory.entries.get(name);
       if (next instanceof MemoryFile) throw failure('EEXIST', 'mkdir', path);
       if (!next) {
-        next = new Directory();
-        directory.entries.set(name, next);
+        next = new Directory(this.crashable);
+        directory.set(name, next);
       }
       directory = next;
     }
   }
 
   list(path: string): string[] {
+    this.faults.mayFail('list', path);
     const node = this.find(path);
     return node instanceof Directory ? [...node.entries.keys()].sort() : [];
   }
   exists(path: string): boolean {
-    return this.find(path) !== undefined;
+    return !this.faults.isBroken(path) && this.find(path) !== undefined;
   }
   isDirectory(path: string): boolean {
     return this.find(path) instanceof Directory;
+  }
+  size(path: string): number {
+    const node = this.find(path);
+    if (!(node instanceof MemoryFile)) throw failure('ENOENT', 'stat', path);
+    return node.size;
   }
 
   read(path: string): Buffer | null {
     const node = this.find(path);
     if (!node) return null;
     if (node instanceof Directory) throw failure('EISDIR', 'read', path);
-    this.mayFail('read', path);
+    this.faults.mayFail('read', path);
     const content = Buffer.alloc(node.size);
     node.read(content, 0);
     return content;
   }
 
   replace(path: string, content: string | Uint8Array): void {
-    this.mayFail('replace', path);
+    this.faults.mayFail('replace', path);
     const [parent, name] = this.parentOf(path);
     const file = new MemoryFile(this.space, this.crashable);
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -128,19 +139,24 @@ class MemoryDisk implements MemoryFiles {
       throw failure('ENOSPC', 'write', path);
     }
     file.sync();
-    this.put(parent, name, file, path);
+    this.clear(parent, name, file, path);
+    parent.set(name, file);
     this.syncDirectory(resolve(path, '..'));
   }
 
   rename(from: string, to: string): void {
-    this.mayFail('rename', from);
+    this.faults.mayFail('rename', from);
     const [parent, name] = this.parentOf(from);
     const node = parent.entries.get(name);
     if (!node) throw failure('ENOENT', 'rename', from);
     const [target, newName] = this.parentOf(to);
     if (target.entries.get(newName) === node) return;
-    this.put(target, newName, node, to);
-    parent.entries.delete(name);
+    this.clear(target, newName, node, to);
+    if (target === parent) parent.rename(name, newName, node);
+    else {
+      target.set(newName, node);
+      parent.delete(name);
+    }
   }
 
   copy(from: string, to: string): void {
@@ -158,16 +174,31 @@ class MemoryDisk implements MemoryFiles {
   remove(path: string): void {
     const [parent, name] = this.parentOf(path, false) ?? [];
     const node = name === undefined ? undefined : parent?.entries.get(name);
+    this.faults.mayFail('remove', path);
     if (!node) return;
-    parent!.entries.delete(name!);
+    parent!.delete(name!);
     this.unlink(node);
   }
 
+  removeLater(path: string, done: (error: Error | null) => void): void {
+    const { power } = this;
+    this.soon(() => {
+      if (power !== this.power) return;
+      let failed: Error | null = null;
+      try {
+        this.remove(path);
+      } catch (error) {
+        failed = error instanceof Error ? error : new Error(String(error));
+      }
+      done(failed);
+    });
+  }
+
   syncDirectory(path: string): void {
-    this.mayFail('sync', path);
+    this.faults.mayFail('sync', path);
     const node = this.find(path);
     if (!(node instanceof Directory)) throw failure('ENOENT', 'open', path);
-    if (this.crashable) node.durable = new Map(node.entries);
+    node.sync();
   }
 
   volume(): { totalBytes: number; usableBytes: number } {
@@ -176,6 +207,7 @@ class MemoryDisk implements MemoryFiles {
 
   lock(path: string, holder: string): Lock {
     const key = resolve(path);
+    this.faults.mayFail('open', path);
     const other = this.locks.get(key);
     if (other !== undefined) throw new LockedError(path, other);
     this.parentOf(path);
@@ -192,43 +224,47 @@ class MemoryDisk implements MemoryFiles {
     return this.maxBytes - this.space.left;
   }
 
+  resize(maxBytes: number): void {
+    this.space.left += maxBytes - this.maxBytes;
+    this.maxBytes = maxBytes;
+  }
+
   failNext(operation: FaultyOperation, error: NodeJS.ErrnoException | string, fault: Fault = {}): void {
-    this.faults.push({ ...fault, operation, error: typeof error === 'string' ? failure(error, operation, fault.path ?? '') : error });
+    this.faults.failNext(operation, error, fault);
+  }
+  failAll(path: string, error: NodeJS.ErrnoException | string): () => void {
+    return this.faults.failAll(path, error);
+  }
+  waitingFaults(): number {
+    return this.faults.waiting;
+  }
+  forgetFaults(): void {
+    this.faults.forget();
+  }
+
+  flipBit(path: string, position: number, bit: number): void {
+    const node = this.find(path);
+    if (!(node instanceof MemoryFile)) throw failure('ENOENT', 'open', path);
+    node.flipBit(position, bit);
   }
 
   kill(): void {
     this.power++;
     this.locks.clear();
-    this.faults.length = 0;
+    this.faults.forget();
   }
 
-  crash(random?: () => number): void {
+  crash(random?: () => number, { torn = false }: Pick<Crash, 'torn'> = {}): void {
     if (!this.crashable) throw new TypeError('these files were made with crashable: false');
     this.kill();
-    const revert = (directory: Directory) => {
-      directory.entries = new Map(directory.durable);
-      for (const node of directory.entries.values()) {
-        if (node instanceof Directory) revert(node);
-        else node.crash(random);
-      }
-    };
-    revert(this.root);
+    this.root.crash({ random, torn });
     this.space.left = this.maxBytes - sizeOf(this.root);
   }
 
-  /** Throws the first fault that waits for this operation on this path; `prefix` gets to know how much of a write goes through before. */
-  mayFail(operation: FaultyOperation, path: string, prefix?: (bytes: number) => void): void {
-    const index = this.faults.findIndex((fault) => fault.operation === operation && path.includes(fault.path ?? ''));
-    if (index === -1) return;
-    const [fault] = this.faults.splice(index, 1);
-    prefix?.(fault!.prefixBytes ?? 0);
-    throw fault!.error;
-  }
-
-  private put(parent: Directory, name: string, node: Directory | MemoryFile, path: string): void {
+  /** Whatever has this name now makes room for `node`. */
+  private clear(parent: Directory, name: string, node: Directory | MemoryFile, path: string): void {
     const old = parent.entries.get(name);
     if (old instanceof Directory && (!(node instanceof Directory) || old.entries.size > 0)) throw failure('ENOTEMPTY', 'rename', path);
-    parent.entries.set(name, node);
     if (old && old !== node) this.unlink(old);
   }
 
@@ -258,107 +294,6 @@ class MemoryDisk implements MemoryFiles {
   }
 }
 
-class MemoryHandle implements FileHandle {
-  readonly path: string;
-  private readonly disk: MemoryDisk;
-  private readonly file: MemoryFile;
-  private readonly power: number;
-  private inFlight = 0;
-  private closed = false;
-
-  constructor(disk: MemoryDisk, path: string, file: MemoryFile) {
-    this.disk = disk;
-    this.path = path;
-    this.file = file;
-    this.power = disk.power;
-  }
-
-  size(): number {
-    return this.usable().size;
-  }
-
-  readSync(into: Uint8Array, position: number): number {
-    const file = this.usable();
-    this.disk.mayFail('read', this.path);
-    return file.read(into, position);
-  }
-
-  read(into: Uint8Array, position: number, done: (error: Error | null, bytesRead: number) => void): void {
-    let bytesRead = 0;
-    this.later(
-      () => {
-        this.disk.mayFail('read', this.path);
-        bytesRead = this.file.read(into, position);
-      },
-      (error) => done(error, bytesRead),
-    );
-  }
-
-  writeSync(chunks: readonly Uint8Array[], position: number): void {
-    this.usable();
-    this.put(chunks, position);
-  }
-
-  write(chunks: readonly Uint8Array[], position: number, done: (error: Error | null) => void): void {
-    this.later(() => this.put(chunks, position), done);
-  }
-
-  truncate(size: number): void {
-    const file = this.usable();
-    this.disk.mayFail('truncate', this.path);
-    if (!file.truncate(size)) throw failure('ENOSPC', 'ftruncate', this.path);
-  }
-
-  syncSync(): void {
-    const file = this.usable();
-    this.disk.mayFail('sync', this.path);
-    file.sync();
-  }
-
-  sync(done: (error: Error | null) => void): void {
-    this.later(() => {
-      this.disk.mayFail('sync', this.path);
-      this.file.sync();
-    }, done);
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    if (this.inFlight === 0) this.file.close();
-  }
-
-  private put(chunks: readonly Uint8Array[], position: number): void {
-    this.disk.mayFail('write', this.path, (bytes) => void this.file.write([Buffer.concat(chunks).subarray(0, bytes)], position));
-    let wanted = 0;
-    for (const chunk of chunks) wanted += chunk.byteLength;
-    if (this.file.write(chunks, position) < wanted) throw failure('ENOSPC', 'write', this.path);
-  }
-
-  private usable(): MemoryFile {
-    if (this.closed || this.power !== this.disk.power) throw failure('EBADF', 'read', this.path);
-    return this.file;
-  }
-
-  /** What a disk does while the loop turns: at the end of this turn, unless the power fails before. */
-  private later(act: () => void, done: (error: Error | null) => void): void {
-    this.usable();
-    this.inFlight++;
-    this.disk.soon(() => {
-      if (this.power !== this.disk.power) return;
-      let failed: Error | null = null;
-      try {
-        act();
-      } catch (error) {
-        failed = error instanceof Error ? error : new Error(String(error));
-      }
-      this.inFlight--;
-      if (this.closed && this.inFlight === 0) this.file.close();
-      done(failed);
-    });
-  }
-}
-
 function sizeOf(directory: Directory): number {
   let bytes = 0;
   for (const node of directory.entries.values()) bytes += node instanceof Directory ? sizeOf(node) : node.size;
@@ -369,8 +304,4 @@ function namesOf(path: string): string[] {
   return resolve(path)
     .split(sep)
     .filter((name) => name !== '');
-}
-
-function failure(code: string, syscall: string, path: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${code}: ${syscall} '${path}'`), { code, syscall, path });
 }

@@ -18,6 +18,7 @@ import {
   rmSync,
   statfsSync,
   statSync,
+  unlink,
   writev,
   writevSync,
 } from 'node:fs';
@@ -46,6 +47,7 @@ export const realFiles: Files = {
   list: (path) => unlessMissing(() => readdirSync(path).sort(), []),
   exists: (path) => existsSync(path),
   isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
+  size: (path) => statSync(path).size,
   read: (path) => unlessMissing(() => readFileSync(path), null),
   replace(path, content) {
     const temporary = `${path}.tmp`;
@@ -62,6 +64,7 @@ export const realFiles: Files = {
   rename: (from, to) => renameSync(from, to),
   copy: (from, to) => copyFileSync(from, to, FS.COPYFILE_FICLONE | FS.COPYFILE_EXCL),
   remove: (path) => rmSync(path, { recursive: true, force: true }),
+  removeLater: (path, done) => unlink(path, (error) => done(error?.code === 'ENOENT' ? null : error)),
   syncDirectory,
   volume(path) {
     const { bsize, blocks, bavail } = statfsSync(path);

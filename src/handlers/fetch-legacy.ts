@@ -22,13 +22,19 @@ export class DownConverter {
   /**
    * The batches as a message set. It is no larger than they are, unless the first alone is: what goes beyond is cut off, be it in the middle of a
    * message, which readers pass over. Control batches are left out; what comes behind a zstd batch, too.
-   * @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE when the first is a zstd batch, MESSAGE_TOO_LARGE for a batch that no reader could take
+   * @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE when the first is a zstd batch, CORRUPT_MESSAGE when it is damaged, MESSAGE_TOO_LARGE for a
+   * batch that no reader could take
    */
   async convert(batches: Buffer, magic: 0 | 1, fromOffset: number): Promise<Buffer> {
     const parts: Buffer[] = [];
     let room = batches.byteLength;
     let sinceMs = this.clock.monotonicMs();
     for (const batch of eachBatch(batches)) {
+      // Their messages get checksums of their own, which would say of damage that it is sound. What is before it is sent.
+      if (!batch.crcMatches()) {
+        if (parts.length > 0) break;
+        throw new KafkaError('CORRUPT_MESSAGE', `The record batch at offset ${batch.baseOffset} is damaged`);
+      }
       if (batch.isControl) continue;
       if (batch.codecId === CODEC_ZSTD) {
         if (parts.length > 0) break;

@@ -21,6 +21,8 @@ export const CONTROLLER_EPOCH_KEY = '/ctrl/epoch';
 
 export const topicKey = (name: string) => `/t/${name}`;
 export const partitionKey = (topicId: string, partition: number) => `/p/${topicId}/${partition}`;
+/** A topic that was deleted lately; the value is its name. */
+export const deletedTopicKey = (topicId: string) => `/deleted/${topicId}`;
 /** Under the broker's lease. The revision of this key is the broker epoch. */
 export const liveBrokerKey = (id: number) => `/b/live/${id}`;
 /** Never expires. Its revision is the epoch of the broker's last registration: both keys are written together. */

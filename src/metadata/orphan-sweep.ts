@@ -1,4 +1,5 @@
 import { fenced } from './controller-writes.ts';
+import { forgetDeletedTopics } from './deleted-topics.ts';
 import type { MetadataImage } from './image.ts';
 import { partitionKey } from './keys.ts';
 import type { MetadataStore, Rev } from './store.ts';
@@ -42,5 +43,6 @@ export class OrphanSweep {
       }
     }
     this.seen = young;
+    await forgetDeletedTopics(this.store, fence);
   }
 }

@@ -1,5 +1,6 @@
 import { KafkaError } from '../core/errors.ts';
 import { encodeConfigs } from './config-writes.ts';
+import { noteDeleted } from './deleted-topics.ts';
 import type { MetadataImage, TopicImage } from './image.ts';
 import { isStopping } from './isr.ts';
 import { configKey, liveBrokerKey, partitionKey, topicKey } from './keys.ts';
@@ -97,7 +98,7 @@ export async function createTopic(
 }
 
 /**
- * Deletes a topic with its configs and then its partition keys. `topicId`: only if the topic still has this id.
+ * Deletes a topic with its configs, leaves a word of it, and then deletes its partition keys. `topicId`: only if the topic still has this id.
  * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
  */
 export async function deleteTopic(store: MetadataStore, topic: { name: string; topicId?: string }): Promise<{ revision: Rev }> {
@@ -106,7 +107,7 @@ export async function deleteTopic(store: MetadataStore, topic: { name: string; t
     const found = await readTopic(store, topic.name);
     if (!found) throw topic.topicId === undefined ? unknownTopic() : unknownTopicId();
     if (topic.topicId !== undefined && topic.topicId !== found.topicId) throw unknownTopicId();
-    const ops = [{ del: key }, { del: configKey({ type: 'topic', name: topic.name }) }];
+    const ops = [{ del: key }, { del: configKey({ type: 'topic', name: topic.name }) }, noteDeleted(found.topicId, topic.name)];
     const { ok, rev } = await write(store, [{ key, rev: found.rev }], ops);
     return ok ? { found, revision: rev } : undefined;
   });

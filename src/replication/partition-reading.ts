@@ -54,10 +54,10 @@ export abstract class PartitionReading {
     this.log.read(offset, maxBytes, this.visibleEnd(reader), minOneBatch, done);
   }
 
-  /** Bytes that a reader may see from `offset` on, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
-  availableBytes(offset: number, reader: Reader): number {
+  /** Bytes that a reader may see from `offset` on, or at least `enough` of them, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
+  availableBytes(offset: number, reader: Reader, enough: number): number {
     if (offset < this.log.logStartOffset || offset > this.log.logEndOffset) throw new KafkaError('OFFSET_OUT_OF_RANGE');
-    return this.log.sizeBetween(offset, this.visibleEnd(reader));
+    return this.log.sizeBetween(offset, this.visibleEnd(reader), enough);
   }
 
   /**
@@ -113,6 +113,7 @@ export abstract class PartitionReading {
       });
       if (!chunk) break;
       for (const batch of eachBatch(chunk.bytes)) {
+        if (!batch.crcMatches()) throw new KafkaError('CORRUPT_MESSAGE', `The record batch at offset ${batch.baseOffset} is damaged`);
         forEachRecord(batch, ({ key, value, offset: at, timestamp }) => each(key, value, at, timestamp));
       }
       offset = chunk.nextOffset;

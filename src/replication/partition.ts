@@ -7,6 +7,8 @@ import type { LogEnd } from '../metadata/log-ends.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
+import type { CompactionResult } from '../storage/compaction.ts';
+import type { Cleanable } from '../storage/compaction-range.ts';
 import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
 import type { AppendInfo, PartitionLog } from '../storage/partition-log.ts';
@@ -202,9 +204,18 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     return count;
   }
 
-  /** Forgets records that later ones of their key replace, when that is worth it. @throws KafkaError KAFKA_STORAGE_ERROR */
+  /** What `compact` would go through, see PartitionLog. @throws KafkaError KAFKA_STORAGE_ERROR */
+  cleanable(nowMs: number): Cleanable {
+    if (this.role === 'leader' && !this.draining) this.leading();
+    return this.log.cleanable(nowMs);
+  }
+
+  /** Forgets records that later ones of their key replace. @throws KafkaError KAFKA_STORAGE_ERROR */
   compact(done: Parameters<PartitionLog['compact']>[0]): void {
     this.log.compact(done);
+  }
+  get compactedSoFar(): CompactionResult {
+    return this.log.compactedSoFar;
   }
 
   /**

@@ -202,11 +202,14 @@ export class ReplicaManager implements FailedDisks {
    * The replicas that may hold records: those that were used since the start, and those with a folder from before. Opens nothing.
    * Beware of what happens to them between this call and their use.
    */
-  stored(): { topic: string; index: number }[] {
+  stored(which: 'all' | 'compacted' | 'not compacted'): { topic: string; index: number }[] {
     const { logs, metadata, nodeId } = this.options;
     const unused = new Set(logs.strays(() => false));
     const found: { topic: string; index: number }[] = [];
+    const policy = this.options.config().topicDefault('cleanup.policy');
     for (const { name: topic, topicId, partitions } of metadata.current.topics()) {
+      const isCompacted = (metadata.current.configs({ type: 'topic', name: topic }).get('cleanup.policy') ?? policy).includes('compact');
+      if (which !== 'all' && isCompacted !== (which === 'compacted')) continue;
       const used = this.partitions.get(topicId);
       for (const { partition: index, replicas } of partitions) {
         if (!replicas.includes(nodeId)) continue;

@@ -7,6 +7,31 @@ import { parseFolderName } from '../storage/partition-folder.ts';
 const MAX_NAMED = 20;
 
 /**
+ * Deletes the folders of topics that were deleted while this broker was down, or had not done it yet when it was killed. That the store knows of
+ * the deletion is proof, however old it is: ids are never used again.
+ *
+ * @param deleted names by id
+ */
+export function deleteFolders(
+  logs: Pick<LogDirs, 'strays' | 'topicIdOf' | 'delete'>,
+  deleted: ReadonlyMap<string, string>,
+  logger: Logger,
+): void {
+  const names = new Set(deleted.values());
+  for (const folder of logs.strays(({ topic }) => !names.has(topic))) {
+    const topicPartition = parseFolderName(folder);
+    if (!topicPartition) continue; // set aside before
+    try {
+      if (!deleted.has(logs.topicIdOf(folder) ?? '')) continue;
+      logs.delete(topicPartition);
+      logger.info({ folder }, 'its topic was deleted meanwhile, and so is this folder');
+    } catch (error) {
+      logger.warn({ folder, err: error }, 'a folder could not be deleted; the next start tries again');
+    }
+  }
+}
+
+/**
  * What happened to topics and replicas while this broker was down. A folder of a topic that is gone is set aside (`-stray`, as Kafka does), so
  * that it does not come back under its name; one of a replica that has moved to other brokers is deleted, as it would have been then. A folder
  * of which this cannot be said for certain stays where it is.
@@ -14,7 +39,7 @@ const MAX_NAMED = 20;
  * @param isContinued the image is of the store that this broker's data belong to, no older than they are: see DiskIdentity
  */
 export function settleFolders(
-  logs: Pick<LogDirs, 'strays' | 'topicIdOf' | 'setAside' | 'delete'>,
+  logs: Pick<LogDirs, 'strays' | 'topicIdOf' | 'isUnfinished' | 'setAside' | 'delete'>,
   image: MetadataImage,
   nodeId: number,
   isContinued: boolean,
@@ -37,6 +62,10 @@ export function settleFolders(
   function settle(name: string): string[] {
     const topicPartition = parseFolderName(name);
     const topicId = logs.topicIdOf(name);
+    if (topicPartition && !topicId && logs.isUnfinished(name)) {
+      logs.delete(topicPartition);
+      return [];
+    }
     if (!isContinued || !topicPartition || !topicId || underway.has(topicId)) return [name];
     const partition = image.topicById(topicId)?.partitions[topicPartition.partition];
     if (!partition) return [logs.setAside(name)];

@@ -4,7 +4,11 @@ import type { Files } from '../core/files.ts';
 /**
  * Kafka's checkpoint files of a data directory, one line per partition: version 0, a count, then `topic partition offset`.
  */
-export type CheckpointName = 'recovery-point-offset-checkpoint' | 'replication-offset-checkpoint' | 'log-start-offset-checkpoint';
+export type CheckpointName =
+  | 'recovery-point-offset-checkpoint'
+  | 'replication-offset-checkpoint'
+  | 'log-start-offset-checkpoint'
+  | 'cleaner-offset-checkpoint';
 
 /** Offsets by `topic-partition`, the name of the partition's folder. */
 export type Checkpoint = Map<string, number>;

@@ -1,85 +1,198 @@
-import type { BatchView } from '../protocol/records/batch.ts';
-import { CODEC_NONE } from '../protocol/records/compression.ts';
-import { VarintReader } from '../protocol/records/varint.ts';
+import type { CleanedGroup, MappedKeys } from './cleaner/job.ts';
+import { type CompactionEvent, type CompactionSession, isGroup } from './cleaner/sessions.ts';
+import type { Done } from './log-types.ts';
+import { CLEANED, type Segment, SWAP } from './segment.ts';
 
-/** Keys that one compaction remembers: some 30 MB for keys of 100 bytes. */
-export const MAX_KEYS = 200_000;
-
-/** The last offset of each key in a part of a log. */
-export class LastOffsets {
-  private readonly offsets = new Map<string, number>();
-  private readonly maxKeys: number;
-
-  constructor(maxKeys = MAX_KEYS) {
-    this.maxKeys = maxKeys;
-  }
-
-  get size(): number {
-    return this.offsets.size;
-  }
-
-  /** False: there is no room for another key. */
-  note(key: Buffer, offset: number): boolean {
-    const text = key.toString('latin1');
-    if (this.offsets.size >= this.maxKeys && !this.offsets.has(text)) return false;
-    this.offsets.set(text, offset);
-    return true;
-  }
-
-  /** Whether a later record has this key. */
-  hasLater(key: Buffer, offset: number): boolean {
-    const last = this.offsets.get(key.toString('latin1'));
-    return last !== undefined && last > offset;
-  }
+/** What a compaction has done: of the segments that it went through, before and after. All zero: there was nothing to do. */
+export interface CompactionResult {
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** Records, those of control batches included. */
+  readonly messagesBefore: number;
+  readonly messagesAfter: number;
+  readonly segmentsBefore: number;
+  readonly segmentsAfter: number;
+  /** Where the next one begins: everything before it is compacted. Short of what could be cleaned when the memory for keys was full. */
+  readonly firstDirtyOffset: number;
 }
 
-/** One record of a batch that is not compressed: views of the batch's bytes. */
-export interface PlainRecord {
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly isTombstone: boolean;
+export const NOTHING_COMPACTED: CompactionResult = {
+  bytesBefore: 0,
+  bytesAfter: 0,
+  messagesBefore: 0,
+  messagesAfter: 0,
+  segmentsBefore: 0,
+  segmentsAfter: 0,
+  firstDirtyOffset: 0,
+};
+
+export type CompactionDone = (error: Error | null, result: CompactionResult) => void;
+
+/** The log, as its compaction sees it. */
+export interface CompactedLog {
+  /** The segment of a group, by the names that it has. */
+  open(baseOffset: number, size: number, old: readonly Segment[]): Segment;
+  /** Puts it in the place of those that it was made from, whose files are `.deleted` then. */
+  replace(old: readonly Segment[], segment: Segment): void;
+  /** Makes the names in the folder durable, away from the loop. */
+  syncNames(done: Done): void;
+  syncNamesNow(): void;
+  /** Files may have old names or new ones: nothing can be done with the log before the next start. */
+  fail(cause: unknown): Error;
 }
 
-/** Whether compaction looks into a batch. Others are kept as they are. */
-export const isPlain = (batch: BatchView): boolean => batch.codecId === CODEC_NONE && !batch.isControl && !batch.isTransactional;
-
-/** Calls `each` for every record, with its bytes in the batch. @throws KafkaError INVALID_RECORD for records that are not well formed */
-export function forEachPlainRecord(batch: BatchView, each: (record: PlainRecord, bytes: Uint8Array) => void): void {
-  const payload = batch.payload();
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  const reader = new VarintReader(payload);
-  const { baseOffset, baseTimestamp, count } = batch;
-  for (let i = 0; i < count; i++) {
-    const start = reader.at;
-    const length = reader.varint();
-    const end = reader.at + length;
-    reader.take(1); // attributes
-    const timestamp = baseTimestamp + reader.varlong();
-    const offset = baseOffset + reader.varint();
-    const keyLength = reader.varint();
-    const keyAt = keyLength < 0 ? -1 : reader.take(keyLength);
-    const key = keyAt < 0 ? null : bytes.subarray(keyAt, keyAt + keyLength);
-    const isTombstone = reader.varint() < 0;
-    reader.at = end;
-    each({ offset, timestamp, key, isTombstone }, payload.subarray(start, end));
-  }
+/** A segment on its way into the log. */
+interface Swap {
+  readonly old: readonly Segment[];
+  readonly segment: Segment;
+  /** It is in the log, and the others are not, though its names still end with `.swap`. */
+  installed: boolean;
 }
 
 /**
- * The batch with only those of its records that `keeps` wants: the batch itself when that is all of them, null when it is none. What is
- * left keeps its offsets and timestamps, and the batch its range of offsets, so that readers see gaps and nothing else.
+ * One compaction of a log, from the first group to the last. The cleaner writes segments; this puts them in place, crash-safe as Kafka does it:
+ * `.swap` says that the new segment is whole and stands for the old ones; when that is durable, these go, one name after the other; when that
+ * is durable, it takes its own name. Nothing of it holds the loop up but the renames. What a crash leaves undone is done when the log is next
+ * opened (swap-files.ts).
  */
-export function filterBatch(batch: BatchView, keeps: (record: PlainRecord) => boolean): Uint8Array | null {
-  if (!isPlain(batch)) return batch.slice();
-  const kept: Uint8Array[] = [];
-  let maxTimestamp = -1;
-  forEachPlainRecord(batch, (record, raw) => {
-    if (!keeps(record)) return;
-    kept.push(raw);
-    maxTimestamp = Math.max(maxTimestamp, record.timestamp);
-  });
-  if (kept.length === batch.count) return batch.slice();
-  if (kept.length === 0) return null;
-  return batch.withRecords(kept, maxTimestamp);
+export class Compaction {
+  private readonly log: CompactedLog;
+  /** Those that are left to go through. */
+  private segments: readonly Segment[];
+  private readonly done: CompactionDone;
+  private session: CompactionSession | undefined;
+  private swap: Swap | undefined;
+  private result: CompactionResult = NOTHING_COMPACTED;
+  private over = false;
+  private whole = false;
+
+  constructor(log: CompactedLog, segments: readonly Segment[], done: CompactionDone) {
+    this.log = log;
+    this.segments = segments;
+    this.done = done;
+  }
+
+  get isOver(): boolean {
+    return this.over;
+  }
+  /** What is in place already. */
+  get soFar(): CompactionResult {
+    return this.result;
+  }
+  /** It went to the end. */
+  get isWhole(): boolean {
+    return this.whole;
+  }
+
+  run(session: CompactionSession): void {
+    this.session = session;
+    this.next();
+  }
+
+  /** It is given up, and `done` is called; files that are half in place stay so. */
+  end(error: Error | null): void {
+    if (this.over) return;
+    this.over = true;
+    this.session?.end();
+    this.done(error, this.result);
+  }
+
+  /**
+   * Before segments are cut or deleted, or the log is closed: takes back a segment that is not in the log yet, which would be there again after
+   * a crash, and finishes the names of one that is. At once.
+   */
+  settle(): void {
+    const { swap, log } = this;
+    this.swap = undefined;
+    if (!swap) return;
+    if (!swap.installed) swap.segment.remove();
+    log.syncNamesNow();
+    if (!swap.installed) return;
+    swap.segment.changeSuffix(SWAP, '');
+    log.syncNamesNow();
+  }
+
+  private next(): void {
+    this.session!.next((error, event) => {
+      if (this.over) return;
+      if (error) this.end(error);
+      else this.take(event);
+    });
+  }
+
+  private take(event: CompactionEvent): void {
+    if (!event) {
+      this.whole = true;
+      this.end(null);
+    } else if (isGroup(event)) this.takeGroup(event);
+    else this.takeKeys(event);
+  }
+
+  private takeKeys({ endOffset }: MappedKeys): void {
+    this.result = { ...this.result, firstDirtyOffset: endOffset };
+    this.next();
+  }
+
+  private takeGroup(group: CleanedGroup): void {
+    const old = this.segments.slice(0, group.from);
+    this.segments = this.segments.slice(group.from);
+    const { result } = this;
+    this.result = {
+      ...result,
+      bytesBefore: result.bytesBefore + old.reduce((sum, { size }) => sum + size, 0),
+      bytesAfter: result.bytesAfter + group.size,
+      messagesBefore: result.messagesBefore + group.messagesBefore,
+      messagesAfter: result.messagesAfter + group.messagesAfter,
+      segmentsBefore: result.segmentsBefore + group.from,
+      segmentsAfter: result.segmentsAfter + 1,
+    };
+    if (group.changed) this.swapIn(old, group);
+    else this.next();
+  }
+
+  private swapIn(old: readonly Segment[], { baseOffset, size }: CleanedGroup): void {
+    const { log } = this;
+    const segment = log.open(baseOffset, size, old);
+    try {
+      segment.changeSuffix(CLEANED, SWAP);
+    } catch (error) {
+      discard(segment);
+      this.end(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    const swap: Swap = { old, segment, installed: false };
+    this.swap = swap;
+    this.afterSync(() => {
+      swap.installed = true;
+      log.replace(old, segment);
+      this.afterSync(() => {
+        segment.changeSuffix(SWAP, '');
+        this.afterSync(() => {
+          this.swap = undefined;
+          this.next();
+        });
+      });
+    });
+  }
+
+  private afterSync(act: () => void): void {
+    const { log } = this;
+    log.syncNames((error) => {
+      if (this.over) return;
+      try {
+        if (error) throw error;
+        act();
+      } catch (failure) {
+        this.end(log.fail(failure));
+      }
+    });
+  }
+}
+
+function discard(segment: Segment): void {
+  try {
+    segment.remove();
+  } catch {
+    // It goes when the log is next opened, or its next compaction begins.
+  }
 }

@@ -70,10 +70,12 @@ export class HandleCache {
       replace: making((path, content) => files.replace(path, content)),
       copy: making((from, to) => files.copy(from, to)),
       remove: making((path) => files.remove(path)),
+      removeLater: (path, done) => files.removeLater(path, done),
       syncDirectory: making((path) => files.syncDirectory(path)),
       makeDirectory: (path) => files.makeDirectory(path),
       exists: (path) => files.exists(path),
       isDirectory: (path) => files.isDirectory(path),
+      size: (path) => files.size(path),
       rename: (from, to) => files.rename(from, to),
       volume: (path) => files.volume(path),
       lock: (path, holder) => files.lock(path, holder),
@@ -103,6 +105,10 @@ export class CachedFile {
   }
   exists(): boolean {
     return this.cache.files.exists(this.path);
+  }
+  /** Bytes in the file, which must exist; opens nothing. */
+  storedBytes(): number {
+    return this.cache.files.size(this.path);
   }
   close(): void {
     this.cache.drop(this);

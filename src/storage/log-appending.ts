@@ -117,13 +117,26 @@ export abstract class LogAppending extends LogCompacting {
         `${this.name} has epoch ${epochs.latest}, its leader sent records of ${partitionLeaderEpoch}`,
       );
     if (!this.hasFolder) this.createFolder(opened);
-    if (isBefore) this.wipe(opened, baseOffset);
+    if (isBefore) this.wipeBefore(opened, baseOffset);
+  }
+
+  /** Readers see the end where it was until there are records, but the checkpoint must not promise what is about to be written. */
+  private wipeBefore(opened: OpenedLog, baseOffset: number): void {
+    const { endOffset } = this;
+    this.wipe(opened, baseOffset);
+    this.endOffset = baseOffset;
+    try {
+      this.location.takenBack();
+    } finally {
+      this.endOffset = endOffset;
+    }
   }
 
   /** Everything in the log goes, durably; what is appended next begins at `offset`. The caller says where the log begins and ends. */
   protected wipe({ segments, epochs, producers }: OpenedLog, offset: number): void {
     const { files } = this.context.cache;
     try {
+      this.stopCompaction();
       this.truncations++;
       const fresh = this.newSegment(offset);
       segments.replaceAll(fresh);
@@ -136,6 +149,7 @@ export abstract class LogAppending extends LogCompacting {
       this.flusher.truncated(fresh, offset);
       this.nextOffset = offset;
       this.nextPosition = 0;
+      this.compactedAtMost(offset);
       if (this.hasFolder) syncFolder(files, this.folder);
     } catch (error) {
       throw this.goOffline(error);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Files } from '../core/files.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
 import { writeSmallFile } from './partition-folder.ts';
 
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
@@ -21,6 +22,8 @@ export class LogCheckpoints {
   private readonly recoveryPoints: Checkpoint;
   private readonly logStarts: Checkpoint;
   private readonly highWatermarks: Checkpoint;
+  /** Which says how far they are compacted. */
+  readonly cleaner: CleanerCheckpoint;
   private readonly knowsRecoveryPoints: boolean;
   private writtenHighWatermarks = '';
   /** The files still say something of logs that are gone. */
@@ -35,6 +38,7 @@ export class LogCheckpoints {
     this.recoveryPoints = readCheckpoint(files, path, RECOVERY_POINTS);
     this.logStarts = readCheckpoint(files, path, LOG_STARTS);
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
+    this.cleaner = new CleanerCheckpoint(files, path);
     if (isNew) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
   }
 
@@ -62,6 +66,7 @@ export class LogCheckpoints {
   /** What they say of a folder is not true of another that gets its name. */
   forget(name: string): void {
     for (const points of [this.recoveryPoints, this.logStarts, this.highWatermarks]) if (points.delete(name)) this.forgot = true;
+    if (this.cleaner.forget(name)) this.forgot = true;
   }
   /** They could not be written, as on a full disk: what is noted here is not all in the files. */
   get isStale(): boolean {
@@ -80,6 +85,7 @@ export class LogCheckpoints {
     const text = offsetsText(this.highWatermarks);
     files.replace(join(path, HIGH_WATERMARKS), text);
     this.writtenHighWatermarks = text;
+    this.cleaner.write();
     this.forgot = false;
     this.stale = false;
   }

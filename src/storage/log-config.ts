@@ -29,6 +29,9 @@ export interface LogConfig {
   /** min.cleanable.dirty.ratio and delete.retention.ms, for compaction. */
   readonly minCleanableDirtyRatio: number;
   readonly deleteRetentionMs: number;
+  /** min.compaction.lag.ms and max.compaction.lag.ms (KIP-354); the latter Number.MAX_SAFE_INTEGER or more for never. */
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
   /** message.timestamp.type */
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
   /** message.timestamp.before.max.ms and .after.max.ms; Infinity or any number beyond 2^53 for Kafka's Long.MAX_VALUE. */
@@ -55,6 +58,8 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   compacted: false,
   minCleanableDirtyRatio: 0.5,
   deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAfterMaxMs: 3_600_000,

@@ -64,6 +64,7 @@ export abstract class LogCutting extends LogAppending {
       this.startOffset = target;
       this.endOffset = target;
     } else {
+      this.stopCompaction();
       this.truncations++;
       this.endOffset = segments.truncateTo(target);
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off

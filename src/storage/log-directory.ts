@@ -3,8 +3,10 @@ import type { RandomBytes } from '../core/bytes.ts';
 import type { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { DataDirectory, MetaProperties } from './data-directory.ts';
-import { asError, isDiskFailure } from './disk-failure.ts';
+import { asError } from './disk-failure.ts';
 import { readDiskState } from './disk-state.ts';
+import { inTurn } from './in-turn.ts';
+import type { Done } from './log-types.ts';
 import { isDeletedName, parseFutureName } from './partition-folder.ts';
 
 /** A directory of log.dirs, and the folders in it. Once its disk has failed nothing of it is touched. */
@@ -25,6 +27,8 @@ export abstract class LogDirectory {
 
   /** The disk has failed. */
   abstract fail(error: Error): void;
+  /** What the disk said may be of the whole directory. */
+  protected abstract noticed(error: unknown): void;
 
   /** Why nothing of this directory can be used any more; null: it works. */
   get failure(): KafkaError | null {
@@ -55,7 +59,7 @@ export abstract class LogDirectory {
     try {
       return act();
     } catch (error) {
-      if (isDiskFailure(error)) this.fail(asError(error));
+      this.noticed(error);
       throw error;
     }
   }
@@ -87,6 +91,25 @@ export abstract class LogDirectory {
     } catch (error) {
       this.logger.warn({ path, error: asError(error).message }, 'a deleted partition could not be removed; the next start tries again');
     }
+  }
+
+  /** As `removeQuietly`, for a folder with large files, or many: away from the loop, one after the other. */
+  removeInTurn(name: string): void {
+    const { files } = this.directory;
+    const folder = join(this.path, name);
+    let paths: string[] = [];
+    try {
+      paths = this.onDisk(() => files.list(folder)).map((file) => join(folder, file));
+    } catch {
+      // the next start tries again
+    }
+    inTurn(
+      paths.map((path) => (next: Done) => {
+        if (this.diskFailure) next(null);
+        else files.removeLater(path, () => next(null));
+      }),
+      () => this.removeQuietly(name),
+    );
   }
 
   /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */

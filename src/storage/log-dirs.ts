@@ -2,7 +2,8 @@ import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
-import { type Logger, silentLogger } from '../core/logger.ts';
+import { silentLogger } from '../core/logger.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import { claimDirectory, type DataDirectory } from './data-directory.ts';
 import { asError, type FailureListener, type LogFailure, mayBeLeftOut } from './disk-failure.ts';
 import { inTurn } from './in-turn.ts';
@@ -13,7 +14,7 @@ import { LogStore } from './log-store.ts';
 import type { LogResources } from './log-types.ts';
 import { folderName, parseFolderName, type TopicPartition } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
-import { settleFutures } from './settle-futures.ts';
+import { forgetMoved, requireSingle, settleFutures } from './settle-directories.ts';
 import { Shortage } from './shortage.ts';
 
 /** A directory of log.dirs that could not be used at the start. What it holds is not known. */
@@ -82,42 +83,6 @@ export function openLogDirs(options: LogDirsOptions): LogDirs {
   const unique = () => Buffer.from((randomBytes ?? cryptoBytes)(16)).toString('hex');
   const copies = new LogMoves({ files: options.files, clock, logger, unique, bytesPerSecond: options.moveBytesPerSecond ?? (() => null) });
   return new LogDirs(stores, unusable, resources, listeners, copies, moves);
-}
-
-/** What the checkpoints of one directory say of a log that is in another is not true of any that may come. */
-function forgetMoved(stores: readonly LogStore[]): void {
-  if (stores.length < 2) return;
-  for (const store of stores) {
-    for (const name of store.folderNames()) for (const other of stores) if (!other.hasFolder(name)) other.unexpect(name);
-  }
-}
-
-/**
- * Folders of one topic id and partition in two directories. One that was offline while the broker was registered, or failed, lost the replica
- * meanwhile, as the partition was moved away and came back. Else nobody knows which holds what was acknowledged.
- */
-function requireSingle(stores: readonly LogStore[], logger: Logger): void {
-  if (stores.length < 2) return;
-  const seen = new Map<string, LogStore>();
-  for (const store of stores) {
-    for (const name of [...store.folderNames()]) {
-      const other = seen.get(name);
-      const behind = !other || store.topicIdOf(name) !== other.topicIdOf(name) ? undefined : whichIsBehind(name, store, other);
-      if (!other || behind === other) seen.set(name, store);
-      if (!behind) continue;
-      const stray = behind.setAside(name);
-      logger.warn(
-        { directory: behind.path, folder: stray },
-        'a replica that came back while its directory was offline: not served, not deleted',
-      );
-    }
-  }
-
-  function whichIsBehind(name: string, store: LogStore, other: LogStore): LogStore {
-    if (store.wasOfflineBeside(other)) return store;
-    if (other.wasOfflineBeside(store)) return other;
-    throw new Error(`${name} is in both ${other.path} and ${store.path}: move the one that is older elsewhere`);
-  }
 }
 
 export class LogDirs {
@@ -283,6 +248,11 @@ export class LogDirs {
     return this.storeOfFolder(name)?.topicIdOf(name) ?? null;
   }
 
+  /** See LogStore. @throws KafkaError KAFKA_STORAGE_ERROR */
+  isUnfinished(name: string): boolean {
+    return this.storeOfFolder(name)?.isUnfinished(name) ?? false;
+  }
+
   /** See LogStore. */
   setAside(name: string): string {
     const store = this.storeOfFolder(name);
@@ -311,6 +281,11 @@ export class LogDirs {
     this.each((store) => store.writeHighWatermarks());
   }
 
+  /** log.cleaner.*: for the compactions that begin from now on. */
+  configureCleaner(settings: CleanerSettings): void {
+    this.resources.cleaner.settings = settings;
+  }
+
   /** Ends cleanly, as far as the directories work; see LogStore. */
   close(done: (error: Error | null) => void): void {
     void this.moves.stop().then(() => this.closeStores(done));
@@ -324,7 +299,10 @@ export class LogDirs {
         next(null);
       });
     });
-    inTurn(steps, () => done(failure));
+    inTurn(steps, () => {
+      this.resources.cleaner.stop();
+      done(failure);
+    });
   }
 
   /** Open files now. */
@@ -371,6 +349,8 @@ export class LogDirs {
         create: refuse,
         takenBack: refuse,
         madeDurable: refuse,
+        compactedTo: refuse,
+        firstDirtyOffset: -1,
         ...{ gapsBefore: 0, recoveryPoint: 0, logStartOffset: 0, highWatermark: 0, unclean: true },
       },
       config,

@@ -40,7 +40,7 @@ interface Moving {
  * order as well as the copy: after a crash the move begins anew.
  *
  * When the copy is whole and durable: the log's folder is renamed to `<name>.<unique>-delete`, durably, then the copy gets its name. Between the
- * two there is none of that name; at the next start the folder that is to be deleted tells that the copy stands for it (`settle-futures.ts`).
+ * two there is none of that name; at the next start the folder that is to be deleted tells that the copy stands for it (`settle-directories.ts`).
  */
 export class LogMoves {
   private readonly options: LogMovesOptions;
@@ -173,7 +173,7 @@ export class LogMoves {
     }
     log.relocate(...target.adopt(log, topicId));
     source.dismiss(name);
-    this.options.clock.soon(() => source.removeQuietly(doomed));
+    this.options.clock.soon(() => source.removeInTurn(doomed));
   }
 
   /** Nothing was appended since, so that the log is as good as its copy. */

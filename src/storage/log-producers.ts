@@ -1,6 +1,7 @@
 import type { Logger } from '../core/logger.ts';
 import type { BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
+import type { ActiveProducers } from './cleaner/job.ts';
 import type { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerBatch, ProducerBefore, ProducerState } from './producer-state.ts';
 import type { SegmentList } from './segment-list.ts';
@@ -23,6 +24,21 @@ export class LogProducers {
   }
   add(batch: BatchView, lastOffset: number, timestamp: number): ProducerBefore | null {
     return this.state.add(batch, lastOffset, timestamp);
+  }
+
+  /** What compaction keeps for them. */
+  active(): ActiveProducers {
+    const entries = [...this.state.entries()];
+    return {
+      ids: Float64Array.from(entries, ([producerId]) => producerId),
+      lastOffsets: Float64Array.from(entries, ([, { batches }]) => batches.at(-1)?.lastOffset ?? -1),
+      epochs: Int16Array.from(entries, ([, { epoch }]) => epoch),
+    };
+  }
+
+  /** Where the first transaction begins that no marker has ended yet; Infinity: none is open. */
+  get firstUnstableOffset(): number {
+    return this.state.firstUnstableOffset;
   }
 
   /** Writes of the end of the log are lost. @param endOffset where it ends now */
@@ -61,6 +77,15 @@ export class LogProducers {
   /** Segments before `offset` have left the log. */
   trimmed(offset: number): void {
     this.snapshots.removeBefore(offset);
+  }
+
+  /** Segments were put together: snapshots of those that are gone are not needed. */
+  pruned({ all }: SegmentList): void {
+    try {
+      this.snapshots.prune(all.map(({ baseOffset }) => baseOffset));
+    } catch {
+      // The next snapshot tries again.
+    }
   }
 
   /**

@@ -13,7 +13,8 @@ export abstract class LogQuestions {
 
   /** Bytes of the .log files. */
   get sizeBytes(): number {
-    return this.open().segments.sizeBytes;
+    const { segments } = this.open();
+    return this.storage(() => segments.sizeBytes);
   }
   /** First offset and highest timestamp of each segment, oldest first. */
   segmentStarts(): { baseOffset: number; maxTimestamp: number }[] {
@@ -22,13 +23,13 @@ export abstract class LogQuestions {
   get segmentCount(): number {
     return this.open().segments.all.length;
   }
-  /** Bytes of the batches from `fromOffset` to before `toOffset`, without reading them: what a Fetch may count for its min bytes. */
-  sizeBetween(fromOffset: number, toOffset: number): number {
+  /** Bytes of the batches from `fromOffset` to before `toOffset`, or at least `enough`, without reading them: what a Fetch may count for its min bytes. */
+  sizeBetween(fromOffset: number, toOffset: number, enough = Number.POSITIVE_INFINITY): number {
     const { segments } = this.open();
     const from = Math.max(fromOffset, this.logStartOffset);
     const to = Math.min(toOffset, this.logEndOffset);
     if (from >= to) return 0;
-    return this.storage(() => segments.sizeBetween(from, to, this.logEndOffset));
+    return this.storage(() => segments.sizeBetween(from, to, this.logEndOffset, enough));
   }
 
   /** The first record whose timestamp is `timestamp` or later, by record, not by batch; null when there is none. */

@@ -2,6 +2,8 @@ import { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Files } from '../core/files.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
+import { TrustedTime } from '../core/trusted-time.ts';
+import { openLogCleaner } from './cleaner/log-cleaner.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import type { LogResources } from './log-types.ts';
@@ -11,6 +13,8 @@ import { SyncSlots } from './sync-slots.ts';
 /** What the logs of one broker share, over all its directories. */
 export interface LogResourceOptions {
   readonly clock: Clock;
+  /** What ages of records are counted by. Default: of its own. */
+  readonly trustedTime?: TrustedTime;
   readonly logger?: Logger;
   /** Over all logs. Each active partition uses three. Default 768: most systems allow 1,024 in all. */
   readonly maxOpenFiles?: number;
@@ -24,13 +28,18 @@ export interface LogResourceOptions {
 
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
-/** Of the four threads that Node has for files; the fourth reads. */
+/** Of the four threads that Node has for files. */
 const MAX_SYNCS = 3;
+/** Two keep a disk busy; more would stand before the writes of producers, which wait for a thread too. */
+const MAX_READS = 2;
 
 export function logResources(files: Files, options: LogResourceOptions): LogResources {
   const { clock, logger = silentLogger, producers = DEFAULT_PRODUCER_LIMITS } = options;
   const cache = new HandleCache(files, options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
   const pool = new BufferPool(options.maxPooledBytes ?? DEFAULT_MAX_POOLED_BYTES);
   const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
-  return { cache, clock, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS) };
+  const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
+  const cleaner = openLogCleaner(files, clock, logger);
+  const slots = { syncSlots: new SyncSlots(MAX_SYNCS), readSlots: new SyncSlots(MAX_READS) };
+  return { cache, clock, trustedTime, pool, logger, producers, flushes, ...slots, cleaner };
 }

@@ -4,7 +4,8 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
-import { inTurn } from './in-turn.ts';
+import { readDiskState } from './disk-state.ts';
+import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogDirectory } from './log-directory.ts';
@@ -13,6 +14,7 @@ import type { LogContext, LogLocation, LogResources } from './log-types.ts';
 import {
   deletedName,
   folderName,
+  isNameless,
   isStrayName,
   parseFolderName,
   parseFutureName,
@@ -37,6 +39,9 @@ export interface LogStoreOptions extends LogResourceOptions {
   readonly onFailure?: FailureListener;
 }
 
+/** Logs: a file system makes what several wait for durable in one go. */
+const CLOSED_AT_ONCE = 8;
+
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
  * @throws Error with one line when the directory belongs to another cluster or broker
@@ -49,6 +54,7 @@ export function openLogStore(options: LogStoreOptions): LogStore {
 
 export class LogStore extends LogDirectory {
   private readonly context: LogContext;
+  private readonly sharesResources: boolean;
   private readonly onFailure: FailureListener;
   private readonly logs = new Map<string, PartitionLog>();
   /** Names of the partition folders that were there at the start and have no log yet. */
@@ -65,6 +71,7 @@ export class LogStore extends LogDirectory {
     const resources = options.resources ?? logResources(files, options);
     super(directory, meta, resources.logger, options.randomBytes ?? randomBytes);
     this.onFailure = options.onFailure ?? (() => {});
+    this.sharesResources = options.resources !== undefined;
     const { clock, logger } = resources;
     this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
     for (const name of files.list(path)) if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
@@ -105,7 +112,12 @@ export class LogStore extends LogDirectory {
         const { logEndOffset, logStartOffset } = log();
         const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
         if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
+        checkpoints.cleaner.trim(name, logEndOffset);
       },
+      get firstDirtyOffset() {
+        return checkpoints.cleaner.offsetOf(name);
+      },
+      compactedTo: (offset) => checkpoints.cleaner.compactedTo(name, offset),
       madeDurable: (offset) => {
         if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
@@ -177,6 +189,11 @@ export class LogStore extends LogDirectory {
     this.context.clock.soon(() => this.onFailure({ directory, isDirectory, partitions, error }));
   }
 
+  protected override noticed(error: unknown): void {
+    if (isDiskFailure(error)) this.fail(asError(error));
+    else this.context.shortage.noted(error);
+  }
+
   /** The logs made so far. */
   all(): IterableIterator<PartitionLog> {
     return this.logs.values();
@@ -192,11 +209,15 @@ export class LogStore extends LogDirectory {
       return !topicPartition || !isKnown(topicPartition);
     });
   }
-
   /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
   topicIdOf(name: string, folder = name): string | null {
     if (!parseFolderName(name)) return null;
     return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, folder)));
+  }
+
+  /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
+  isUnfinished(name: string): boolean {
+    return this.onDisk(() => isNameless(this.directory.files, join(this.directory.path, name)));
   }
 
   /**
@@ -251,6 +272,7 @@ export class LogStore extends LogDirectory {
 
   /** A log of another directory is about to come here: the checkpoints say of it what they must, durably. */
   expect(name: string, { logEndOffset, logStartOffset, highWatermark }: PartitionLog): void {
+    this.checkpoints.forget(name);
     this.checkpoints.note(name, { recoveryPoint: logEndOffset, logStartOffset, highWatermark });
     this.checkpoints.write();
   }
@@ -272,14 +294,8 @@ export class LogStore extends LogDirectory {
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     if (this.diskFailure) return;
-    const { shortage } = this.context;
-    try {
-      this.onDisk(() => this.putCheckpoints());
-    } catch (error) {
-      shortage.noted(error);
-      throw error;
-    }
-    shortage.wrote();
+    this.onDisk(() => this.putCheckpoints());
+    this.context.shortage.wrote();
   }
 
   private putCheckpoints(): void {
@@ -323,7 +339,8 @@ export class LogStore extends LogDirectory {
         next(null);
       });
     });
-    inTurn(steps, () => {
+    inLanes(steps, CLOSED_AT_ONCE, () => {
+      if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
         if (!failure && !this.anyUnverified()) markCleanEnd(this.directory);
@@ -364,11 +381,9 @@ export class LogStore extends LogDirectory {
     this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    const stray = this.setAside(name);
-    this.context.logger.warn(
-      { folder: stray, topicId: owner },
-      'this folder belongs to a topic that no longer exists: not served, not deleted',
-    );
+    const why = 'this folder belongs to a topic that no longer exists: not served, not deleted';
+    if (this.isUnfinished(name)) files.remove(folder);
+    else this.context.logger.warn({ folder: this.setAside(name), topicId: owner }, why);
     return false;
   }
 

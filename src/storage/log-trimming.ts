@@ -6,9 +6,14 @@ import { outOfRange } from './log-errors.ts';
 import { LogReading } from './log-reading.ts';
 import type { OpenedLog } from './open-log.ts';
 import { syncFolder } from './partition-folder.ts';
-import { countDeletable } from './retention.ts';
+import { countDeletable, heldByFuture } from './retention.ts';
 import type { Segment } from './segment.ts';
 import { isOutOfHandles } from './shortage.ts';
+
+/** How long deleting segments may keep the loop: each costs a sync of the folder. */
+const SLICE_MS = 10;
+/** Segments judged at once: the first time each costs a look into its time index. */
+const MAX_AT_ONCE = 100;
 
 /** How a log loses its beginning. */
 export abstract class LogTrimming extends LogReading {
@@ -26,6 +31,8 @@ export abstract class LogTrimming extends LogReading {
   protected nextOffset = 0;
   /** What `commitTo` said last; null: nothing yet. */
   private committedTo: number | null = null;
+  /** Base offset of the segment whose records from the future were warned of last. */
+  private futureBase = -1;
 
   get logStartOffset(): number {
     this.open();
@@ -58,6 +65,8 @@ export abstract class LogTrimming extends LogReading {
 
   /** Nothing of this log can be used any more; returns what its users are told. */
   protected abstract goOffline(cause: unknown): KafkaError;
+  /** No compaction goes on: segments are about to go, or to change. */
+  protected abstract stopCompaction(): void;
   /** Begins a segment at `nextOffset`. */
   protected abstract roll(opened: OpenedLog): Segment;
 
@@ -77,29 +86,48 @@ export abstract class LogTrimming extends LogReading {
   }
 
   /**
-   * Deletes the segments that retention.ms, retention.bytes and the log start say; returns how many. Their files are renamed at once, and
-   * removed after file.delete.delay.ms. The active segment is deleted too when it has expired: the log then goes on in a new one.
+   * Deletes the segments that retention.ms, retention.bytes and the log start say, as many as can go without keeping the loop; returns how many.
+   * After 0 there is no more to do. Their files are renamed at once, and removed after file.delete.delay.ms. The active segment is deleted too
+   * when it has expired: the log then goes on in a new one.
    */
   applyRetention(): number {
     const opened = this.open();
     const { startOffset, highWatermark: committedTo, nextOffset } = this;
     if (!this.hasFolder || this.held) return 0;
     return this.storage(() => {
-      const state = { nowMs: this.context.clock.now(), startOffset, committedTo, nextOffset };
-      const count = countDeletable(opened.segments.all, this.config, state);
-      if (count > 0) this.deleteOldest(opened, count);
-      return count;
+      const state = { nowMs: this.context.trustedTime.now(), startOffset, committedTo, nextOffset };
+      const count = countDeletable(opened.segments.all, this.config, state, MAX_AT_ONCE);
+      const deleted = count > 0 ? this.deleteOldest(opened, count) : 0;
+      this.warnOfFuture(opened);
+      return deleted;
     });
   }
 
-  private deleteOldest(opened: OpenedLog, count: number): void {
+  /** Once for each segment: it may be years until its records expire, and until then the log only grows. */
+  private warnOfFuture({ segments }: OpenedLog): void {
+    const held = heldByFuture(segments.all, this.config, this.context.clock.now());
+    if (!held || held.baseOffset === this.futureBase) return;
+    this.futureBase = held.baseOffset;
+    const { baseOffset, maxTimestamp } = held;
+    this.context.logger.warn(
+      { log: this.name, baseOffset, maxTimestamp },
+      'a record from the future keeps this segment, and all behind it, from expiring',
+    );
+  }
+
+  /** At least one of them; returns how many. */
+  private deleteOldest(opened: OpenedLog, count: number): number {
     const { segments, producers } = opened;
-    const { files } = this.context.cache;
+    const { clock, cache } = this.context;
+    const { files } = cache;
+    const startMs = clock.monotonicMs();
+    this.durably(() => this.stopCompaction());
     if (count === segments.all.length) this.roll(opened);
     segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
     this.durably(() => syncFolder(files, this.folder));
     this.truncations++;
-    for (let i = 0; i < count; i++) {
+    let deleted = 0;
+    for (; deleted < count && (deleted === 0 || clock.monotonicMs() - startMs < SLICE_MS); deleted++) {
       this.deleted.add(segments.dropOldest(), this.config.fileDeleteDelayMs);
       const { baseOffset } = segments.all[0]!;
       this.flusher.trimmed(baseOffset);
@@ -108,6 +136,7 @@ export abstract class LogTrimming extends LogReading {
       this.durably(() => files.syncDirectory(this.folder));
     }
     producers.trimmed(segments.all[0]!.baseOffset);
+    return deleted;
   }
 
   /** A sync that fails must not be tried again: see SyncError. One that did not begin may be. */

@@ -1,7 +1,9 @@
 import type { BufferPool } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import type { TrustedTime } from '../core/trusted-time.ts';
 import type { ValidBatch } from '../protocol/records/validate.ts';
+import type { LogCleaner } from './cleaner/sessions.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
@@ -17,11 +19,17 @@ export type Done = (error: Error | null) => void;
 export interface LogResources {
   readonly cache: HandleCache;
   readonly clock: Clock;
+  /** What decides over the age of records, where that cannot be taken back. */
+  readonly trustedTime: TrustedTime;
   readonly pool: BufferPool;
   readonly logger: Logger;
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+  /** For reads that leave the loop. */
+  readonly readSlots: SyncSlots;
+  /** Compacts, one log after the other. */
+  readonly cleaner: LogCleaner;
 }
 
 export interface LogContext extends LogResources {
@@ -60,6 +68,10 @@ export interface LogLocation extends TopicPartition {
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
+  /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. Less than before: the log was cut. */
+  compactedTo(offset: number): void;
+  /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */
+  readonly firstDirtyOffset: number;
   /** Gaps before it are not of a power failure: the recovery point, or Infinity when it is not known. */
   readonly gapsBefore: number;
   /** From the checkpoints of the last run. */

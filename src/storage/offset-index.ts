@@ -22,13 +22,14 @@ export class OffsetIndex {
     view.setInt32(at + 4, position);
   }
 
-  /** A position at or before the batch that contains `offset`, 0 when the index knows none. */
-  lookup(offset: number): number {
+  /** The last entry of a batch that ends at or before `offset`, -1 when there is none. */
+  indexOf(offset: number): number {
     const relative = offset - this.baseOffset;
-    const i = lastWhere(this.file.count, (entry) => this.relativeOffset(entry) <= relative);
-    if (i < 0) return 0;
+    return lastWhere(this.file.count, (entry) => this.relativeOffset(entry) <= relative);
+  }
+  entry(i: number): { lastOffset: number; position: number } {
     const { view, at } = this.file.entry(i);
-    return view.getInt32(at + 4);
+    return { lastOffset: this.baseOffset + view.getInt32(at), position: view.getInt32(at + 4) };
   }
 
   /** Position of the last batch that has an entry, 0 without entries. */

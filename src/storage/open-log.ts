@@ -3,12 +3,13 @@ import type { Logger } from '../core/logger.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
 import { type EpochStart, LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { DamageError } from './log-errors.ts';
 import { LogProducers } from './log-producers.ts';
 import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
-import { recoverSegment } from './recovery.ts';
-import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment } from './segment.ts';
+import { type Recovered, recoverSegment } from './recovery.ts';
+import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment, segmentFile } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { settleFiles } from './swap-files.ts';
 
@@ -55,11 +56,7 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   const { files } = cache;
   const names = exists ? settleFiles(cache, folder) : [];
   const bases = names.map(baseOffsetOf).filter((base) => base !== null);
-  const segments = bases.map((base) => {
-    const segment = new Segment(cache, folder, base, 0, nowMs);
-    segment.size = segment.log.handle().size();
-    return segment;
-  });
+  const segments = bases.map((base) => new Segment(cache, folder, base, -1, nowMs));
   const known = parseLeaderEpochs(exists ? files.read(join(folder, LEADER_EPOCH_FILE)) : null);
   const epochs = new LeaderEpochs(known ?? [], options.persistEpochs);
   const producers = new LogProducers(options.producers, new ProducerSnapshots(files, folder, names), options.logger);
@@ -77,30 +74,34 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
     };
   }
 
-  const opened = verify(segments, epochs, { ...options, allSegments: known === null });
+  const active = segments.at(-1)!;
+  active.size = active.log.handle().size(); // a .log that cannot be opened is no damage: it must not look like some
+  const opened = verify(segments, epochs, { ...options, allSegments: known === null, names: new Set(names) });
   epochs.truncateEnd(opened.nextOffset + 1);
-  if (options.unclean && !agree(epochs, opened.segments)) epochs.relearn(batchEpochs(opened.segments));
+  if (options.unclean && !agree(epochs, opened.segments, options.recoveryPoint)) epochs.relearn(batchEpochs(opened.segments));
   producers.reload(opened.segments, segments[0]!.baseOffset, opened.nextOffset);
   return { ...opened, epochs, producers };
 }
 
 /**
  * Whether the leader epochs are those of the batches, by the first of each segment and the last of all. After a power failure the file may be
- * an older one, which knows of epochs that were cut off since, and not of those that came in their place.
+ * an older one, which knows of epochs that were cut off since, and not of those that came in their place. Those before the recovery point were
+ * made durable with it.
  */
-function agree(epochs: LeaderEpochs, { all, active }: SegmentList): boolean {
+function agree(epochs: LeaderEpochs, segments: SegmentList, recoveryPoint: number): boolean {
+  const { active } = segments;
   let sound = true;
   const check = ({ baseOffset, partitionLeaderEpoch }: { baseOffset: number; partitionLeaderEpoch: number }) => {
     sound &&= epochs.epochOf(baseOffset) === partitionLeaderEpoch;
   };
-  for (const { log, size } of all) {
+  for (const { log, size } of segments.from(recoveryPoint)) {
     scanHeaders(log.handle(), 0, size, (header) => {
       check(header);
       return true;
     });
   }
   let last = { baseOffset: -1, partitionLeaderEpoch: -1 };
-  scanHeaders(active.log.handle(), active.offsets.lastPosition(), active.size, ({ baseOffset, partitionLeaderEpoch }) => {
+  scanHeaders(active.log.handle(), active.lastStart, active.size, ({ baseOffset, partitionLeaderEpoch }) => {
     last = { baseOffset, partitionLeaderEpoch };
     return false;
   });
@@ -123,9 +124,9 @@ function batchEpochs({ all }: SegmentList): EpochStart[] {
 function verify(
   segments: readonly Segment[],
   epochs: LeaderEpochs,
-  options: OpenOptions & { allSegments: boolean },
+  options: OpenOptions & { allSegments: boolean; names: ReadonlySet<string> },
 ): Pick<OpenedLog, 'segments' | 'nextOffset' | 'verifiedFrom' | 'cutBytes' | 'droppedSegments'> {
-  const { indexIntervalBytes, recoveryPoint, unclean, allSegments } = options;
+  const { indexIntervalBytes, recoveryPoint, unclean, allSegments, names } = options;
   const kept: Segment[] = [];
   let nextOffset = segments[0]!.baseOffset;
   let verifiedFrom = Number.POSITIVE_INFINITY;
@@ -135,14 +136,19 @@ function verify(
     const end = isLast ? trustedEnd(segment) : segments[i + 1]!.baseOffset;
     // A full segment gets its last time entry after its records were flushed: the recovery point vouches for it once it is behind. The last
     // one ends where the recovery point is, or it holds something that was not flushed, whose header may say anything.
-    const flushed = end !== null && (!unclean || (isLast ? end === recoveryPoint : end < recoveryPoint));
-    const trusted = flushed && !allSegments && hasIndexes(segment) && !(unclean && hasTimesBehind(segment, end));
+    const isEnd = end === recoveryPoint || (!unclean && recoveryPoint === 0);
+    const flushed = end !== null && (isLast ? isEnd : !unclean || end < recoveryPoint);
+    // Of a log of thousands of segments no file is opened but those of the last: a lookup tells an index that is not its .log's.
+    const isWhole = isLast ? hasIndexes(segment) && !(unclean && hasTimesBehind(segment, end ?? 0)) : namesIndexes(names, segment);
+    const trusted = flushed && !allSegments && isWhole;
     kept.push(segment);
     if (trusted) {
       nextOffset = end;
       continue;
     }
-    const recovered = recoverSegment(segment, nextOffset, epochs, indexIntervalBytes);
+    const promisedTo = !unclean && recoveryPoint > 0 ? Number.POSITIVE_INFINITY : recoveryPoint;
+    const recovered = recoverSegment(segment, epochs, { nextOffset, promisedTo, indexIntervalBytes });
+    if (!unclean && isLast) checkEnd(segment, recovered, recoveryPoint);
     if (recovered.nextOffset <= recoveryPoint)
       segment.flushSync(); // the recovery point vouches for the new indexes already
     else verifiedFrom = Math.min(verifiedFrom, segment.baseOffset);
@@ -156,9 +162,18 @@ function verify(
       cutBytes += dropped.size;
       dropped.remove();
     }
+    verifiedFrom = Math.min(verifiedFrom, nextOffset); // the recovery point may lie behind what is left
     return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
   }
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
+}
+
+/** After a clean end the recovery point is the log's end. A last batch that begins where nobody can have put it has another base offset than it had. */
+function checkEnd({ log }: Segment, { nextOffset, lastGap }: Recovered, recoveryPoint: number): void {
+  if (recoveryPoint > 0 && lastGap > 0 && nextOffset - recoveryPoint === lastGap)
+    throw new DamageError(
+      `${log.path} is damaged: its last record batch ends at offset ${nextOffset}, it was written to end at ${recoveryPoint}`,
+    );
 }
 
 /**
@@ -182,6 +197,10 @@ function trustedEnd(segment: Segment): number | null {
 /** After a power failure the time index may know batches that the .log lost. */
 function hasTimesBehind({ times }: Segment, end: number): boolean {
   return (times.last()?.offset ?? -1) >= end;
+}
+
+function namesIndexes(names: ReadonlySet<string>, { baseOffset }: Segment): boolean {
+  return names.has(segmentFile(baseOffset, 'index')) && names.has(segmentFile(baseOffset, 'timeindex'));
 }
 
 /** Whether the indexes are there and can be those of this .log. */

@@ -58,6 +58,11 @@ export function readTopicId(files: Files, folder: string): string | null {
   return /^version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\s*$/.exec(text)?.[1] ?? null;
 }
 
+/** Whether a folder was only just made: there is nothing in it yet but what should have told whose it is. */
+export function isNameless(files: Files, folder: string): boolean {
+  return files.list(folder).every((name) => name === `${METADATA_FILE}.tmp`);
+}
+
 export function writeTopicId(files: Files, folder: string, topicId: string): void {
   writeSmallFile(files, join(folder, METADATA_FILE), `version: 0\ntopic_id: ${topicId}\n`);
 }

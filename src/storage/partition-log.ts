@@ -99,6 +99,11 @@ export class PartitionLog extends LogCutting {
   /** Nothing of its files changes until `resume`, what is appended waits; calls back once all that was on its way is there. */
   hold(still: () => void): void {
     this.held = true;
+    try {
+      this.stopCompaction();
+    } catch (error) {
+      this.goOffline(error);
+    }
     this.queue.hold(still);
   }
   resume(): void {
@@ -109,6 +114,7 @@ export class PartitionLog extends LogCutting {
   /** It goes on in another directory, whose copy of it is whole and durable; it is held. */
   relocate(context: LogContext, location: LogLocation): void {
     const { segments, producers } = this.open();
+    if (this.location.firstDirtyOffset >= 0) location.compactedTo(this.location.firstDirtyOffset);
     this.context = context;
     this.location = location;
     this.folder = location.folder;
@@ -128,6 +134,7 @@ export class PartitionLog extends LogCutting {
 
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
+    this.endCompaction(null);
     this.offline = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
     this.letGo(this.offline);
   }
@@ -218,6 +225,7 @@ export class PartitionLog extends LogCutting {
   fail(error: KafkaError): void {
     if (this.offline) return;
     this.offline = error;
+    this.endCompaction(error);
     this.letGo(error);
   }
 

@@ -144,6 +144,14 @@ export class ProducerState {
     this.producers.set(producerId, { entry, usedMs: this.clock.monotonicMs() });
   }
 
+  /** Where the first open transaction begins; Infinity: none is open. Asks every producer. */
+  get firstUnstableOffset(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { entry } of this.producers.values())
+      if (entry.transactionFirstOffset >= 0) first = Math.min(first, entry.transactionFirstOffset);
+    return first;
+  }
+
   clear(): void {
     this.producers.clear();
   }

@@ -1,20 +1,27 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { BatchView } from '../protocol/records/batch.ts';
+import type { Files } from '../core/files.ts';
+import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { CachedFile, HandleCache } from './handle-cache.ts';
 import { inTurn } from './in-turn.ts';
 import type { IndexFile } from './index-file.ts';
 import type { LogConfig } from './log-config.ts';
+import { DamageError } from './log-errors.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
-import { TimeIndex } from './time-index.ts';
+import { type TimeEntry, TimeIndex } from './time-index.ts';
 
 /** Positions remembered per segment, so that readers who go on where they stopped need no index: as many as there may be consumers. */
 const MAX_HINTS = 32;
 
 /** A relative offset in an index has 31 bits. */
 export const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
+
+/** Entries of an index that does not agree with its .log that are tried before the segment is read from its beginning. */
+const MAX_TRIES = 8;
+/** Headers of so much are read sooner than an index entry is believed that names a batch behind the one at its position, as Kafka once wrote them. */
+const NEAR_BYTES = 8 * 1024 * 1024;
 
 const JITTER_STEPS = 2 ** 31;
 
@@ -26,6 +33,12 @@ export interface WrittenBatch {
   readonly maxTimestamp: number;
 }
 
+/** Where a batch begins, and the least base offset that it can have: the batch before it ends there. */
+export interface Place {
+  readonly position: number;
+  readonly leastOffset: number;
+}
+
 /**
  * One segment of a log: `<base offset>.log` with its .index and .timeindex. Only finished writes count: `size` is what readers may see.
  * Files are opened, and for a new segment created, when first used.
@@ -33,10 +46,13 @@ export interface WrittenBatch {
 export class Segment {
   readonly baseOffset: number;
   readonly log: CachedFile;
-  readonly offsets: OffsetIndex;
-  readonly times: TimeIndex;
-  /** Bytes of whole, finished batches in the .log. */
-  size: number;
+  private readonly fileOf: (part: string) => CachedFile;
+  private readonly isNew: boolean;
+  // Made when they are used: a log may have ten thousand segments that nobody reads.
+  private offsetIndex: OffsetIndex | undefined;
+  private timeIndex: TimeIndex | undefined;
+  /** undefined: not asked yet. */
+  private bytes: number | undefined;
   /** When this run created or opened it: what counts for a segment without timestamps. */
   readonly createdMs: number;
   private doomed = false;
@@ -49,26 +65,44 @@ export class Segment {
   private highestTimestamp: number | undefined;
   private offsetOfHighestTimestamp = -1;
   private bytesSinceIndexEntry = 0;
-  private readonly hints = new Map<number, number>();
+  private readonly hints = new Map<number, Place>();
 
-  /** @param size of the .log; null for a segment that has no files yet. `suffix`: of its files' names while it is no part of a log */
+  /** @param size of the .log; null for a segment that has no files yet, -1: all that is in its file. `suffix`: of its files' names while it is no part of a log */
   constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number, suffix = '') {
-    const file = (part: string) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
+    this.fileOf = (part) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
     this.baseOffset = baseOffset;
     this.createdMs = nowMs;
-    this.log = file('log');
-    this.offsets = new OffsetIndex(file('index'), baseOffset, size === null);
-    this.times = new TimeIndex(file('timeindex'), baseOffset, size === null);
-    this.size = size ?? 0;
+    this.log = this.fileOf('log');
+    this.isNew = size === null;
+    if (size !== -1) this.bytes = size ?? 0;
     if (size === null) this.highestTimestamp = -1;
+  }
+
+  get offsets(): OffsetIndex {
+    this.offsetIndex ??= new OffsetIndex(this.fileOf('index'), this.baseOffset, this.isNew);
+    return this.offsetIndex;
+  }
+  get times(): TimeIndex {
+    this.timeIndex ??= new TimeIndex(this.fileOf('timeindex'), this.baseOffset, this.isNew);
+    return this.timeIndex;
+  }
+
+  /** Bytes of whole, finished batches in the .log. */
+  get size(): number {
+    this.bytes ??= this.log.storedBytes();
+    return this.bytes;
+  }
+  set size(bytes: number) {
+    this.bytes = bytes;
   }
 
   /** Highest timestamp of a record here, -1 without one. */
   get maxTimestamp(): number {
     if (this.highestTimestamp === undefined) {
       const last = this.times.last();
-      this.highestTimestamp = last?.timestamp ?? -1;
-      this.offsetOfHighestTimestamp = last?.offset ?? -1;
+      const highest = last && (this.isTimeOf(last) ? last : this.readMaxTimestamp(last));
+      this.highestTimestamp = highest?.timestamp ?? -1;
+      this.offsetOfHighestTimestamp = highest?.offset ?? -1;
     }
     return this.highestTimestamp;
   }
@@ -100,13 +134,23 @@ export class Segment {
     this.firstTimestamp = timestamp;
   }
 
-  /** Whether a batch is too late for it: segment.ms counts from the first batch, by timestamps of records. */
-  isTooOldFor(maxTimestamp: number, nowMs: number, { segmentMs, segmentJitterMs }: LogConfig): boolean {
+  /** Highest timestamp of its first batch; -1: there is none, or it has none. */
+  get beginTimestamp(): number {
     this.firstTimestamp ??= this.size > 0 ? this.firstBatchTimestamp() : -1;
-    const agedMs = this.firstTimestamp >= 0 ? maxTimestamp - this.firstTimestamp : nowMs - this.createdMs;
-    if (segmentJitterMs <= 0) return agedMs > segmentMs;
+    return this.firstTimestamp;
+  }
+
+  /**
+   * Whether a batch is too late for it: segment.ms counts from the first batch, by timestamps of records; so does max.compaction.lag.ms,
+   * since the active segment is not compacted (KIP-354).
+   */
+  isTooOldFor(maxTimestamp: number, nowMs: number, { segmentMs, segmentJitterMs, compacted, maxCompactionLagMs }: LogConfig): boolean {
+    const { beginTimestamp } = this;
+    const agedMs = beginTimestamp >= 0 ? maxTimestamp - beginTimestamp : nowMs - this.createdMs;
+    const limitMs = compacted ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
+    if (segmentJitterMs <= 0) return agedMs > limitMs;
     this.jitter ??= randomInt(JITTER_STEPS);
-    return agedMs > segmentMs - Math.floor((this.jitter / JITTER_STEPS) * Math.min(segmentJitterMs, segmentMs));
+    return agedMs > limitMs - Math.floor((this.jitter / JITTER_STEPS) * Math.min(segmentJitterMs, segmentMs));
   }
 
   /** It leaves the log: its files go on as `.deleted`, for those who still read them. `mark` tells it from others that had its name. */
@@ -134,32 +178,105 @@ export class Segment {
 
   /** Position of the batch that contains `offset`, or of the first behind it; `size` when there is none. */
   positionOf(offset: number): number {
-    const hint = this.hints.get(offset);
-    if (hint !== undefined) return hint;
-    const from = this.offsets.lookup(offset);
-    if (from >= this.size) return this.size;
-    const position = scanHeaders(this.log.handle(), from, this.size, (header) => header.lastOffset >= offset);
-    this.remember(offset, position);
-    return position;
+    return this.find(offset).position;
   }
 
-  /** Keeps that `offset` is to be looked for at `position`. */
+  /** The batch that contains `offset`, or the first behind it; at `size` when there is none. @throws DamageError */
+  find(offset: number): Place {
+    const hint = this.hints.get(offset);
+    if (hint) return hint;
+    const from = this.startBefore(this.offsets.indexOf(offset), offset);
+    let last = { position: -1, nextOffset: this.baseOffset };
+    let baseOffset = Number.POSITIVE_INFINITY;
+    const position = this.scan(from, this.size, (header, at) => {
+      if (header.lastOffset >= offset) baseOffset = header.baseOffset;
+      else last = { position: at, nextOffset: header.nextOffset };
+      return header.lastOffset >= offset;
+    });
+    // Nothing has this offset: compaction took it, or the batch before has swallowed it with a length that is not its own, as its CRC then tells.
+    if (baseOffset > offset && last.position >= 0 && position < this.size) this.batchAt(last.position);
+    const place = { position, leastOffset: Math.min(baseOffset, Math.max(offset, last.nextOffset)) };
+    this.keep(offset, place);
+    return place;
+  }
+
+  /** Keeps that a batch begins at `position`, and the one before it ends at `offset`. */
   remember(offset: number, position: number): void {
+    this.keep(offset, { position, leastOffset: offset });
+  }
+  private keep(offset: number, place: Place): void {
     this.hints.delete(offset);
     if (this.hints.size >= MAX_HINTS) this.hints.delete(this.hints.keys().next().value!);
-    this.hints.set(offset, position);
+    this.hints.set(offset, place);
+  }
+
+  /** The position that an index entry names, when the batch there is the one that it names; else that of one before it. */
+  private startBefore(entry: number, offset: number): number {
+    let far = 0;
+    for (let i = entry; i >= 0 && i > entry - MAX_TRIES; i--) {
+      const { lastOffset, position } = this.offsets.entry(i);
+      if (lastOffset > offset) continue; // another entry misled the search
+      const found = this.headerAt(position);
+      if (found?.magic !== 2 || found.baseOffset < this.baseOffset || found.lastOffset > lastOffset) continue;
+      if (found.lastOffset === lastOffset) return position;
+      if (far === 0 && position > NEAR_BYTES) far = position;
+    }
+    return far;
+  }
+
+  /** The entry of the time index with the highest timestamp that is not above `timestamp` and is that of a batch. */
+  timeBefore(timestamp: number): TimeEntry | null {
+    const from = this.times.indexOf(timestamp);
+    for (let i = from; i >= 0 && i > from - MAX_TRIES; i--) {
+      const entry = this.times.at(i);
+      if (entry.timestamp <= timestamp && this.isTimeOf(entry)) return entry;
+    }
+    return null;
+  }
+
+  private isTimeOf({ timestamp, offset }: TimeEntry): boolean {
+    if (offset < this.baseOffset) return false;
+    const header = this.headerAt(this.positionOf(offset));
+    return header !== null && header.baseOffset <= offset && header.maxTimestamp === timestamp;
+  }
+
+  /** By the batches: what the time index says of a segment's age would have it deleted too early, or never. */
+  private readMaxTimestamp(believed: TimeEntry): TimeEntry {
+    let highest: TimeEntry | null = null;
+    try {
+      this.scan(0, this.size, ({ maxTimestamp, lastOffset }) => {
+        if (!highest || maxTimestamp > highest.timestamp) highest = { timestamp: maxTimestamp, offset: lastOffset };
+        return false;
+      });
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+    }
+    return highest ?? believed;
+  }
+
+  private scan(from: number, to: number, visit: (header: BatchView, position: number) => boolean): number {
+    return scanHeaders(this.log.handle(), from, to, visit, this.baseOffset);
+  }
+  private headerAt(position: number): BatchView | null {
+    if (position < 0 || position + BATCH_HEADER_BYTES > this.size) return null;
+    const header = Buffer.allocUnsafe(BATCH_HEADER_BYTES);
+    return this.log.handle().readSync(header, position) === BATCH_HEADER_BYTES ? new BatchView(header) : null;
+  }
+  /** Where the last batch begins that the index knows, or one before it. */
+  get lastStart(): number {
+    return this.startBefore(this.offsets.file.count - 1, Number.POSITIVE_INFINITY);
   }
 
   private firstBatchTimestamp(): number {
     let maxTimestamp = -1;
-    scanHeaders(this.log.handle(), 0, this.size, (header) => {
+    this.scan(0, this.size, (header) => {
       maxTimestamp = header.maxTimestamp;
       return true;
     });
     return maxTimestamp;
   }
 
-  /** The whole batch at `position`, read at once; for lookups, not for fetches. */
+  /** The whole batch at `position`, read at once; for lookups, not for fetches. @throws DamageError */
   batchAt(position: number): BatchView {
     const handle = this.log.handle();
     let bytes = Buffer.alloc(0);
@@ -167,8 +284,11 @@ export class Segment {
       bytes = Buffer.allocUnsafe(header.sizeInBytes);
       return true;
     });
-    handle.readSync(bytes, position);
-    return new BatchView(bytes);
+    const bytesRead = handle.readSync(bytes, position);
+    const batch = new BatchView(bytes);
+    if (bytesRead < bytes.byteLength || bytesRead === 0 || !batch.crcMatches())
+      throw new DamageError(`${this.log.path}: the record batch at position ${position} is not what was written`);
+    return batch;
   }
 
   /**
@@ -176,7 +296,8 @@ export class Segment {
    * unclean end. @throws Error when what lies there is no batch */
   readNextOffset(): number {
     let next = this.baseOffset;
-    scanHeaders(this.log.handle(), this.offsets.lastPosition(), this.size, (header) => {
+    void this.maxTimestamp; // looked up before the scan, which allows no other in it
+    this.scan(this.lastStart, this.size, (header) => {
       next = header.nextOffset;
       this.noteTimestamp(header);
       return false;
@@ -194,10 +315,9 @@ export class Segment {
     this.hints.clear();
     this.bytesSinceIndexEntry = 0;
     // The highest timestamp may have been in what was cut off, and the time index may not know the highest of what is left.
-    const last = this.times.last();
-    this.highestTimestamp = last?.timestamp ?? -1;
-    this.offsetOfHighestTimestamp = last?.offset ?? -1;
-    scanHeaders(this.log.handle(), this.offsets.lastPosition(), position, (header) => {
+    this.highestTimestamp = undefined;
+    void this.maxTimestamp;
+    this.scan(this.lastStart, position, (header) => {
       this.noteTimestamp(header);
       return false;
     });
@@ -212,7 +332,7 @@ export class Segment {
   /** Forgets the indexes, to build them anew by `written`. */
   clear(): void {
     this.offsets.file.reset();
-    this.times.file.reset();
+    this.times.clear();
     this.size = 0;
     this.highestTimestamp = -1;
     this.bytesSinceIndexEntry = 0;
@@ -247,8 +367,18 @@ export class Segment {
   /** Releases the open files; the next use opens them again. */
   close(): void {
     this.log.close();
-    this.offsets.file.close();
-    this.times.file.close();
+    this.offsetIndex?.file.close();
+    this.timeIndex?.file.close();
+  }
+  /** As `remove`, for a segment whose files are large and in nobody's way. */
+  removeLater(files: Files, done: Done): void {
+    this.doomed = true;
+    this.close();
+    const paths = this.files().map(({ path }) => path);
+    inTurn(
+      paths.map((path) => (next: Done) => files.removeLater(path, next)),
+      done,
+    );
   }
   /** Its files go. A flush that is under way, or waits, must not make them anew: an empty .log would count as a segment. */
   remove(): void {

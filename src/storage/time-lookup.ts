@@ -22,7 +22,7 @@ export function findByTimestamp(
   for (const segment of segments) {
     if (segment.size === 0 || segment.maxTimestamp < timestamp) continue;
     // What has a higher timestamp than an entry lies behind the entry's batch, or in it.
-    const behind = segment.times.lookup(timestamp)?.offset ?? segment.baseOffset;
+    const behind = segment.timeBefore(timestamp)?.offset ?? segment.baseOffset;
     const found = firstRecord(segment, timestamp, Math.max(behind, fromOffset, segment.baseOffset), fromOffset, endOffset);
     if (found) return found;
   }

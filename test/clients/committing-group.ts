@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../src/client/connection.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
@@ -60,7 +61,7 @@ class Possible {
   }
 }
 
-/** A group that commits as fast as it is answered, and knows what the broker must hold for it. */
+/** A group that commits as fast as it is answered, or as it pauses, and knows what the broker must hold for it. */
 export class CommittingGroup {
   readonly id: string;
   readonly kind: GroupKind;
@@ -69,6 +70,7 @@ export class CommittingGroup {
   forgotten = 0;
   private readonly topic: string;
   private readonly random: () => number;
+  private readonly pauseMs: number;
   private readonly partitions = Array.from({ length: GROUP_PARTITIONS }, () => new Possible());
   private connection: Connection | null = null;
   private working: Promise<unknown> = Promise.resolve();
@@ -77,11 +79,13 @@ export class CommittingGroup {
   private memberId = '';
   private generation = -1;
 
-  constructor(id: string, kind: GroupKind, topic: string, random: () => number) {
+  /** @param pauseMs after each request; default none */
+  constructor(id: string, kind: GroupKind, topic: string, random: () => number, pauseMs = 0) {
     this.id = id;
     this.kind = kind;
     this.topic = topic;
     this.random = random;
+    this.pauseMs = pauseMs;
   }
 
   /** Connects, and waits until the coordinator has loaded what there is. */
@@ -150,6 +154,7 @@ export class CommittingGroup {
       if (chance < 0.03) await this.deleteGroup();
       else if (chance < 0.1) await this.deleteOffset(Math.floor(this.random() * GROUP_PARTITIONS));
       else await this.commit();
+      if (this.pauseMs > 0) await sleep(this.pauseMs);
     }
   }
 

@@ -4,7 +4,7 @@ import { Connection } from '../../src/client/connection.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { errorNameOf } from '../../src/core/error-codes.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
-import { Fetch, InitProducerId, Produce } from '../../src/protocol/messages/index.ts';
+import { Fetch, InitProducerId, ListOffsets, Produce } from '../../src/protocol/messages/index.ts';
 
 const CONNECT_MS = 300;
 const PRODUCE_VERSION = 9;
@@ -112,6 +112,20 @@ export class Client {
     } catch (error) {
       return failed(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** Where a partition's log begins. @throws Error with what the leader answers, or that nobody does */
+  async logStart(topic: string, partition: number): Promise<number> {
+    const connection = await this.connectionTo(this.leader(topic, partition)?.id ?? -1);
+    const partitions = [{ partitionIndex: partition, timestamp: -2 }];
+    const { topics } = await connection.request(ListOffsets, 5, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ name: topic, partitions }],
+    });
+    const { errorCode, offset } = topics[0]!.partitions[0]!;
+    if (errorCode !== 0) throw new Error(errorNameOf(errorCode));
+    return offset;
   }
 
   /** A producer id with its epoch, from any broker. */

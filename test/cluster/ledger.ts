@@ -11,9 +11,11 @@ const READ_DEADLINE_MS = 60_000;
 export interface ReadPartition {
   readonly numbers: number[];
   readonly epochs: number[];
+  /** What lies before it was no longer there when it was asked for. Default 0. */
+  start?: number;
 }
 
-/** Reads a topic, and reads on from there. */
+/** Reads a topic, and reads on from there; where the log has lost its beginning meanwhile, behind that. */
 export class Reader {
   readonly partitions: ReadPartition[];
   private readonly client: Client;
@@ -35,6 +37,13 @@ export class Reader {
     const deadline = performance.now() + READ_DEADLINE_MS;
     while (read.numbers.length < end) {
       const fetched = await this.client.fetch(this.topic, partition, read.numbers.length);
+      if (fetched.errorName === 'OFFSET_OUT_OF_RANGE') {
+        const start = await this.client.logStart(this.topic, partition).catch(() => 0);
+        if (start > read.numbers.length) {
+          read.numbers.length = read.epochs.length = read.start = start;
+          continue;
+        }
+      }
       if (fetched.records.byteLength === 0) {
         if (performance.now() > deadline) {
           const { errorName, highWatermark } = fetched;
@@ -69,18 +78,18 @@ function take(bytes: Buffer, { numbers, epochs }: ReadPartition, name: string): 
 export function lost(load: Load, read: readonly ReadPartition[], upTo: readonly number[] = load.marks()): string[] {
   const wrong: string[] = [];
   for (const [partition, lane] of load.acknowledged.entries()) {
-    const { numbers, epochs } = read[partition]!;
+    const { numbers, epochs, start = 0 } = read[partition]!;
     const leaders = new Map<number, number>();
     for (const { first, count, offset, broker } of lane.slice(0, upTo[partition])) {
-      if (offset < 0) continue; // `disorder` looks for it
+      if (offset < 0 || offset + count <= start) continue; // `disorder` looks for it; the log begins behind it
       for (let i = 0; i < count && wrong.length < SHOWN; i++) {
-        if (numbers[offset + i] === first + i) continue;
+        if (numbers[offset + i] === first + i || offset + i < start) continue;
         const there = numbers[offset + i] ?? 'nothing';
         wrong.push(
           `${load.topic}-${partition}: record ${first + i} was acknowledged at ${offset + i} by broker ${broker}, where ${there} is`,
         );
       }
-      const epoch = epochs[offset]!;
+      const epoch = epochs[Math.max(offset, start)]!;
       const other = leaders.get(epoch) ?? broker;
       leaders.set(epoch, broker);
       // A producer that sends again may be told by the next leader what the one before had appended.

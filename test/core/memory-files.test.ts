@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { memoryFiles } from '../../src/core/memory-files.ts';
+import { memoryFiles, SHORT_READ } from '../../src/core/memory-files.ts';
+import { prng } from '../support/prng.ts';
 
 function disk(maxBytes?: number) {
   const files = memoryFiles(maxBytes === undefined ? {} : { maxBytes });
@@ -55,6 +56,140 @@ test('with a random source, some prefix of what was not synced survives, never a
   }
   for (const content of seen) expect(['ab', 'abc', 'abcd', 'Xbcd', 'Xbcde', 'Xbcdef']).toContain(content);
   expect(seen.size).toBeGreaterThan(2);
+});
+
+test('sectors that were not synced reach the disk in any order: each is as it was before or after, and the size too', () => {
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 300; seed++) {
+    const files = disk();
+    const file = files.open('/d/log', 'rw');
+    file.writeSync([Buffer.alloc(1024, 'a')], 0);
+    file.syncSync();
+    files.syncDirectory('/d');
+    file.writeSync([Buffer.alloc(1024, 'b')], 1024);
+    file.writeSync([Buffer.alloc(512, 'c')], 512);
+    files.crash(prng(seed), { torn: true });
+    const content = text(files, '/d/log')!;
+    expect(content.slice(0, 512)).toBe('a'.repeat(512));
+    expect(content.slice(512, 1024)).toMatch(/^(a{512}|c{512})$/);
+    expect(content.slice(1024)).toMatch(/^b{0,1024}\0*(b{0,512}\0{0,512})$/);
+    seen.add(`${content[512]} ${content.slice(1024).replaceAll(/(.)\1*/gs, '$1')}`);
+  }
+  const ways = ['a ', 'c ', 'a b', 'c b', 'a \0b', 'c \0b', 'a b\0', 'c b\0', 'a \0'];
+  expect([...seen]).toEqual(expect.arrayContaining(ways));
+});
+
+test('a truncation that was not synced may be undone, what was cut off and all', () => {
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 100; seed++) {
+    const files = disk();
+    files.replace('/d/log', 'abcdef');
+    const file = files.open('/d/log', 'rw');
+    file.truncate(2);
+    file.writeSync([Buffer.from('XY')], 2);
+    files.crash(prng(seed), { torn: seed % 2 === 0 });
+    seen.add(text(files, '/d/log')!);
+  }
+  expect([...seen]).toEqual(expect.arrayContaining(['abcdef', 'ab', 'abXY']));
+});
+
+test('of names that were not synced any may survive, but both of a rename or neither', () => {
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 300; seed++) {
+    const files = disk();
+    files.replace('/d/a', '');
+    files.open('/d/new', 'rw').close();
+    files.rename('/d/a', '/d/b');
+    files.remove('/d/gone');
+    files.crash(prng(seed));
+    seen.add(files.list('/d').join(' '));
+  }
+  expect([...seen].sort()).toEqual(['a', 'a new', 'b', 'b new']);
+});
+
+test('a removal survives or not; what it removed is back whole', () => {
+  const seen = new Set<string | null>();
+  for (let seed = 0; seed < 50; seed++) {
+    const files = disk();
+    files.replace('/d/a', 'content');
+    files.remove('/d/a');
+    files.crash(prng(seed));
+    seen.add(text(files, '/d/a'));
+    expect(files.usedBytes()).toBe(text(files, '/d/a') ? 7 : 0);
+  }
+  expect(seen).toEqual(new Set(['content', null]));
+});
+
+test('what a failed sync should have made durable never is, whatever the next sync says; what is written anew is', () => {
+  const files = disk();
+  const file = files.open('/d/a', 'rw');
+  files.syncDirectory('/d');
+  file.writeSync([Buffer.from('lost')], 0);
+  files.failNext('sync', 'EIO', { path: '/d/a' });
+  expect(() => file.syncSync()).toThrow(expect.objectContaining({ code: 'EIO' }));
+  expect(text(files, '/d/a')).toBe('lost');
+  file.writeSync([Buffer.from('kept')], 4);
+  file.syncSync();
+  files.crash();
+  expect(text(files, '/d/a')).toBe('\0\0\0\0kept');
+
+  const again = files.open('/d/a', 'rw');
+  again.writeSync([Buffer.from('lost')], 8);
+  files.failNext('sync', 'EIO');
+  expect(() => again.syncSync()).toThrow();
+  again.writeSync([Buffer.from('anew')], 8);
+  again.syncSync();
+  files.crash();
+  expect(text(files, '/d/a')).toBe('\0\0\0\0keptanew');
+});
+
+test('a read may end early, a file not open, a bit turn over, and a disk have another size', async () => {
+  const files = disk();
+  files.replace('/d/a', 'abcd');
+  const file = files.open('/d/a', 'rw');
+  files.failNext('read', SHORT_READ, { prefixBytes: 3 });
+  const into = Buffer.alloc(4);
+  expect([file.readSync(into, 0), file.readSync(into, 0)]).toEqual([3, 4]);
+  files.failNext('read', SHORT_READ);
+  expect(await new Promise((resolve) => file.read(into, 0, (_, bytesRead) => resolve(bytesRead)))).toBe(0);
+  files.failNext('open', 'EMFILE', { times: 2 });
+  for (let i = 0; i < 2; i++) expect(() => files.open('/d/a', 'r')).toThrow(expect.objectContaining({ code: 'EMFILE' }));
+  expect(files.waitingFaults()).toBe(0);
+  files.open('/d/a', 'r').close();
+  files.flipBit('/d/a', 1, 0);
+  expect(text(files, '/d/a')).toBe('accd');
+  files.resize(2);
+  file.writeSync([Buffer.from('xy')], 1);
+  expect(() => file.writeSync([Buffer.from('z')], 4)).toThrow(expect.objectContaining({ code: 'ENOSPC' }));
+  files.resize(5);
+  file.writeSync([Buffer.from('z')], 4);
+  expect(text(files, '/d/a')).toBe('axydz');
+});
+
+test('a disk that is broken answers nothing, and is as it was when it is whole again', () => {
+  const files = disk();
+  files.replace('/d/a', 'a');
+  const file = files.open('/d/a', 'rw');
+  const repair = files.failAll('/d', 'EIO');
+  const broken = expect.objectContaining({ code: 'EIO' });
+  for (const act of [
+    () => files.open('/d/a', 'r'),
+    () => files.read('/d/a'),
+    () => files.list('/d'),
+    () => files.replace('/d/a', 'b'),
+    () => files.rename('/d/a', '/d/b'),
+    () => files.remove('/d/a'),
+    () => files.syncDirectory('/d'),
+    () => files.lock('/d/.lock', 'x'),
+    () => file.readSync(Buffer.alloc(1), 0),
+    () => file.writeSync([Buffer.from('b')], 0),
+    () => file.truncate(0),
+    () => file.syncSync(),
+  ])
+    expect(act).toThrow(broken);
+  expect(files.exists('/d/a')).toBe(false);
+  repair();
+  expect(text(files, '/d/a')).toBe('a');
 });
 
 test('after a power failure old handles are dead, writes in flight never report, and locks are free', async () => {

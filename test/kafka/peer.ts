@@ -6,6 +6,7 @@ import { tcpTransport } from '../../src/core/tcp-transport.ts';
 import {
   CreateTopics,
   DeleteRecords,
+  DeleteTopics,
   Fetch,
   FindCoordinator,
   InitProducerId,
@@ -59,6 +60,12 @@ export class Peer {
       timeoutMs: 20_000,
     });
     if (topics[0]!.errorCode !== 0) throw new Error(`${name}: error ${topics[0]!.errorCode} ${topics[0]!.errorMessage}`);
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    const { responses } = await this.connection.request(DeleteTopics, 5, { topicNames: [name], timeoutMs: 20_000 });
+    const { errorCode, errorMessage } = responses[0]!;
+    if (errorCode !== 0) throw new Error(`DeleteTopics ${name}: error ${errorCode} ${errorMessage}`);
   }
 
   /** Topic ids, by name. */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { alterConfigs } from '../../src/metadata/config-writes.ts';
 import { MetadataImage, type PartitionImage } from '../../src/metadata/image.ts';
 import { applyBatch, applyRange } from '../../src/metadata/image-changes.ts';
+import { deletedTopicKey } from '../../src/metadata/keys.ts';
 import type { KV } from '../../src/metadata/store.ts';
 import { addPartitions, deleteTopic, planPartitions } from '../../src/metadata/topics.ts';
 import { BrokenValueError } from '../../src/metadata/values.ts';
@@ -247,8 +248,8 @@ test('image and listeners follow any history of topics, partitions, and configs'
       expect(heard).toEqual(model);
       expect(new Map(seenConfigs as [string, string][])).toEqual(configs);
       expect(heardConfigs).toEqual(configs);
-      const fresh = await store.range('');
-      expect(new Set(feed.current.keys())).toEqual(new Set(fresh.kvs.map((one) => [one.key, one.rev])));
+      const fresh = (await store.range('')).kvs.filter(({ key }) => !key.startsWith(deletedTopicKey(''))); // the image has no use for those
+      expect(new Set(feed.current.keys())).toEqual(new Set(fresh.map((one) => [one.key, one.rev])));
       expect([...feed.current.orphans()]).toEqual([]);
       expect(cluster.errors).toEqual([]);
       await cluster.close();

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { KafkaError } from '../../src/core/errors.ts';
 import { alterConfigs } from '../../src/metadata/config-writes.ts';
+import { deletedTopics, forgetDeletedTopics } from '../../src/metadata/deleted-topics.ts';
 import type { MetadataImage } from '../../src/metadata/image.ts';
 import { OrphanSweep } from '../../src/metadata/orphan-sweep.ts';
 import { InDoubtError, type MetadataStore, UnavailableError } from '../../src/metadata/store.ts';
@@ -176,6 +177,27 @@ test('of two that add partitions at the same time one wins; a topic that is dele
   await deleteTopic(store, { name: 'a' });
   expect(await errorOf(add(5))).toBe('UNKNOWN_TOPIC_OR_PARTITION');
   expect(await keys(cluster, '/t/')).toEqual([]);
+  await cluster.close();
+});
+
+test('what was deleted is remembered, and the oldest forgotten', async () => {
+  const cluster = await clusterOf();
+  const ids: string[] = [];
+  for (const name of ['a', 'b', 'a', 'c']) {
+    await cluster.create(name);
+    ids.push(cluster.feed.current.topic(name)!.topicId);
+    await cluster.feed.waitFor((await deleteTopic(cluster.store, { name })).revision);
+  }
+  const [, second, third, fourth] = ids as [string, string, string, string];
+  expect((await deletedTopics(cluster.store)).size).toBe(4);
+  await forgetDeletedTopics(cluster.store, 0, 3);
+  expect([...(await deletedTopics(cluster.store))].sort()).toEqual(
+    [
+      [second, 'b'],
+      [third, 'a'],
+      [fourth, 'c'],
+    ].sort(),
+  );
   await cluster.close();
 });
 

@@ -1,9 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
+import { deletedTopics } from '../../src/metadata/deleted-topics.ts';
 import { partitionKey, topicKey } from '../../src/metadata/keys.ts';
+import { deleteTopic } from '../../src/metadata/topics.ts';
 import { encodeValue } from '../../src/metadata/values.ts';
-import { settleFolders } from '../../src/replication/settle-folders.ts';
+import { deleteFolders, settleFolders } from '../../src/replication/settle-folders.ts';
 import { type ClusterFixture, clusterOf } from '../metadata/cluster-fixture.ts';
 import { append, closeStore, openStore, produced, testConfig } from '../support/log-fixture.ts';
 
@@ -27,6 +29,7 @@ async function leave(topic: string, partitions: readonly number[], topicId = top
 /** What is left of it after the next start; the unique part of names left out. */
 async function settled(isContinued = true): Promise<string[]> {
   const store = openStore(files, '/data');
+  deleteFolders(store, await deletedTopics(cluster.store), silentLogger);
   settleFolders(store, cluster.feed.current, ME, isContinued, silentLogger);
   const names = files.list('/data').filter((name) => files.isDirectory(`/data/${name}`));
   await closeStore(store);
@@ -79,6 +82,25 @@ test('a topic that was deleted does not come back: its folder is set aside', asy
   await place('orders', 0, [2, 3]);
   expect(await settled()).toEqual(['gone-0.*-stray', 'orders-0.*-stray']);
   expect(await settled()).toEqual(['gone-0.*-stray', 'orders-0.*-stray']);
+});
+
+test('one that was deleted lately takes its folders along, also where another has its name now, and whatever the store forgot', async () => {
+  await cluster.create('orders');
+  await cluster.create('gone');
+  await leave('orders', [0]);
+  await leave('gone', [0]);
+  for (const name of ['orders', 'gone']) await deleteTopic(cluster.store, { name });
+  await cluster.create('orders');
+  expect(await settled(false)).toEqual([]);
+});
+
+test('a folder that was only just made when the broker died goes, one with a log in it stays', async () => {
+  files.makeDirectory('/data/begun-0');
+  files.makeDirectory('/data/named-0');
+  files.open('/data/named-0/partition.metadata.tmp', 'rw').close();
+  files.makeDirectory('/data/filled-0');
+  files.open('/data/filled-0/00000000000000000000.log', 'rw').close();
+  expect(await settled()).toEqual(['filled-0']);
 });
 
 test('a topic whose creation or deletion is under way, and a folder that does not say whose it is, stay', async () => {

@@ -57,6 +57,9 @@ async function moved({ dirs }: Opened, isDead: () => boolean = () => false): Pro
     await turn();
     clock.advance(10);
   }
+  // What has moved away is removed file by file.
+  const isLeft = () => ['/a', '/b'].some((path) => folders(path).some((name) => name.endsWith('-delete')));
+  for (let turns = 0; turns < 500 && isLeft(); turns++) await turn();
   await turn();
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
+import { type Logger, silentLogger } from '../../src/core/logger.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import type { LogConfig } from '../../src/storage/log-config.ts';
 import type { LogStore } from '../../src/storage/log-store.ts';
@@ -159,6 +160,43 @@ describe('retention', () => {
     expect(retain(log, { retentionMs: HOUR })).toBe(0);
     await clock.advance(1);
     expect(retain(log, { retentionMs: HOUR })).toBe(1);
+  });
+
+  test('a clock that jumps ahead expires nothing before the new time has stood for an hour', async () => {
+    const log = orders(store, SMALL);
+    const now = clock.now();
+    await fill(log, [now, now, now, now, now]);
+    clock.jump(365 * 24 * HOUR);
+    for (let minutes = 0; minutes < 60; minutes++) {
+      expect(retain(log, { retentionMs: 2 * HOUR })).toBe(0);
+      await clock.advance(60_000);
+    }
+    expect(retain(log, { retentionMs: 2 * HOUR })).toBe(3);
+  });
+
+  test('while the clock is doubted, what expires by the time that has passed since goes as ever', async () => {
+    const log = orders(store, SMALL);
+    const now = clock.now();
+    await fill(log, [now - 2 * HOUR, now - 2 * HOUR, now, now, now]);
+    clock.jump(365 * 24 * HOUR);
+    expect(retain(log, { retentionMs: HOUR })).toBe(1);
+    expect(log.logStartOffset).toBe(2);
+  });
+
+  test('a clock that is set back lets records live longer, and what is then from the future holds all behind it; said once', async () => {
+    const warnings: object[] = [];
+    const logger: Logger = { ...silentLogger, warn: (fields, message) => void warnings.push({ ...fields, message }) };
+    store = openStore(files, '/other', clock, undefined, logger);
+    const log = orders(store, SMALL);
+    const now = clock.now();
+    await fill(log, [now + 1, now + 1, now - 9 * HOUR, now - 9 * HOUR, now]);
+    for (let i = 0; i < 2; i++) expect(retain(log, { retentionMs: HOUR })).toBe(0);
+    expect(warnings).toEqual([
+      { log: 'orders-0', baseOffset: 0, maxTimestamp: now + 1, message: expect.stringContaining('from the future') },
+    ]);
+    await clock.advance(HOUR + 2);
+    expect(retain(log, { retentionMs: HOUR })).toBe(3);
+    expect(warnings).toHaveLength(1);
   });
 
   test('a log without a folder is none to delete from, and gets none', () => {

@@ -1,5 +1,6 @@
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import type { Files } from '../../src/core/files.ts';
+import type { Logger } from '../../src/core/logger.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
 import { buildBatch, type RecordInput } from '../../src/protocol/records/build.ts';
 import { type ReadRecord, readRecords } from '../../src/protocol/records/walk.ts';
@@ -21,9 +22,16 @@ export const testConfig = (changes: Partial<LogConfig> = {}): LogConfig => ({
   ...changes,
 });
 
-export function openStore(files: Files, path: string, clock: FakeClock = fakeClock(), maxOpenFiles?: number): LogStore {
+export function openStore(files: Files, path: string, clock: FakeClock = fakeClock(), maxOpenFiles?: number, logger?: Logger): LogStore {
   const directory = openDataDirectory(files, path, 'test');
-  return openLogStore({ directory, clock, clusterId: CLUSTER_ID, nodeId: 1, ...(maxOpenFiles && { maxOpenFiles }) });
+  return openLogStore({
+    directory,
+    clock,
+    clusterId: CLUSTER_ID,
+    nodeId: 1,
+    ...(maxOpenFiles && { maxOpenFiles }),
+    ...(logger && { logger }),
+  });
 }
 
 /** The only replica: whatever is written is committed. */

@@ -1,25 +1,44 @@
 /** What a log must hold, as plain arrays: the model that test/storage/log-model.test.ts holds partition-log against. */
 
+export interface ModelRecord {
+  readonly offset: number;
+  readonly key: string;
+  /** The beginning of it, which no other record has; null: a tombstone. */
+  readonly value: string | null;
+  readonly timestamp: number;
+  /** Since when everybody may know that a tombstone is the last of its key: the first compaction that went over it. */
+  readonly cleanedAtMs: number | null;
+}
+
 export interface ModelBatch {
   readonly offset: number;
-  readonly keys: readonly string[];
-  /** Of the first record; the others count up. */
-  readonly timestamp: number;
+  readonly lastOffset: number;
+  /** In the order of their offsets; compaction may have taken any. */
+  readonly records: readonly ModelRecord[];
   readonly leaderEpoch: number;
   readonly bytes: number;
+  readonly crc: number;
   /** -1: of no idempotent producer. */
   readonly producerId: number;
   readonly producerEpoch: number;
   readonly sequence: number;
 }
 
-export interface ModelRecord {
-  readonly offset: number;
-  readonly key: string;
-  readonly timestamp: number;
-}
+/** A batch as it is on the disk or came to a reader. */
+export type SeenBatch = Omit<ModelBatch, 'records'> & { readonly records: () => Omit<ModelRecord, 'cleanedAtMs'>[] };
 
-export const endOf = (batch: ModelBatch) => batch.offset + batch.keys.length;
+export const endOf = (batch: Pick<ModelBatch, 'lastOffset'>) => batch.lastOffset + 1;
+/** How many records it had when it was appended. */
+export const countOf = ({ offset, lastOffset }: ModelBatch) => lastOffset - offset + 1;
+
+/** What a compaction may have done. */
+export interface Compaction {
+  readonly nowMs: number;
+  /** Records from here on are no reason for another to go. */
+  readonly limit: number;
+  /** Everything before it was compacted whole; null: it did not end, or nobody knows. */
+  readonly doneTo: number | null;
+}
 
 export class LogModel {
   /** From the first segment on, in order. */
@@ -33,13 +52,26 @@ export class LogModel {
   durable = 0;
   /** Leader epochs before it may be forgotten, be it that the log begins before it again. */
   epochsFrom = 0;
+  /** Producers of whom the log may know more than is in it. */
+  private readonly unsure = new Set<number>();
+  /** Records before it may never be compacted: they were deleted by then, and only a power failure brought some of them back. */
+  compactedFrom = 0;
   /** What was said to be committed. */
   committed = Number.POSITIVE_INFINITY;
   /** flush.messages. */
   flushMessages = Number.MAX_SAFE_INTEGER;
+  private readonly compacted: boolean;
+  /** delete.retention.ms. */
+  readonly deleteRetentionMs: number;
+
+  constructor(compacted: boolean, deleteRetentionMs: number) {
+    this.compacted = compacted;
+    this.deleteRetentionMs = deleteRetentionMs;
+  }
 
   add(batch: ModelBatch): void {
     this.batches.push(batch);
+    this.unsure.delete(batch.producerId);
     this.end = endOf(batch);
   }
 
@@ -50,11 +82,14 @@ export class LogModel {
 
   /** The log ends at `end` now, and holds nothing of what was behind it. */
   cutTo(end: number): void {
+    // Compaction may have taken the batches of a producer before those that are cut off, which were its last then.
+    if (this.compacted) for (const batch of this.batches) if (endOf(batch) > end) this.unsure.add(batch.producerId);
     this.batches = this.batches.filter((batch) => endOf(batch) <= end);
     this.end = end;
     this.start = Math.min(this.start, end);
     this.durable = Math.min(this.durable, end);
     this.epochsFrom = Math.min(this.epochsFrom, end);
+    this.compactedFrom = Math.min(this.compactedFrom, end);
     this.checkpointed = Math.min(this.checkpointed, this.start);
   }
 
@@ -67,6 +102,7 @@ export class LogModel {
     this.durable = Math.min(this.durable, offset);
     this.checkpointed = Math.min(this.checkpointed, offset);
     this.epochsFrom = offset;
+    this.compactedFrom = offset;
   }
 
   /** The oldest segments are gone. */
@@ -99,11 +135,12 @@ export class LogModel {
     return this.batches.filter((batch) => endOf(batch) > from && batch.offset < to).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Those that a reader gets who begins at the start of the log. */
+  readable(): ModelBatch[] {
+    return this.batches.filter((batch) => endOf(batch) > this.start);
+  }
   records(from = this.start): ModelRecord[] {
-    const records = this.batches.flatMap(({ offset, keys, timestamp }) =>
-      keys.map((key, i) => ({ offset: offset + i, key, timestamp: timestamp + i })),
-    );
-    return records.filter(({ offset }) => offset >= from);
+    return this.batches.flatMap(({ records }) => records).filter(({ offset }) => offset >= from);
   }
 
   /** KIP-101: where the epoch of a record in the log ends: somewhere from the end of its last batch to the start of the next epoch's first. */
@@ -116,6 +153,76 @@ export class LogModel {
   /** The last batch of a producer, if it is still there for sure to be known: what is before the start of the log may be forgotten. */
   lastOf(producerId: number): ModelBatch | undefined {
     const last = this.batches.findLast((batch) => batch.producerId === producerId);
-    return last && last.offset >= this.start ? last : undefined;
+    return last && last.offset >= this.start && !this.unsure.has(producerId) ? last : undefined;
+  }
+
+  /**
+   * Takes over what the log holds after a compaction, or after a crash that met one. Throws where that is not what was appended, without records
+   * that a later one of their key replaces and tombstones that were there long enough; where a last record is gone, or the last batch of a
+   * producer; and where a compaction that went to its end has left what it should have taken.
+   */
+  adopt(seen: readonly SeenBatch[], compaction: Compaction): void {
+    const { nowMs, doneTo } = compaction;
+    const known = new Map(this.batches.map((batch) => [batch.offset, batch]));
+    const adopted = seen.map((batch) => {
+      const was = known.get(batch.offset);
+      if (!was) throw new Error(`nobody appended a batch at ${batch.offset}`);
+      const now = batch.crc === was.crc && batch.bytes === was.bytes ? was : filtered(was, batch, nowMs);
+      return doneTo !== null && endOf(batch) <= doneTo ? noted(now, nowMs) : now;
+    });
+    this.checkGone(adopted, compaction);
+    if (doneTo !== null) {
+      this.compactedFrom = Math.max(this.compactedFrom, this.start);
+      checkUnique(adopted, this.compactedFrom, doneTo);
+    }
+    this.batches = adopted;
+  }
+
+  private checkGone(adopted: readonly ModelBatch[], { nowMs, limit }: Compaction): void {
+    const kept = new Set(adopted.flatMap(({ records }) => records).map(({ offset }) => offset));
+    const last = new Map<string, number>();
+    for (const { offset, key } of this.records(0)) if (offset < limit) last.set(key, offset);
+    for (const record of this.records(this.start)) {
+      const { offset, key, value, cleanedAtMs } = record;
+      if (kept.has(offset) || (last.get(key) ?? -1) > offset) continue;
+      if (offset < limit && value === null && cleanedAtMs !== null && cleanedAtMs + this.deleteRetentionMs <= nowMs) continue;
+      throw new Error(`the last record of ${key}, at ${offset}, is gone (limit ${limit}, ${JSON.stringify(record)})`);
+    }
+    const there = new Set(adopted.map(({ offset }) => offset));
+    for (const producerId of new Set(this.batches.map((batch) => batch.producerId))) {
+      const of = this.lastOf(producerId);
+      if (producerId >= 0 && of && !there.has(of.offset))
+        throw new Error(`the last batch of producer ${producerId}, at ${of.offset}, is gone`);
+    }
+  }
+}
+
+/** The batch with those of its records that are left. */
+function filtered(was: ModelBatch, batch: SeenBatch, nowMs: number): ModelBatch {
+  const byOffset = new Map(was.records.map((record) => [record.offset, record]));
+  const records = batch.records().map((record) => {
+    const { cleanedAtMs, ...appended } = byOffset.get(record.offset) ?? { cleanedAtMs: null };
+    if (JSON.stringify(appended) !== JSON.stringify(record))
+      throw new Error(`not what was appended: ${JSON.stringify(record)} for ${JSON.stringify(appended)}`);
+    return { ...record, cleanedAtMs: cleanedAtMs ?? (record.value === null ? nowMs : null) };
+  });
+  const same = { lastOffset: 0, leaderEpoch: 0, producerId: 0, producerEpoch: 0, sequence: 0 };
+  for (const field of Object.keys(same) as (keyof typeof same)[])
+    if (was[field] !== batch[field]) throw new Error(`${field} of the batch at ${was.offset} was ${was[field]} and is ${batch[field]}`);
+  return { ...was, records, bytes: batch.bytes, crc: batch.crc };
+}
+
+function noted(batch: ModelBatch, nowMs: number): ModelBatch {
+  if (!batch.records.some(({ value, cleanedAtMs }) => value === null && cleanedAtMs === null)) return batch;
+  return { ...batch, records: batch.records.map((each) => ({ ...each, cleanedAtMs: each.cleanedAtMs ?? nowMs })) };
+}
+
+function checkUnique(batches: readonly ModelBatch[], from: number, end: number): void {
+  const keys = new Set<string>();
+  for (const { key, offset } of batches.flatMap(({ records }) => records)) {
+    if (offset < from) continue;
+    if (offset >= end) return;
+    if (keys.has(key)) throw new Error(`compacted, and ${key} is there twice, once at ${offset}`);
+    keys.add(key);
   }
 }

@@ -96,9 +96,9 @@ export function fetchBody(partitions: readonly (Struct & { topic?: string; topic
   };
 }
 
-/** A metadata store that outlives its broker, as a file would. */
-export function keptStore(): () => Promise<MetadataStore> {
-  const store = openMemoryStore({ clock: fakeClock() });
+/** A metadata store that outlives its broker, as a file would. @param clock of its leases; default one that stands still */
+export function keptStore(clock = fakeClock()): () => Promise<MetadataStore> {
+  const store = openMemoryStore({ clock });
   const kept: MetadataStore = {
     maxOps: store.maxOps,
     maxBytes: store.maxBytes,

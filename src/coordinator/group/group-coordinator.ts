@@ -20,6 +20,8 @@ export interface GroupCoordinatorOptions {
   readonly requireLeader: RequireLeader;
   readonly config: () => GroupConfig;
   readonly clock: Clock;
+  /** Wall-clock time by which offsets expire. Default: the clock's. */
+  readonly expiryNow?: () => number;
   readonly logger: Logger;
   /** For tests: where member ids come from. */
   readonly newUuid?: () => string;
@@ -50,7 +52,8 @@ export class GroupCoordinator {
 
   constructor(options: GroupCoordinatorOptions) {
     const { clock, config, logger, newUuid = randomUUID, openLog, requireLeader } = options;
-    const env: GroupEnv = { clock, config, logger, newUuid };
+    const { expiryNow = () => clock.now() } = options;
+    const env: GroupEnv = { clock, expiryNow, config, logger, newUuid };
     this.clock = clock;
     this.config = config;
     this.runtime = new CoordinatorRuntime({

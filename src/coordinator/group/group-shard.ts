@@ -180,7 +180,7 @@ export class GroupShard implements Shard {
     this.timers.set(EXPIRY_TIMER, this.env.config().expiryCheckIntervalMs, () => {
       this.scheduleExpiry();
       const { groups, offsets } = this;
-      return this.expireNext(expiredTombstones(groups.values(), offsets, this.env.clock.now(), this.env.config().retentionMs));
+      return this.expireNext(expiredTombstones(groups.values(), offsets, this.env.expiryNow(), this.env.config().retentionMs));
     });
   }
 

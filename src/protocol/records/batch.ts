@@ -34,6 +34,18 @@ export const DELETE_HORIZON_BIT = 0x40;
 
 const TWO_32 = 2 ** 32;
 
+/** What compaction writes anew in a batch's header. */
+export interface FilteredFields {
+  /** Bytes behind the header. */
+  readonly payloadBytes: number;
+  readonly count: number;
+  readonly codecId: number;
+  /** Whether `baseTimestamp` is a delete horizon (KIP-534). */
+  readonly horizon: boolean;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
+}
+
 /**
  * A cursor that can be moved from batch to batch, and from buffer to buffer, without an allocation per batch. Nothing is checked: reading
  * past the bytes throws a RangeError, so ask `isWhole` first. int64 fields are numbers; what lies beyond 2^53 comes out inexact.
@@ -172,14 +184,18 @@ export class BatchView {
     this.view.setUint32(this.at + CRC_AT, this.computeCrc());
   }
 
-  /** A copy of this batch with only these of its records (their bytes, not compressed): offsets, producer and leader epoch stay. */
-  withRecords(records: readonly Uint8Array[], maxTimestamp: number): Uint8Array {
-    const header = this.bytes.subarray(this.at, this.at + BATCH_HEADER_BYTES);
-    const copy = new BatchView(Buffer.concat([header, ...records]));
-    copy.view.setInt32(LENGTH_AT, copy.bytes.byteLength - BATCH_OVERHEAD_BYTES);
-    copy.view.setInt32(COUNT_AT, records.length);
-    copy.setMaxTimestamp(maxTimestamp, this.isLogAppendTime);
-    return copy.bytes;
+  /**
+   * Makes the header that of a batch of which some records are gone: what it says of records, codec, horizon and time, its length, and the CRC,
+   * which needs the payload in place. Offsets, leader epoch, producer and the other attributes stay.
+   */
+  setFiltered({ payloadBytes, count, codecId, horizon, baseTimestamp, maxTimestamp }: FilteredFields): void {
+    const attributes = (this.attributes & ~CODEC_MASK & ~DELETE_HORIZON_BIT) | codecId | (horizon ? DELETE_HORIZON_BIT : 0);
+    this.view.setInt32(this.at + LENGTH_AT, BATCH_HEADER_BYTES - BATCH_OVERHEAD_BYTES + payloadBytes);
+    this.view.setInt16(this.at + ATTRIBUTES_AT, attributes);
+    this.setInt64(BASE_TIMESTAMP_AT, baseTimestamp);
+    this.setInt64(MAX_TIMESTAMP_AT, maxTimestamp);
+    this.view.setInt32(this.at + COUNT_AT, count);
+    this.view.setUint32(this.at + CRC_AT, this.computeCrc());
   }
 
   private int64(field: number): number {

@@ -35,3 +35,39 @@ export function settleFutures(stores: readonly LogStore[], isComplete: boolean, 
   if (isComplete) for (const store of stores) store.removeDeleted();
   return moves;
 }
+
+/**
+ * Folders of one topic id and partition in two directories. One that was offline while the broker was registered, or failed, lost the replica
+ * meanwhile, as the partition was moved away and came back. Else nobody knows which holds what was acknowledged.
+ */
+export function requireSingle(stores: readonly LogStore[], logger: Logger): void {
+  if (stores.length < 2) return;
+  const seen = new Map<string, LogStore>();
+  for (const store of stores) {
+    for (const name of [...store.folderNames()]) {
+      const other = seen.get(name);
+      const behind = !other || store.topicIdOf(name) !== other.topicIdOf(name) ? undefined : whichIsBehind(name, store, other);
+      if (!other || behind === other) seen.set(name, store);
+      if (!behind) continue;
+      const stray = behind.setAside(name);
+      logger.warn(
+        { directory: behind.path, folder: stray },
+        'a replica that came back while its directory was offline: not served, not deleted',
+      );
+    }
+  }
+
+  function whichIsBehind(name: string, store: LogStore, other: LogStore): LogStore {
+    if (store.wasOfflineBeside(other)) return store;
+    if (other.wasOfflineBeside(store)) return other;
+    throw new Error(`${name} is in both ${other.path} and ${store.path}: move the one that is older elsewhere`);
+  }
+}
+
+/** What the checkpoints of one directory say of a log that is in another is not true of any that may come. */
+export function forgetMoved(stores: readonly LogStore[]): void {
+  if (stores.length < 2) return;
+  for (const store of stores) {
+    for (const name of store.folderNames()) for (const other of stores) if (!other.hasFolder(name)) other.unexpect(name);
+  }
+}
