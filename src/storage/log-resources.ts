@@ -4,6 +4,7 @@ import type { Files } from '../core/files.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { TrustedTime } from '../core/trusted-time.ts';
 import { openLogCleaner } from './cleaner/log-cleaner.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import type { LogResources } from './log-types.ts';
@@ -12,6 +13,8 @@ import { SyncSlots } from './sync-slots.ts';
 
 /** What the logs of one broker share, over all its directories. */
 export interface LogResourceOptions {
+  /** log.cleaner.*, until they are changed. Default Kafka's. */
+  readonly cleaner?: CleanerSettings;
   readonly clock: Clock;
   /** What ages of records are counted by. Default: of its own. */
   readonly trustedTime?: TrustedTime;
@@ -40,6 +43,7 @@ export function logResources(files: Files, options: LogResourceOptions): LogReso
   const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
   const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
   const cleaner = openLogCleaner(files, clock, logger);
+  if (options.cleaner) cleaner.settings = options.cleaner;
   const slots = { syncSlots: new SyncSlots(MAX_SYNCS), readSlots: new SyncSlots(MAX_READS) };
   return { cache, clock, trustedTime, pool, logger, producers, flushes, ...slots, cleaner };
 }

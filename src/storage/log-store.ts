@@ -4,7 +4,6 @@ import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
-import { readDiskState } from './disk-state.ts';
 import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';

@@ -98,9 +98,9 @@ async function compareOne(seed: number): Promise<void> {
   };
   const clock = fakeClock(Date.now()); // Apache Kafka forgets producers that were idle for 25 days
   const startMs = clock.now();
-  const store = openStore(realFiles, join(folder, 'ours'), clock);
+  const settings = { dedupeBufferBytes, loadFactor: 0.9, ioBufferBytes: 4_096, maxBytesPerSecond: Number.POSITIVE_INFINITY };
+  const store = openStore(realFiles, join(folder, 'ours'), clock, undefined, undefined, settings);
   const log = orders(store, config);
-  store.configureCleaner({ dedupeBufferBytes, loadFactor: 0.9, ioBufferBytes: 4_096, maxBytesPerSecond: Number.POSITIVE_INFINITY });
   const batches = randomLog(random, {
     batches: 300,
     keys: 20 + Math.floor(random() * 300),
@@ -113,9 +113,8 @@ async function compareOne(seed: number): Promise<void> {
   // Without our snapshots: with them it would take transactions for decided whose markers are behind the high watermark.
   cpSync(ourFolder, theirFolder, { recursive: true, filter: (path) => !path.endsWith('.snapshot') });
 
-  const again = openStore(realFiles, join(folder, 'ours'), clock);
+  const again = openStore(realFiles, join(folder, 'ours'), clock, undefined, undefined, settings);
   const reopened = again.log({ topic: 'orders', partition: 0 }, 'AAAAAAAAAAAAAAAAAAAAAQ', testConfig(config));
-  again.configureCleaner({ dedupeBufferBytes, loadFactor: 0.9, ioBufferBytes: 4_096, maxBytesPerSecond: Number.POSITIVE_INFINITY });
   for (const [stage, from] of [...STAGES, 300, 300].entries()) {
     const committed = stage < STAGES.length ? new BatchView(settled(batches, from)).baseOffset : reopened.logEndOffset;
     reopened.commitTo(committed);

@@ -42,16 +42,15 @@ async function compareOne(seed: number): Promise<void> {
   };
   const codecs = random() < 0.7 ? [0] : [0, 1, 2, 3, 4];
   const batches = randomLog(random, { batches: 150, keys: 5 + below(60), nowMs: clock.now(), codecs });
-  let store = openStore(files, '/data', clock);
   const settings = {
     dedupeBufferBytes: 240_000,
     loadFactor: 0.9,
     ioBufferBytes: 61 + below(5_000),
     maxBytesPerSecond: Number.POSITIVE_INFINITY,
   };
+  let store = openStore(files, '/data', clock, undefined, undefined, settings);
   let log = orders(store, config);
   for (let appended = 0; appended < batches.length; ) {
-    store.configureCleaner(settings);
     const more = Math.min(1 + below(70), batches.length - appended);
     for (const batch of batches.slice(appended, appended + more)) await appendFetched(log, batch);
     appended += more;
@@ -69,7 +68,7 @@ async function compareOne(seed: number): Promise<void> {
     if (random() < 0.5) await clock.advance(below(DELETE_RETENTION_MS));
     if (random() < 0.3) {
       await closeStore(store);
-      store = openStore(files, '/data', clock);
+      store = openStore(files, '/data', clock, undefined, undefined, settings);
       log = orders(store, config);
       expect(modelBatches(await bytesOf(log))).toEqual(after);
     }
