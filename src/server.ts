@@ -4,7 +4,7 @@ import { followLeadership } from './coordinator/follow-leadership.ts';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts';
 import { openReplicatedLog, type ReplicatedLogServices } from './coordinator/replicated-log.ts';
 import type { RandomBytes } from './core/bytes.ts';
-import type { Clock, Timer } from './core/clock.ts';
+import type { Clock } from './core/clock.ts';
 import { KafkaError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
@@ -32,13 +32,13 @@ import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
 import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
-import { Retention } from './replication/retention.ts';
 import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
+import { closeLogs, diskIdentity, emptyDirectories, moveRate, openLogDirectories, replicasOf } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
+import { applyRetention, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
+import { openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -165,6 +165,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     logger,
     producers,
     flushCheckMs,
+    moveBytesPerSecond: () => moveRate(config),
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
@@ -260,6 +261,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await member.join();
   deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
+  replicas.resumeMoves();
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   compactions.begin(replicas);
@@ -333,58 +335,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): Closer {
-  const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
-  const stops = [
-    repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
-    repeat(clock, config().long('replica.high.watermark.checkpoint.interval.ms'), () => logs.writeHighWatermarks(), failed),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
-}
-
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
-  const retention = new Retention({
-    ...{ replicas, clock, logger },
-    leavesCompacted: isCleanerEnabled(config()),
-    deletedSome: () => logs.writeCheckpoints(),
-  });
-  const stopRepeating = repeat(
-    clock,
-    config().long('log.retention.check.interval.ms'),
-    () => retention.begin(),
-    (error) => logger.error({ err: error }, 'old segments could not be looked for'),
-  );
-  return () => {
-    stopRepeating();
-    retention.stop();
-  };
-}
-
-/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
-function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
-  let timer: Timer = clock.after(everyMs, again);
-  let lastFailure = '';
-  function again() {
-    timer = clock.after(everyMs, again);
-    try {
-      work();
-      lastFailure = '';
-    } catch (error) {
-      if (String(error) !== lastFailure) failed(error);
-      lastFailure = String(error);
-    }
-  }
-  return () => timer.cancel();
-}
-
-function closeLogs(logs: LogDirs): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */

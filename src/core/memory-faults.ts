@@ -14,19 +14,19 @@ export interface Fault {
   readonly losesNothing?: boolean;
 }
 
-type Armed = Fault & { readonly operation: FaultyOperation; readonly error: NodeJS.ErrnoException; left: number };
+type Armed = Fault & { readonly operation: FaultyOperation; readonly error: NodeJS.ErrnoException | string; left: number };
 
 /** Which operations of a disk in memory fail, and how. */
 export class MemoryFaults {
   private armed: Armed[] = [];
-  private broken: { readonly path: string; readonly error: NodeJS.ErrnoException }[] = [];
+  private broken: { readonly path: string; readonly error: NodeJS.ErrnoException | string }[] = [];
 
   failNext(operation: FaultyOperation, error: NodeJS.ErrnoException | string, fault: Fault): void {
-    this.armed.push({ ...fault, operation, error: errorOf(error, operation, fault.path ?? ''), left: fault.times ?? 1 });
+    this.armed.push({ ...fault, operation, error, left: fault.times ?? 1 });
   }
 
   failAll(path: string, error: NodeJS.ErrnoException | string): () => void {
-    const broken = { path, error: errorOf(error, 'use', path) };
+    const broken = { path, error };
     this.broken.push(broken);
     return () => {
       this.broken = this.broken.filter((each) => each !== broken);
@@ -51,19 +51,19 @@ export class MemoryFaults {
     const broken = this.broken.find((each) => path.includes(each.path));
     if (broken) {
       before?.({});
-      throw broken.error;
+      throw errorOf(broken.error, operation, path);
     }
-    const fault = this.take(operation, path, (each) => each.error.code !== SHORT_READ);
+    const fault = this.take(operation, path, (each) => each.error !== SHORT_READ);
     if (!fault) return;
     before?.(fault);
-    throw fault.error;
+    throw errorOf(fault.error, operation, path);
   }
 
   /** How many bytes a read of a handle may give; null: all of them. */
   shorten(path: string): number | null {
     this.mayFail('read', path);
     if (this.armed.length === 0) return null;
-    const fault = this.take('read', path, (each) => each.error.code === SHORT_READ);
+    const fault = this.take('read', path, (each) => each.error === SHORT_READ);
     return fault ? (fault.prefixBytes ?? 0) : null;
   }
 

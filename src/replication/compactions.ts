@@ -13,6 +13,8 @@ export interface Compactable {
   readonly index: number;
   applyRetention(): number;
   cleanable(nowMs: number): Cleanable;
+  /** Of the compaction under way. */
+  readonly compactedSoFar: CompactionResult;
   compact(done: (error: Error | null, result: CompactionResult) => void): void;
 }
 
@@ -191,12 +193,14 @@ export class Compactions {
     }
   }
 
-  private tellProgress({ topic, index }: Compactable, { dirtyBytes, cleanBytes }: Cleanable, startMs: number): Timer {
+  private tellProgress(partition: Compactable, { dirtyBytes, cleanBytes }: Cleanable, startMs: number): Timer {
     const { clock, logger } = this.options;
+    const { topic, index } = partition;
     let timer = clock.after(PROGRESS_MS, again);
     function again() {
       const seconds = Math.round((clock.monotonicMs() - startMs) / 1000);
-      logger.info({ topic, partition: index, seconds, dirtyBytes, cleanBytes }, 'a log is being compacted');
+      const { bytesBefore: doneBytes } = partition.compactedSoFar;
+      logger.info({ topic, partition: index, seconds, doneBytes, ofBytes: cleanBytes + dirtyBytes }, 'a log is being compacted');
       timer = clock.after(PROGRESS_MS, again);
     }
     return { cancel: () => timer.cancel() };

@@ -7,6 +7,7 @@ import type { LogEnd } from '../metadata/log-ends.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
+import type { CompactionResult } from '../storage/compaction.ts';
 import type { Cleanable } from '../storage/compaction-range.ts';
 import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
@@ -212,6 +213,9 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
   /** Forgets records that later ones of their key replace. @throws KafkaError KAFKA_STORAGE_ERROR */
   compact(done: Parameters<PartitionLog['compact']>[0]): void {
     this.log.compact(done);
+  }
+  get compactedSoFar(): CompactionResult {
+    return this.log.compactedSoFar;
   }
 
   /**

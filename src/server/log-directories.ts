@@ -87,6 +87,18 @@ export function* replicasOf(image: MetadataImage, nodeId: number): Generator<Top
     for (const { partition, replicas } of partitions) if (replicas.includes(nodeId)) yield { topic, partition, topicId };
 }
 
+/** replica.alter.log.dirs.io.max.bytes.per.second, which no file has; null: as fast as it goes. */
+export function moveRate(config: BrokerConfig): number | null {
+  const text = config.text('replica.alter.log.dirs.io.max.bytes.per.second');
+  return text === null ? null : Number(text);
+}
+
+export function closeLogs(logs: LogDirs): Promise<void> {
+  return new Promise((resolve, reject) => {
+    logs.close((error) => (error ? reject(error) : resolve()));
+  });
+}
+
 function releaseQuietly(directory: DataDirectory, logger: Logger): void {
   try {
     directory.release();

@@ -75,6 +75,10 @@ export class Compaction {
   get isOver(): boolean {
     return this.over;
   }
+  /** What is in place already. */
+  get soFar(): CompactionResult {
+    return this.result;
+  }
   /** It went to the end. */
   get isWhole(): boolean {
     return this.whole;

@@ -119,6 +119,11 @@ export class CachedFile {
     if (this.exists()) this.cache.files.rename(this.currentPath, path);
     this.currentPath = path;
   }
+  /** Goes on with another file, which has the same content. */
+  movedTo(path: string): void {
+    this.cache.drop(this);
+    this.currentPath = path;
+  }
   remove(): void {
     this.cache.drop(this);
     this.cache.files.remove(this.path);

@@ -108,6 +108,10 @@ export class IndexFile {
   rename(path: string): void {
     this.file.rename(path);
   }
+  /** What is in memory stays there. */
+  movedTo(path: string): void {
+    this.file.movedTo(path);
+  }
   get path(): string {
     return this.file.path;
   }

@@ -64,6 +64,10 @@ export class LogProducers {
     }
   }
 
+  movedTo(folder: string): void {
+    this.snapshots.movedTo(folder);
+  }
+
   /** All is gone, snapshots included. */
   reset(): void {
     this.state.clear();

@@ -23,6 +23,8 @@ export abstract class LogTrimming extends LogReading {
   protected abstract readonly flusher: Flusher;
   protected abstract readonly deleted: DeletedSegments;
   protected hasFolder = false;
+  /** It is about to go on in another directory: its files must stay as they are. */
+  protected held = false;
   protected startOffset = 0;
   protected endOffset = 0;
   /** Behind all that is queued. */
@@ -91,7 +93,7 @@ export abstract class LogTrimming extends LogReading {
   applyRetention(): number {
     const opened = this.open();
     const { startOffset, highWatermark: committedTo, nextOffset } = this;
-    if (!this.hasFolder) return 0;
+    if (!this.hasFolder || this.held) return 0;
     return this.storage(() => {
       const state = { nowMs: this.context.trustedTime.now(), startOffset, committedTo, nextOffset };
       const count = countDeletable(opened.segments.all, this.config, state, MAX_AT_ONCE);

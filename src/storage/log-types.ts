@@ -8,6 +8,7 @@ import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
+import type { Segment } from './segment.ts';
 import type { Shortage } from './shortage.ts';
 import type { SyncSlots } from './sync-slots.ts';
 
@@ -36,6 +37,18 @@ export interface LogContext extends LogResources {
   readonly shortage: Shortage;
   /** Told what the disk said to a log, and that a log went offline: the directory decides whether it has failed as a whole. */
   report(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void;
+}
+
+/** A log, as what copies it to another directory sees it. */
+export interface CopySource {
+  /** Changes as the log does. */
+  readonly segments: readonly Segment[];
+  readonly hasFolder: boolean;
+  readonly folder: string;
+  /** Counts truncations and segments that left the log. */
+  readonly changes: number;
+  readonly endOffset: number;
+  epochsText(): string;
 }
 
 /** Where a log is, and what the last run said of it. */

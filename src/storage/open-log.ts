@@ -146,7 +146,8 @@ function verify(
       nextOffset = end;
       continue;
     }
-    const recovered = recoverSegment(segment, epochs, { nextOffset, promisedTo: recoveryPoint, indexIntervalBytes });
+    const promisedTo = !unclean && recoveryPoint > 0 ? Number.POSITIVE_INFINITY : recoveryPoint;
+    const recovered = recoverSegment(segment, epochs, { nextOffset, promisedTo, indexIntervalBytes });
     if (!unclean && isLast) checkEnd(segment, recovered, recoveryPoint);
     if (recovered.nextOffset <= recoveryPoint)
       segment.flushSync(); // the recovery point vouches for the new indexes already
@@ -161,6 +162,7 @@ function verify(
       cutBytes += dropped.size;
       dropped.remove();
     }
+    verifiedFrom = Math.min(verifiedFrom, nextOffset); // the recovery point may lie behind what is left
     return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: segments.length - kept.length };
   }
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };

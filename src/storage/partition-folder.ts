@@ -37,6 +37,15 @@ export function isStrayName(name: string): boolean {
   return /\.[0-9a-f]{32}-stray$/.test(name);
 }
 
+/** A replica on its way into this directory. Its `unique` is that of the folder which it replaces when that is renamed to be removed. */
+export function futureName(name: string, unique: string): string {
+  return `${name}.${unique}-future`;
+}
+export function parseFutureName(name: string): { readonly name: string; readonly unique: string } | null {
+  const match = /^(.+)\.([0-9a-f]{32})-future$/.exec(name);
+  return match && parseFolderName(match[1]!) ? { name: match[1]!, unique: match[2]! } : null;
+}
+
 /** Kafka keeps these within 255 characters, the longest name most file systems take. */
 function suffixed(name: string, unique: string, suffix: string): string {
   const tail = `.${unique}-${suffix}`;

@@ -17,7 +17,7 @@ export interface Recovered {
   readonly nextOffset: number;
   /** Bytes of the .log before recovery minus the good ones. */
   readonly cutBytes: number;
-  /** Offsets that are missing between the last batch and the one before it. */
+  /** Offsets that are missing before the last batch. */
   readonly lastGap: number;
 }
 
@@ -25,7 +25,10 @@ export interface Recovered {
 export interface RecoveryOptions {
   /** The least offset that the first batch may have. */
   readonly nextOffset: number;
-  /** Everything before it was made durable: damage there is not the end of what reached the disk, so nothing is cut off for it. */
+  /**
+   * Everything before it was made durable: damage there is not the end of what reached the disk, so nothing is cut off for it. Infinity: all of it
+   * was, wherever that ends.
+   */
   readonly promisedTo: number;
   readonly indexIntervalBytes: number;
 }
@@ -61,14 +64,13 @@ export function recoverSegment(segment: Segment, epochs: LeaderEpochs, options: 
     const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
     epochs.assign(partitionLeaderEpoch, next); // not behind a gap of compaction: see queueFetched
     segment.written({ position: at, batchBytes: wanted, lastOffset, maxTimestamp }, indexIntervalBytes);
-    lastGap = at > 0 ? baseOffset - next : 0;
+    lastGap = baseOffset - next;
     next = lastOffset + 1;
     at += wanted;
   }
   if (at < fileSize) {
     refuseOldFormat(segment.log.handle(), at, fileSize - at);
-    if (next < promisedTo)
-      throw new DamageError(`${segment.log.path} is damaged at position ${at}, offset ${next}: it was durable up to offset ${promisedTo}`);
+    if (next < promisedTo) throw new DamageError(`${segment.log.path} is damaged at position ${at}, offset ${next}: it was durable`);
     segment.log.handle().truncate(at);
   }
   segment.seal();

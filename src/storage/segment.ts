@@ -56,6 +56,8 @@ export class Segment {
   /** When this run created or opened it: what counts for a segment without timestamps. */
   readonly createdMs: number;
   private doomed = false;
+  /** Counts how often the .log was cut: what was copied of it before is not what it holds. */
+  cuts = 0;
   /** The share of segment.jitter.ms that is this segment's, of 2^31; undefined: not needed yet. */
   private jitter: number | undefined;
   /** Highest timestamp of the first batch; undefined: not looked up yet. */
@@ -159,6 +161,12 @@ export class Segment {
   /** Its files go on under their names with another suffix; the .log is the last, so that it never stands there without its indexes. */
   changeSuffix(from: string, to: string): void {
     for (const file of this.files()) file.rename(file.path.slice(0, file.path.length - from.length) + to);
+  }
+  /** Its files are in another folder now. */
+  movedTo(folder: string): void {
+    this.offsets.file.movedTo(join(folder, segmentFile(this.baseOffset, 'index')));
+    this.times.file.movedTo(join(folder, segmentFile(this.baseOffset, 'timeindex')));
+    this.log.movedTo(join(folder, segmentFile(this.baseOffset, 'log')));
   }
   private files(): (CachedFile | IndexFile)[] {
     return [this.offsets.file, this.times.file, this.log];
@@ -299,6 +307,7 @@ export class Segment {
 
   /** Cuts the .log and the indexes behind the batches before `position`, which end at `endOffset`. */
   truncate(position: number, endOffset: number): void {
+    this.cuts++;
     this.log.handle().truncate(position);
     this.offsets.truncateTo(position);
     this.times.truncateTo(endOffset);
@@ -323,7 +332,7 @@ export class Segment {
   /** Forgets the indexes, to build them anew by `written`. */
   clear(): void {
     this.offsets.file.reset();
-    this.times.file.reset();
+    this.times.clear();
     this.size = 0;
     this.highestTimestamp = -1;
     this.bytesSinceIndexEntry = 0;

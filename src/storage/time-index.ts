@@ -15,6 +15,8 @@ export interface TimeEntry {
 export class TimeIndex {
   readonly file: IndexFile;
   private readonly baseOffset: number;
+  /** The last entry; undefined: not read yet. An append must not read: what it would meet could not be told to anybody. */
+  private lastEntry: TimeEntry | null | undefined;
 
   constructor(file: CachedFile, baseOffset: number, isNew: boolean) {
     this.file = new IndexFile(file, ENTRY_BYTES, isNew);
@@ -29,11 +31,15 @@ export class TimeIndex {
     view.setInt32(at, Math.floor(timestamp / TWO_32));
     view.setUint32(at + 4, timestamp >>> 0);
     view.setInt32(at + 8, offset - this.baseOffset);
+    this.lastEntry = { timestamp, offset };
   }
 
   last(): TimeEntry | null {
-    const count = this.file.count;
-    return count === 0 ? null : this.at(count - 1);
+    if (this.lastEntry === undefined) {
+      const { count } = this.file;
+      this.lastEntry = count === 0 ? null : this.at(count - 1);
+    }
+    return this.lastEntry;
   }
 
   /** Number of the entry with the highest timestamp that is not above `timestamp`; -1 when there is none. */
@@ -41,8 +47,14 @@ export class TimeIndex {
     return lastWhere(this.file.count, (entry) => this.at(entry).timestamp <= timestamp);
   }
 
+  clear(): void {
+    this.file.reset();
+    this.lastEntry = null;
+  }
+
   /** Drops the entries of offsets from `offset` on. */
   truncateTo(offset: number): void {
+    this.lastEntry = undefined;
     this.file.truncate(lastWhere(this.file.count, (i) => this.at(i).offset < offset) + 1);
   }
 

@@ -8,6 +8,20 @@ const SEED = Number(process.env.LOG_MODEL_SEED ?? Date.now() % 1_000_000);
 const OPERATIONS_PER_LOG = 3000;
 /** From here on each kind of operation comes often enough to be counted on. */
 const ENOUGH = 12_000;
+/** An operation that takes longer waits for something that does not come. */
+const LONGEST_MS = 30_000;
+
+async function within<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('it does not end')), LONGEST_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 test(`a log is as a plain array through ${OPERATIONS} operations`, { timeout: Math.max(60_000, OPERATIONS * 10) }, async () => {
   console.info(`log model: seed ${SEED}, ${OPERATIONS} operations`);
@@ -18,7 +32,7 @@ test(`a log is as a plain array through ${OPERATIONS} operations`, { timeout: Ma
     for (const name of Object.keys(run.operations)) counts.set(name, counts.get(name) ?? 0);
     for (let i = done; i < Math.min(OPERATIONS, done + OPERATIONS_PER_LOG); i++) {
       try {
-        const name = await run.step();
+        const name = await within(run.step());
         counts.set(name, counts.get(name)! + 1);
       } catch (error) {
         const what = error instanceof Error ? error.message : String(error);

@@ -9,6 +9,10 @@ import { LogRunDamage } from './log-run-damage.ts';
 const MAX_RECORDS = 250;
 const DISK_BYTES = 2 ** 30;
 
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await turn();
+}
+
 /** What a crash may have met in the middle of. */
 interface Unfinished {
   /** Segments that retention was deleting, oldest first, and where the log goes on when all are gone. */
@@ -176,7 +180,17 @@ export class LogRunFaults extends LogRunDamage {
     } catch (error) {
       expect(error).toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR' });
     }
-    this.settle(inFile, await Promise.allSettled(pending));
+    this.settle(inFile, await this.allSettled(pending));
+  }
+
+  /** What could not be synced for want of a handle is tried again after a while. */
+  private async allSettled(pending: readonly Promise<void>[]): Promise<PromiseSettledResult<void>[]> {
+    const settled = Promise.allSettled(pending);
+    for (;;) {
+      const results = await Promise.race([settled, turns(50)]);
+      if (results) return results;
+      await this.clock.advance(1000);
+    }
   }
 
   /** The disk gives errors in the middle of something, and then the broker or the machine ends. */
