@@ -114,6 +114,7 @@ export class LogStore extends LogDirectory {
         if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
         checkpoints.cleaner.trim(name, logEndOffset);
       },
+      promisesLess: (offset) => (checkpoints.of(name).recoveryPoint > offset ? this.writeCheckpoints() : undefined),
       get firstDirtyOffset() {
         return checkpoints.cleaner.offsetOf(name);
       },
@@ -294,14 +295,8 @@ export class LogStore extends LogDirectory {
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     if (this.diskFailure) return;
-    const { shortage } = this.context;
-    try {
-      this.onDisk(() => this.putCheckpoints());
-    } catch (error) {
-      shortage.noted(error);
-      throw error;
-    }
-    shortage.wrote();
+    this.onDisk(() => this.putCheckpoints());
+    this.context.shortage.wrote();
   }
 
   private putCheckpoints(): void {
