@@ -8,8 +8,11 @@ import type { IndexFile } from './index-file.ts';
 import type { LogConfig } from './log-config.ts';
 import type { Done } from './log-types.ts';
 import { OffsetIndex } from './offset-index.ts';
+import { DELETED, segmentFile } from './segment-names.ts';
 import { type Place, SegmentPlaces } from './segment-places.ts';
 import { type TimeEntry, TimeIndex } from './time-index.ts';
+
+export { baseOffsetOf, CLEANED, DELETED, SWAP, segmentFile } from './segment-names.ts';
 
 /** A relative offset in an index has 31 bits. */
 export const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
@@ -31,7 +34,8 @@ export interface WrittenBatch {
 export class Segment {
   readonly baseOffset: number;
   readonly log: CachedFile;
-  private readonly fileOf: (part: string) => CachedFile;
+  private readonly cache: HandleCache;
+  private fileOf: (part: string) => CachedFile;
   private readonly isNew: boolean;
   // Made when they are used: a log may have ten thousand segments that nobody reads.
   private offsetIndex: OffsetIndex | undefined;
@@ -54,6 +58,7 @@ export class Segment {
 
   /** @param size of the .log; null for a segment that has no files yet, -1: all that is in its file. `suffix`: of its files' names while it is no part of a log */
   constructor(cache: HandleCache, folder: string, baseOffset: number, size: number | null, nowMs: number, suffix = '') {
+    this.cache = cache;
     this.fileOf = (part) => cache.file(join(folder, segmentFile(baseOffset, part) + suffix));
     this.baseOffset = baseOffset;
     this.createdMs = nowMs;
@@ -145,13 +150,18 @@ export class Segment {
   }
   /** Its files go on under their names with another suffix; the .log is the last, so that it never stands there without its indexes. */
   changeSuffix(from: string, to: string): void {
-    for (const file of this.files()) file.rename(file.path.slice(0, file.path.length - from.length) + to);
+    for (const file of this.files()) {
+      if (!file.path.endsWith(from)) throw new Error(`${file.path} does not end with ${from}`);
+      file.rename(file.path.slice(0, file.path.length - from.length) + to);
+    }
   }
   /** Its files are in another folder now. */
   movedTo(folder: string): void {
-    this.offsets.file.movedTo(join(folder, segmentFile(this.baseOffset, 'index')));
-    this.times.file.movedTo(join(folder, segmentFile(this.baseOffset, 'timeindex')));
-    this.log.movedTo(join(folder, segmentFile(this.baseOffset, 'log')));
+    const pathOf = (part: string) => join(folder, segmentFile(this.baseOffset, part));
+    this.fileOf = (part) => this.cache.file(pathOf(part));
+    this.offsetIndex?.file.movedTo(pathOf('index'));
+    this.timeIndex?.file.movedTo(pathOf('timeindex'));
+    this.log.movedTo(pathOf('log'));
   }
   private files(): (CachedFile | IndexFile)[] {
     return [this.offsets.file, this.times.file, this.log];
@@ -295,20 +305,4 @@ export class Segment {
     this.offsets.file.remove();
     this.times.file.remove();
   }
-}
-
-/** What Kafka adds to the names of a segment's files before it removes them. */
-export const DELETED = '.deleted';
-/** Of a segment that compaction writes; and of one that is whole, and about to take the place of those that it was made from. */
-export const CLEANED = '.cleaned';
-export const SWAP = '.swap';
-
-/** Kafka's file name of a segment's part. */
-export function segmentFile(baseOffset: number, suffix: string): string {
-  return `${String(baseOffset).padStart(20, '0')}.${suffix}`;
-}
-
-/** Base offset of a .log file's name, null for any other name. */
-export function baseOffsetOf(name: string): number | null {
-  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null;
 }
