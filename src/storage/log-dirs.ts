@@ -348,6 +348,7 @@ export class LogDirs {
         claim: refuse,
         create: refuse,
         takenBack: refuse,
+        promisesLess: refuse,
         madeDurable: refuse,
         compactedTo: refuse,
         firstDirtyOffset: -1,

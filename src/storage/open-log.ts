@@ -168,9 +168,11 @@ function verify(
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
 }
 
-/** After a clean end the recovery point is the log's end. A last batch that begins where nobody can have put it has another base offset than it had. */
+/** After a clean end the recovery point is the log's end. A last batch behind a gap that ends beyond it has another base offset
+ * than it had. */
 function checkEnd({ log }: Segment, { nextOffset, lastGap }: Recovered, recoveryPoint: number): void {
-  if (recoveryPoint > 0 && lastGap > 0 && nextOffset - recoveryPoint === lastGap)
+  const beyond = nextOffset - recoveryPoint;
+  if (recoveryPoint > 0 && beyond > 0 && lastGap >= beyond)
     throw new DamageError(
       `${log.path} is damaged: its last record batch ends at offset ${nextOffset}, it was written to end at ${recoveryPoint}`,
     );

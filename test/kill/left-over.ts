@@ -20,6 +20,7 @@ const DATA_FILES = new Set([
   'metadata.db-shm',
   'metadata.db-wal',
   'minikafka.disk',
+  'minikafka.time',
   'recovery-point-offset-checkpoint',
   'replication-offset-checkpoint',
 ]);

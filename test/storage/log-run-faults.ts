@@ -114,7 +114,7 @@ export class LogRunFaults extends LogRunDamage {
     expect(this.log.segmentStarts()[0]!.baseOffset).toBe(model.firstSegment);
     model.start = logStartOffset;
     model.checkpointed = Math.min(model.checkpointed, end);
-    if (this.compacted) model.adopt(this.onDisk(), { nowMs: this.clock.now(), limit: model.end, doneTo: null });
+    if (this.compacted) model.adopt(this.onDisk(), { nowMs: this.compactedAtMs, limit: model.end, doneTo: null });
     this.checkFolder();
   }
 

@@ -75,6 +75,13 @@ export class LogModel {
     this.end = endOf(batch);
   }
 
+  /** These were refused, and the log ends where it did. */
+  takeBack(batches: readonly ModelBatch[], end: number): void {
+    if (this.compacted) for (const { producerId } of batches) this.unsure.add(producerId);
+    this.batches = this.batches.filter((batch) => !batches.includes(batch));
+    this.end = end;
+  }
+
   /** Appends were acknowledged: no more than flush.messages - 1 of what can be read may be lost. */
   acknowledged(): void {
     this.durable = Math.max(this.durable, this.end - (this.flushMessages - 1));
