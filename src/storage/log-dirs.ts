@@ -349,6 +349,7 @@ export class LogDirs {
         create: refuse,
         takenBack: refuse,
         madeDurable: refuse,
+        madeDurableLater: refuse,
         compactedTo: refuse,
         firstDirtyOffset: -1,
         ...{ gapsBefore: 0, recoveryPoint: 0, logStartOffset: 0, highWatermark: 0, unclean: true },
