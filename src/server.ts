@@ -10,7 +10,6 @@ import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
-import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -44,7 +43,7 @@ import {
   replicasOf,
 } from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
-import { applyRetention, writeCheckpoints } from './server/upkeep.ts';
+import { applyRetention, keepTrustedTime, trustedTimeOf, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
 import { openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
@@ -161,7 +160,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
-  const trustedTime = new TrustedTime(clock, logger);
+  const trustedTime = trustedTimeOf(options);
   const logs = openLogDirs({
     files,
     directories: directories.usable,
@@ -216,7 +215,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     backoffMs: () => config.long('log.cleaner.backoff.ms'),
     deletedSome: () => logs.writeCheckpoints(),
   });
-  closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
     config: currentConfig,
@@ -276,9 +274,11 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
   replicas.resumeMoves();
+  closers.push(keepTrustedTime(trustedTime, options));
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   compactions.begin(replicas);
+  closers.push(() => compactions.stop());
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);

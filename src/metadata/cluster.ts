@@ -115,9 +115,9 @@ export async function registerBroker(store: MetadataStore, broker: RegisteringBr
   });
 }
 
-/** Not those that are lost since an earlier one. */
-function hasFailed({ all, topics }: OfflineReplicasValue): boolean {
-  return all || topics.size > 0;
+/** It told of a failed disk, be it that no replica was on it yet; not only of what is lost since an earlier registration. */
+function hasFailed({ all, topics, lost }: OfflineReplicasValue): boolean {
+  return all || topics.size > 0 || !lost;
 }
 
 function mayReplace({ previous, startsWithDirectory, directoryId }: RegisteringBroker, kv: KV): boolean {

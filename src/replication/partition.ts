@@ -321,9 +321,14 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     });
   }
 
-  /** Why it does not lead. KAFKA_STORAGE_ERROR has clients look for another leader, too. */
+  /**
+   * Why it does not lead. Apache Kafka tells of a failed disk for as long as it lasts; here only until another leads: kafkajs consumers take
+   * KAFKA_STORAGE_ERROR for no reason to look for a new leader, and stand still for half a minute.
+   */
   private over(): KafkaError {
-    return this.log.isOffline ? new KafkaError('KAFKA_STORAGE_ERROR', OFFLINE) : new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER);
+    const { leader } = this.state;
+    if (!this.log.isOffline || (leader >= 0 && leader !== this.services.nodeId)) return new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER);
+    return new KafkaError('KAFKA_STORAGE_ERROR', OFFLINE);
   }
 
   /** Who is told that it is over finds no role any more. */

@@ -204,7 +204,8 @@ export class ReplicaManager implements FailedDisks {
    */
   stored(which: 'all' | 'compacted' | 'not compacted'): { topic: string; index: number }[] {
     const { logs, metadata, nodeId } = this.options;
-    const unused = new Set(logs.strays(() => false));
+    let unused: Set<string> | undefined;
+    const isUnused = (folder: string) => (unused ??= new Set(logs.strays(() => false))).has(folder); // there may be 10,000, for nothing
     const found: { topic: string; index: number }[] = [];
     const policy = this.options.config().topicDefault('cleanup.policy');
     for (const { name: topic, topicId, partitions } of metadata.current.topics()) {
@@ -213,7 +214,7 @@ export class ReplicaManager implements FailedDisks {
       const used = this.partitions.get(topicId);
       for (const { partition: index, replicas } of partitions) {
         if (!replicas.includes(nodeId)) continue;
-        if (used?.[index] || unused.has(folderName({ topic, partition: index }))) found.push({ topic, index });
+        if (used?.[index] || isUnused(folderName({ topic, partition: index }))) found.push({ topic, index });
       }
     }
     return found;

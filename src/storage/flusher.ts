@@ -98,6 +98,11 @@ export class Flusher {
   trimmed(offset: number): void {
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset >= offset);
   }
+  /** Before a truncation: what is behind `offset` may be gone at any moment. */
+  promisesLess(offset: number): void {
+    this.flushedTo = Math.min(this.flushedTo, offset);
+    this.durableTo = Math.min(this.durableTo, offset);
+  }
   truncated(active: Segment, endOffset: number): void {
     this.generation++;
     this.unrolled(active);

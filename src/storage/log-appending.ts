@@ -117,19 +117,7 @@ export abstract class LogAppending extends LogCompacting {
         `${this.name} has epoch ${epochs.latest}, its leader sent records of ${partitionLeaderEpoch}`,
       );
     if (!this.hasFolder) this.createFolder(opened);
-    if (isBefore) this.wipeBefore(opened, baseOffset);
-  }
-
-  /** Readers see the end where it was until there are records, but the checkpoint must not promise what is about to be written. */
-  private wipeBefore(opened: OpenedLog, baseOffset: number): void {
-    const { endOffset } = this;
-    this.wipe(opened, baseOffset);
-    this.endOffset = baseOffset;
-    try {
-      this.location.takenBack();
-    } finally {
-      this.endOffset = endOffset;
-    }
+    if (isBefore) this.wipe(opened, baseOffset);
   }
 
   /** Everything in the log goes, durably; what is appended next begins at `offset`. The caller says where the log begins and ends. */
@@ -137,6 +125,7 @@ export abstract class LogAppending extends LogCompacting {
     const { files } = this.context.cache;
     try {
       this.stopCompaction();
+      this.promiseLess(0);
       this.truncations++;
       const fresh = this.newSegment(offset);
       segments.replaceAll(fresh);
@@ -154,6 +143,11 @@ export abstract class LogAppending extends LogCompacting {
     } catch (error) {
       throw this.goOffline(error);
     }
+  }
+
+  protected promiseLess(offset: number): void {
+    this.flusher.promisesLess(offset);
+    if (this.hasFolder) this.location.promisesLess(offset);
   }
 
   /** KIP-98: a producer that did not get the answer gets it now, or when there is one. */

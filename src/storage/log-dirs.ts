@@ -348,6 +348,7 @@ export class LogDirs {
         claim: refuse,
         create: refuse,
         takenBack: refuse,
+        promisesLess: refuse,
         madeDurable: refuse,
         madeDurableLater: refuse,
         compactedTo: refuse,

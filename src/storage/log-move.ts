@@ -46,6 +46,8 @@ interface Copy {
   /** Where the next batch begins, and its least offset. */
   nextBatch: number;
   nextOffset: number;
+  /** Of its indexes, when they were copied. */
+  indexBytes: number;
   /** The segment gets no more batches; it is copied whole, with its indexes, and durable. */
   isFinal: boolean;
 }
@@ -59,9 +61,12 @@ export class LogMove {
   /** By base offset: one segment may take the place of another. */
   private readonly copies = new Map<number, Copy>();
   private readonly snapshots = new Set<string>();
+  private readonly buffer = Buffer.allocUnsafe(BLOCK_BYTES);
   private changes = -1;
   private stopped = false;
   private held = false;
+  /** How long appends waited for the last bit, the last time. */
+  heldMs = 0;
   private wakeUp = () => {};
 
   constructor(options: LogMoveOptions) {
@@ -99,7 +104,17 @@ export class LogMove {
       }
       return false;
     } finally {
-      for (const { file } of this.copies.values()) file.close();
+      this.closeCopies();
+    }
+  }
+
+  private closeCopies(): void {
+    for (const { file } of this.copies.values()) {
+      try {
+        file.close();
+      } catch {
+        // Of a disk that has failed.
+      }
     }
   }
 
@@ -156,7 +171,7 @@ export class LogMove {
     if (segment.isDoomed || this.copyOf(segment)?.isFinal) return;
     if (segment.size === 0 && !segment.log.exists()) return; // nothing was written to it yet
     const copy = this.copyOf(segment) ?? this.begin(segment);
-    const buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+    const { buffer } = this;
     while (!this.isOver && this.copyOf(segment) === copy && copy.bytes < segment.size) {
       const wanted = Math.min(BLOCK_BYTES, segment.size - copy.bytes);
       const length = await fromSource(() => read(segment.log.handle(), buffer.subarray(0, wanted), copy.bytes));
@@ -175,7 +190,7 @@ export class LogMove {
     this.copies.get(baseOffset)?.file.close();
     for (const part of PARTS) files.remove(join(folder, segmentFile(baseOffset, part)));
     const file = files.open(join(folder, segmentFile(baseOffset, 'log')), 'rw');
-    const copy = { segment, cuts, file, bytes: 0, nextBatch: 0, nextOffset: baseOffset, isFinal: false };
+    const copy = { segment, cuts, file, bytes: 0, nextBatch: 0, nextOffset: baseOffset, indexBytes: -1, isFinal: false };
     this.copies.set(baseOffset, copy);
     return copy;
   }
@@ -185,7 +200,7 @@ export class LogMove {
     const copy = this.copyOf(segment);
     if (!copy || copy.isFinal || copy.bytes < segment.size) return;
     await fromSource(async () => segment.seal());
-    await this.copyIndexes(segment);
+    await this.copyIndexes(copy);
     await this.sync(copy);
     if (this.copyOf(segment) !== copy) return;
     copy.isFinal = true;
@@ -193,8 +208,10 @@ export class LogMove {
   }
 
   /** Of a segment that gets no entries meanwhile. */
-  private async copyIndexes(segment: Segment): Promise<void> {
+  private async copyIndexes(copy: Copy): Promise<void> {
     const { files, folder } = this.options;
+    const { segment } = copy;
+    copy.indexBytes = indexBytesOf(segment);
     for (const [part, index] of [
       ['index', segment.offsets.file],
       ['timeindex', segment.times.file],
@@ -243,7 +260,8 @@ export class LogMove {
 
   /** Holds the log, copies what is left, and swaps; false: the log has changed meanwhile, so that it must be tried again. */
   private async finish(): Promise<boolean> {
-    const { log } = this.options;
+    const { log, clock } = this.options;
+    const startMs = clock.monotonicMs();
     this.held = true;
     await new Promise<void>((resolve) => log.hold(resolve));
     try {
@@ -255,17 +273,26 @@ export class LogMove {
         const copy = this.copyOf(segment);
         if (!copy || copy.isFinal) continue;
         await fromSource(async () => segment.spill());
-        await this.copyIndexes(segment);
+        await this.copyIndexes(copy);
         await this.sync(copy);
       }
-      if (this.isOver || this.source().changes !== changes || this.bytesLeft() > 0) return false;
+      if (this.isOver || this.source().changes !== changes || this.bytesLeft() > 0 || !this.hasIndexes()) return false;
       this.putSmallFiles();
+      this.closeCopies();
+      for (const segment of this.source().segments) segment.close(); // a folder with open files cannot be renamed everywhere
       this.options.swap();
       return true;
     } finally {
       this.held = false;
+      this.heldMs = clock.monotonicMs() - startMs;
       log.resume();
     }
+  }
+
+  /** A flush that was under way when the log was held may have completed an index behind its copy. */
+  private hasIndexes(): boolean {
+    for (const { segment, indexBytes, isFinal } of this.copies.values()) if (!isFinal && indexBytesOf(segment) !== indexBytes) return false;
+    return true;
   }
 
   private putSmallFiles(): void {
@@ -312,6 +339,8 @@ function walk(copy: Copy, block: Buffer, path: string): number {
   if (copy.nextBatch === copy.bytes) throw new SourceError(`${path}: no whole record batch at position ${copy.nextBatch}`);
   return copy.nextBatch - copy.bytes;
 }
+
+const indexBytesOf = ({ offsets, times }: Segment): number => offsets.file.sizeBytes + times.file.sizeBytes;
 
 const VIEW = new BatchView(Buffer.alloc(0));
 

@@ -56,7 +56,7 @@ export class LogMoves {
     const name = folderName(log);
     if (this.moving.get(name)?.target === target || this.stopped) return;
     this.cancel(name);
-    const { files, clock, bytesPerSecond } = this.options;
+    const { files, clock } = this.options;
     const unique = this.options.unique();
     const folder = join(target.path, futureName(name, unique));
     try {
@@ -70,6 +70,7 @@ export class LogMoves {
       throw storageError(error, name, this.options.logger);
     }
     const swap = () => this.swap(moving);
+    const bytesPerSecond = () => this.bytesPerSecond();
     const copy = new LogMove({ log, files, clock, folder, bytesPerSecond, swap });
     const moving: Moving = { name, log, topicId, source, target, unique, copy, running: null };
     this.moving.set(name, moving);
@@ -102,9 +103,19 @@ export class LogMoves {
     return Promise.all(running);
   }
 
-  private startSome(): void {
+  private get running(): number {
     let running = 0;
     for (const moving of this.moving.values()) if (moving.running) running++;
+    return running;
+  }
+
+  private bytesPerSecond(): number | null {
+    const rate = this.options.bytesPerSecond();
+    return rate === null ? null : rate / Math.max(this.running, 1);
+  }
+
+  private startSome(): void {
+    let { running } = this;
     for (const moving of this.moving.values()) {
       if (running >= MAX_RUNNING || this.stopped) return;
       if (moving.running) continue;
@@ -119,7 +130,9 @@ export class LogMoves {
     const fields = { log: name, from: source.path, to: target.path };
     try {
       const isMoved = await copy.run();
-      if (isMoved) logger.info(fields, 'a replica has moved to another log directory');
+      const { heldMs, progress } = copy;
+      if (isMoved)
+        logger.info({ ...fields, bytes: progress.sizeBytes, heldMs: Math.round(heldMs) }, 'a replica has moved to another log directory');
       // What ended because its log is offline is gone on with at the next start.
       if (this.moving.get(name) === moving) this.moving.delete(name);
     } catch (error) {

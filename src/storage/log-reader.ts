@@ -2,7 +2,8 @@ import type { BufferPool } from '../core/bytes.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { follows } from './batch-scanner.ts';
 import { DamageError } from './log-errors.ts';
-import type { Place, Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
+import type { Place } from './segment-places.ts';
 
 /** Whole record batches as they are in the log. `release` gives the memory back: call it once, when the bytes have been sent. */
 export interface LogChunk {

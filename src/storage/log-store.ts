@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
-import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
+import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse, requireSame } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
 import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
@@ -102,6 +102,7 @@ export class LogStore extends LogDirectory {
       folder,
       claim: () => this.claim(name, folder, topicId),
       create: () => {
+        requireSame(this.directory);
         if (checkpoints.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
@@ -113,6 +114,7 @@ export class LogStore extends LogDirectory {
         if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
         checkpoints.cleaner.trim(name, logEndOffset);
       },
+      promisesLess: (offset) => (checkpoints.of(name).recoveryPoint > offset ? this.writeCheckpoints() : undefined),
       get firstDirtyOffset() {
         return checkpoints.cleaner.offsetOf(name);
       },
@@ -294,14 +296,8 @@ export class LogStore extends LogDirectory {
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
   writeCheckpoints(): void {
     if (this.diskFailure) return;
-    const { shortage } = this.context;
-    try {
-      this.onDisk(() => this.putCheckpoints());
-    } catch (error) {
-      shortage.noted(error);
-      throw error;
-    }
-    shortage.wrote();
+    this.onDisk(() => this.putCheckpoints());
+    this.context.shortage.wrote();
   }
 
   private putCheckpoints(): void {

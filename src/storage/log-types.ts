@@ -64,6 +64,11 @@ export interface LogLocation extends TopicPartition {
    */
   takenBack(): void;
   /**
+   * Before the log is cut to `offset`: no checkpoint may promise more. A power failure in the middle brings back any of the segments that were
+   * removed, and behind the recovery point alone a hole between them is told from what compaction leaves.
+   */
+  promisesLess(offset: number): void;
+  /**
    * Everything before `offset` is durable, and compaction may leave gaps there: sees to it that the checkpoint says so. A gap that a start finds
    * behind the recovery point is one that a power failure has left.
    */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '../core/logger.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
-import { type EpochStart, LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { type EpochStart, LeaderEpochs, leaderEpochText, parseLeaderEpochs } from './leader-epochs.ts';
 import { DamageError } from './log-errors.ts';
 import { LogProducers } from './log-producers.ts';
 import { LEADER_EPOCH_FILE } from './partition-folder.ts';
@@ -58,7 +58,11 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   const bases = names.map(baseOffsetOf).filter((base) => base !== null);
   const segments = bases.map((base) => new Segment(cache, folder, base, -1, nowMs));
   const known = parseLeaderEpochs(exists ? files.read(join(folder, LEADER_EPOCH_FILE)) : null);
-  const epochs = new LeaderEpochs(known ?? [], options.persistEpochs);
+  // Epochs that are learned from all batches are written when all were read: half of them would be believed by a start that comes after a kill.
+  let isKnown = known !== null || segments.length === 0;
+  const epochs = new LeaderEpochs(known ?? [], (text) => {
+    if (isKnown) options.persistEpochs(text);
+  });
   const producers = new LogProducers(options.producers, new ProducerSnapshots(files, folder, names), options.logger);
   if (segments.length === 0) {
     producers.reset();
@@ -78,6 +82,8 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   active.size = active.log.handle().size(); // a .log that cannot be opened is no damage: it must not look like some
   const opened = verify(segments, epochs, { ...options, allSegments: known === null, names: new Set(names) });
   epochs.truncateEnd(opened.nextOffset + 1);
+  if (!isKnown) options.persistEpochs(leaderEpochText(epochs.list()));
+  isKnown = true;
   if (options.unclean && !agree(epochs, opened.segments, options.recoveryPoint)) epochs.relearn(batchEpochs(opened.segments));
   producers.reload(opened.segments, segments[0]!.baseOffset, opened.nextOffset);
   return { ...opened, epochs, producers };
@@ -168,9 +174,11 @@ function verify(
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom: Math.min(verifiedFrom, nextOffset), cutBytes, droppedSegments: 0 };
 }
 
-/** After a clean end the recovery point is the log's end. A last batch that begins where nobody can have put it has another base offset than it had. */
+/** After a clean end the recovery point is the log's end. A last batch behind a gap that ends beyond it has another base offset
+ * than it had. */
 function checkEnd({ log }: Segment, { nextOffset, lastGap }: Recovered, recoveryPoint: number): void {
-  if (recoveryPoint > 0 && lastGap > 0 && nextOffset - recoveryPoint === lastGap)
+  const beyond = nextOffset - recoveryPoint;
+  if (recoveryPoint > 0 && beyond > 0 && lastGap >= beyond)
     throw new DamageError(
       `${log.path} is damaged: its last record batch ends at offset ${nextOffset}, it was written to end at ${recoveryPoint}`,
     );

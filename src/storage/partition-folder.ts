@@ -74,13 +74,27 @@ export function writeTopicId(files: Files, folder: string, topicId: string): voi
 export function writeSmallFile(files: Files, path: string, content: string | Uint8Array): void {
   const temporary = `${path}.tmp`;
   files.remove(temporary);
-  const handle = files.open(temporary, 'rw');
   try {
-    handle.writeSync([typeof content === 'string' ? Buffer.from(content) : content], 0);
-  } finally {
-    handle.close();
+    const handle = files.open(temporary, 'rw');
+    try {
+      handle.writeSync([typeof content === 'string' ? Buffer.from(content) : content], 0);
+    } finally {
+      handle.close();
+    }
+    files.rename(temporary, path);
+  } catch (error) {
+    removeQuietly(files, temporary);
+    throw error;
   }
-  files.rename(temporary, path);
+}
+
+/** Half a file on a full disk, say: what went wrong is told already. */
+function removeQuietly(files: Files, path: string): void {
+  try {
+    files.remove(path);
+  } catch {
+    // It is written anew before it is ever read.
+  }
 }
 
 /** Makes the folder's small files, its entries, and its own entry durable. */

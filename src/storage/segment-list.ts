@@ -1,4 +1,5 @@
-import type { Place, Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
+import type { Place } from './segment-places.ts';
 
 /** The segments of one log, ascending by base offset, never empty; the last one is active. */
 export class SegmentList {

@@ -18,6 +18,8 @@ const KEYS = Number(process.env.COMPACTION_KEYS ?? 1_000);
 const IS_LONG = RECORDS >= 1_000_000;
 const LONGEST_STALL_MS = 20;
 const AT_ONCE = 1_000;
+/** Many small segments make much to rename. */
+const SEGMENT_BYTES = process.env.COMPACTION_SEGMENT_BYTES ?? '4194304';
 const seed = Number(process.env.COMPACTION_SEED ?? Date.now() % 1_000_000);
 const PADDING = 'x'.repeat(80);
 
@@ -78,7 +80,7 @@ async function follow(client: KafkaJs, topic: string): Promise<{ count(): number
 async function setDirtyRatio(admin: Admin, topic: string, ratio: string): Promise<void> {
   const configEntries = [
     { name: 'cleanup.policy', value: 'compact' },
-    { name: 'segment.bytes', value: '4194304' },
+    { name: 'segment.bytes', value: SEGMENT_BYTES },
     { name: 'min.cleanable.dirty.ratio', value: ratio },
   ];
   await admin.alterConfigs({ validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }] });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { batchBytes } from '../../src/conformance/batch-bytes.ts';
+import { fakeClock } from '../../src/core/fake-clock.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
 import { readRecords } from '../../src/protocol/records/walk.ts';
 import { fetchBody, firstPartition, keptStore, type MemoryBroker, memoryBroker, produceBody } from '../support/memory-broker.ts';
@@ -233,6 +234,24 @@ test('a clock that jumps ahead expires no offsets of a group before the new time
   expect(await committed()).toBe(7);
   await on.clock.advance(HOUR / 2);
   expect(await committed()).toBe(-1);
+});
+
+test('a start long after the last run, by a clock that may be wrong, deletes nothing before its time has stood for an hour', async () => {
+  const { clock: before } = on;
+  const openStore = keptStore(before);
+  const configs = { 'log.retention.check.interval.ms': '1000' };
+  await begin({ clock: before, openStore, configs });
+  await on.broker.createTopic('events');
+  await put('events', 'a', '1');
+  await before.advance(60_000);
+  await on.broker.close();
+  const clock = fakeClock(before.now() + 365 * 24 * HOUR);
+  on = await memoryBroker({ clock, files: on.files, openStore, configs });
+  const isThere = () => on.files.list('/data/events-0').includes('00000000000000000000.log');
+  await clock.advance(HOUR - 60_000);
+  expect(isThere()).toBe(true);
+  await clock.advance(2 * 60_000);
+  expect(isThere()).toBe(false);
 });
 
 test('every replica compacts its own log, the leader and those that follow', async () => {

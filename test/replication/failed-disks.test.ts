@@ -59,17 +59,9 @@ describe('the disk of a leader fails', () => {
     expect(await read(leader)).toMatchObject({ errorCode: 0, highWatermark: 4 });
   });
 
-  test('whoever still asks there is told KAFKA_STORAGE_ERROR, and Metadata says where to go and that the replica is offline', async () => {
-    const partition = { partitionIndex: 0, partition: 0, currentLeaderEpoch: -1 };
-    const topics = (more: Struct) => [{ name: 'orders', topic: 'orders', partitions: [{ ...partition, ...more }] }];
-    const answers = await Promise.all([
-      produce(1, 'x'),
-      read(1),
-      call(1, 'ListOffsets', 7, { replicaId: -1, isolationLevel: 0, topics: topics({ timestamp: -1 }) }).then(firstOf('topics')),
-      call(1, 'OffsetForLeaderEpoch', 4, { replicaId: -1, topics: topics({ leaderEpoch: 0 }) }).then(firstOf('topics')),
-      call(1, 'DeleteRecords', 2, { timeoutMs: 1_000, topics: topics({ offset: 1 }) }).then(firstOf('topics')),
-    ]);
-    expect(answers.map(({ errorCode }) => errorCode)).toEqual([STORAGE, STORAGE, STORAGE, STORAGE, STORAGE]);
+  test('whoever still asks there is told that another leads, and Metadata says who, and that the replica is offline', async () => {
+    const answers = await everyQuestion();
+    expect(answers).toEqual(answers.map(() => ERROR_CODES.NOT_LEADER_OR_FOLLOWER.code));
     const { leader } = await cluster.partition('orders');
     for (const broker of [1, 2, 3]) {
       const reply = await call(broker, 'Metadata', 12, { topics: [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAA', name: 'orders' }] });
@@ -122,6 +114,8 @@ test('with one in-sync replica left nobody leads, until it is back with its reco
   expect(await produce(1, 'b', { acks: 1 })).toMatchObject({ errorCode: STORAGE });
   await cluster.clock.settle();
   expect(await cluster.partition('orders')).toMatchObject({ leader: -1, isr: [1] });
+  const answers = await everyQuestion();
+  expect(answers).toEqual(answers.map(() => STORAGE));
   await cluster.stop(1);
   await cluster.start(1);
   expect(await cluster.partition('orders')).toMatchObject({ leader: 1, isr: [1] });
@@ -252,6 +246,20 @@ test('a full disk under a coordinator: what was not committed is not there, and 
     expect.stringMatching(/^the disk is full/),
   ]);
 });
+
+/** What broker 1 answers to all that is asked of a leader. */
+async function everyQuestion(): Promise<unknown[]> {
+  const partition = { partitionIndex: 0, partition: 0, currentLeaderEpoch: -1 };
+  const topics = (more: Struct) => [{ name: 'orders', topic: 'orders', partitions: [{ ...partition, ...more }] }];
+  const answers = await Promise.all([
+    produce(1, 'x'),
+    read(1),
+    call(1, 'ListOffsets', 7, { replicaId: -1, isolationLevel: 0, topics: topics({ timestamp: -1 }) }).then(firstOf('topics')),
+    call(1, 'OffsetForLeaderEpoch', 4, { replicaId: -1, topics: topics({ leaderEpoch: 0 }) }).then(firstOf('topics')),
+    call(1, 'DeleteRecords', 2, { timeoutMs: 1_000, topics: topics({ offset: 1 }) }).then(firstOf('topics')),
+  ]);
+  return answers.map(({ errorCode }) => errorCode);
+}
 
 /** The first partition of the first topic of an answer. */
 function firstOf(name: string): (reply: Struct) => Struct {

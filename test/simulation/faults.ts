@@ -1,3 +1,4 @@
+import { KafkaError } from '../../src/core/errors.ts';
 import type { Checker } from './checker.ts';
 import type { Machine, World } from './machine.ts';
 import type { LinkFault } from './network.ts';
@@ -56,6 +57,8 @@ export const FAULTS = {
 const RARE_FAULTS = {
   /** All but a partition's leader are killed; the leader, alone in the ISR by then, loses power. */
   lastCrash: 3,
+  /** Replicas of a broker are sent to its other directory, where it has two; no fault, but others are at their worst then. */
+  moveReplicas: 8,
 } as const;
 export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS };
 
@@ -200,6 +203,7 @@ export class FaultInjector {
       for (const peer of peers) this.down(peer, 3_000 + forMs, () => peer.kill());
       this.later(50 * (1 + other), () => this.down(leader, forMs, () => this.checker.exchangeDisk(leader, () => leader.crash())));
     },
+    moveReplicas: (machine, { other }) => this.moveReplicas(machine, other),
     slowNetwork: (_machine, { forMs, other }) => {
       const { network } = this.world;
       network.delayMs = [1, 10 + other * 4];
@@ -217,6 +221,20 @@ export class FaultInjector {
       return this.machines.get(leader) ?? all[broker % all.length]!;
     if (name === 'killController') return this.machines.get(this.checker.controller) ?? all[broker % all.length]!;
     return all[broker % all.length]!;
+  }
+
+  private moveReplicas({ services, directories, id }: Machine, other: number): void {
+    if (!services) return;
+    for (const { name, partitions } of services.metadata.current.topics()) {
+      for (const { partition, replicas } of partitions) {
+        if (!replicas.includes(id) || (partition + other) % 3 === 0) continue;
+        try {
+          services.replicas.moveReplica(name, partition, directories[(partition + other) % directories.length]!);
+        } catch (error) {
+          if (!(error instanceof KafkaError)) throw error; // one of the disks has failed
+        }
+      }
+    }
   }
 
   /** The second directory alone, where there is one, with even chance. */

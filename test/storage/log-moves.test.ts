@@ -249,6 +249,69 @@ describe('a log that changes on its way', () => {
   });
 });
 
+describe('what a crash left of a move', () => {
+  const [one, other] = ['1'.repeat(32), '2'.repeat(32)];
+  const DOOMED = `/a/orders-0.${one}-delete`;
+
+  /** As it is between the two renames: the folder is about to be deleted, the copy has not got its name. */
+  async function leave(unique: string): Promise<string[]> {
+    const opened = open();
+    const all = await fill(opened.log(), 20);
+    await opened.close();
+    const future = `/b/orders-0.${unique}-future`;
+    files.makeDirectory(future);
+    for (const name of files.list('/a/orders-0')) files.copy(`/a/orders-0/${name}`, `${future}/${name}`);
+    files.rename('/a/orders-0', DOOMED);
+    return all;
+  }
+  /** One of the directories cannot be used at the start. */
+  async function openWithout(path: '/a' | '/b') {
+    const directory = openDataDirectory(files, path === '/a' ? '/b' : '/a', 'test');
+    const dirs = openLogDirs({
+      ...{ files, clock, clusterId: CLUSTER_ID, nodeId: 1, directories: [directory] },
+      offline: [{ path, error: new Error('EIO') }],
+    });
+    dirs.holdBack([{ ...ORDERS, topicId: TOPIC_ID }]);
+    expect(() => dirs.log(ORDERS, TOPIC_ID, testConfig(SMALL)).logEndOffset).toThrow(/offline/);
+    await new Promise((resolve) => dirs.close(resolve));
+    directory.release();
+  }
+
+  test('a copy takes the place of the folder that was renamed for it', async () => {
+    const all = await leave(one);
+    const opened = open();
+    expect(await keys(opened.log())).toEqual(all);
+    expect([folders('/a'), folders('/b')]).toEqual([[], ['orders-0']]);
+  });
+
+  test('a copy that nothing was renamed for is never served', async () => {
+    await leave(other);
+    const opened = open();
+    expect(await keys(opened.log())).toEqual([]);
+    expect(folders('/b')).toEqual([expect.stringMatching(/-stray$/)]);
+  });
+
+  test.each(['/a', '/b'] as const)('while %s is offline nothing is served, and nothing is lost', async (path) => {
+    const all = await leave(one);
+    await openWithout(path);
+    expect([folders('/a'), folders('/b')]).toEqual([[`orders-0.${one}-delete`], [`orders-0.${one}-future`]]);
+    expect(await keys(open().log())).toEqual(all);
+  });
+
+  test('what the checkpoints of the other directory say already is not true of a log that stayed', async () => {
+    const opened = open();
+    const all = await fill(opened.log(), 20);
+    await opened.close();
+    files.makeDirectory(`/b/orders-0.${one}-future`);
+    files.replace('/b/log-start-offset-checkpoint', '0\n1\norders 0 15\n');
+    const again = open();
+    again.dirs.delete(ORDERS);
+    again.dirs.prefer(ORDERS, '/b');
+    const log = again.dirs.log(ORDERS, 'CCCCCCCCCCCCCCCCCCCCCC', testConfig(SMALL));
+    expect([log.folder, log.logStartOffset, all.length]).toEqual(['/b/orders-0', 0, 20]);
+  });
+});
+
 /** Files that die at the `survives`-th of the operations that last: a kill, or the power going off. */
 function mortal(
   disk: MemoryFiles,

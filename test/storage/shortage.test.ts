@@ -134,6 +134,49 @@ describe('a full disk', () => {
     await closeStore(store);
   });
 
+  test.each([0, 100, 300, 500, 700, 900, 1_500])(
+    'with %i bytes left a compaction fails, or not; the log stays as it is, and is compacted when there is room',
+    async (left) => {
+      const clock = fakeClock();
+      const files = memoryFiles({ clock, maxBytes: 100_000 });
+      const logged: Logged[] = [];
+      let store = open(files, clock, logged);
+      const compacted = { ...SMALL, compacted: true, minCleanableDirtyRatio: 0 };
+      const log = orders(store, compacted);
+      const kept: string[] = [];
+      for (let i = 0; i < 60; i++) if (await tryAppend(log, clock, `k${i % 7}`)) kept.push(`k${i % 7}`);
+      await flush(log);
+      const filler = files.open(FILLER, 'rw');
+      filler.writeSync([Buffer.alloc(100_000 - files.usedBytes() - left)], 0);
+      filler.close();
+      const compact = async (): Promise<Error | null> => {
+        let outcome: Error | null | undefined;
+        log.compact((error) => {
+          outcome = error;
+        });
+        for (let i = 0; i < 50 && outcome === undefined; i++) await clock.advance(10);
+        expect(outcome).toBeDefined();
+        return outcome!;
+      };
+      const failure = await compact();
+      if (failure) {
+        expect(failure).toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR', message: expect.stringContaining('ENOSPC') });
+        expect(new Set(await keysOf(log))).toEqual(new Set(kept)); // what was written anew before may have its place
+      }
+      expect(log.isOffline).toBe(false);
+      files.remove(FILLER);
+      expect(await compact()).toBeNull();
+      const keys = await keysOf(log);
+      expect(keys.length).toBeLessThan(kept.length);
+      expect(new Set(keys)).toEqual(new Set(kept));
+      files.kill();
+      store = open(files, clock);
+      expect(await keysOf(orders(store, compacted))).toEqual(keys);
+      await closeStore(store);
+      if (left === 0) expect(failure).not.toBeNull();
+    },
+  );
+
   test('a checkpoint that could not be written is written when it is next needed, though nothing changed since', async () => {
     const { clock, files } = disk(3_000);
     let store = open(files, clock);

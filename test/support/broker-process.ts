@@ -10,6 +10,8 @@ export interface BrokerProcess {
   /** host:port for clients. */
   readonly bootstrap: string;
   readonly data: string;
+  /** Its log directories. */
+  readonly directories: readonly string[];
   /** Of its latest run. */
   readonly pid: number;
   /** What all its runs have written. */
@@ -67,6 +69,7 @@ export async function startBrokerProcess({ args = [], env = {}, disks }: BrokerP
     port,
     bootstrap: `localhost:${port}`,
     data,
+    directories,
     get pid() {
       return program.pid;
     },
