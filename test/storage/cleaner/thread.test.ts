@@ -59,7 +59,7 @@ describe('the thread that compacts', { timeout: DEADLINE_MS + 10_000 }, () => {
       expect(report.result.messagesAfter).toBe(KEYS);
       if (!LONG) return;
       console.log(JSON.stringify(report));
-      expect(Math.max(report.compacting.stallMs, report.after.stallMs)).toBeLessThan(MAX_STALL_MS);
+      expect(report.compacting.stallMs).toBeLessThan(MAX_STALL_MS);
     },
   );
 
