@@ -123,6 +123,7 @@ export class LogStore extends LogDirectory {
       madeDurable: (offset) => {
         if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
+      madeDurableLater: (offset, done) => checkpoints.recoveryPointLater(name, offset, log(), this.context.cleaner, done),
       gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
         return checkpoints.of(name).recoveryPoint;
