@@ -1,6 +1,7 @@
 import type {
   AlterConfigs,
   AlterPartitionReassignments,
+  AlterReplicaLogDirs,
   CreatePartitions,
   DeleteRecords,
   DeleteTopics,
@@ -67,6 +68,9 @@ export const namedBy = {
   alterPartitionReassignments: ({ topics }, ask) => {
     for (const { name, partitions } of topics) ask(name, undefined, highest(partitions, byPartitionIndex));
   },
+  alterReplicaLogDirs: ({ dirs }, ask) => {
+    for (const { topics } of dirs) for (const { name, partitions } of topics) ask(name, undefined, highest(partitions, byItself));
+  },
   listPartitionReassignments: ({ topics }, ask) => {
     for (const { name, partitionIndexes } of topics ?? []) ask(name, undefined, highest(partitionIndexes, byItself));
   },
@@ -93,6 +97,7 @@ export const namedBy = {
   createPartitions: Named<typeof CreatePartitions>;
   electLeaders: Named<typeof ElectLeaders>;
   alterPartitionReassignments: Named<typeof AlterPartitionReassignments>;
+  alterReplicaLogDirs: Named<typeof AlterReplicaLogDirs>;
   listPartitionReassignments: Named<typeof ListPartitionReassignments>;
   offsetDelete: Named<typeof OffsetDelete>;
   describeProducers: Named<typeof DescribeProducers>;
