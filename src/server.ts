@@ -4,12 +4,11 @@ import type { BrokerConfig } from './config.ts';
 import { followLeadership } from './coordinator/follow-leadership.ts';
 
 import type { RandomBytes } from './core/bytes.ts';
-import type { Clock, Timer } from './core/clock.ts';
+import type { Clock } from './core/clock.ts';
 import type { Files } from './core/files.ts';
 import type { Logger } from './core/logger.ts';
 import { Purgatory } from './core/purgatory.ts';
 import type { Address, Listening, Transport } from './core/transport.ts';
-import { TrustedTime } from './core/trusted-time.ts';
 import { Endpoints } from './handlers/endpoints.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { partitionAdmin } from './handlers/partition-admin.ts';
@@ -31,16 +30,22 @@ import { FetchSessions } from './replication/fetch-sessions.ts';
 import { FollowerFetchers } from './replication/follower-fetchers.ts';
 import { cleanerSettingsOf, isCleanerEnabled } from './replication/log-config.ts';
 import { ReplicaManager } from './replication/replica-manager.ts';
-import { Retention } from './replication/retention.ts';
 import { deleteFolders, settleFolders } from './replication/settle-folders.ts';
 import { clientQuotas } from './server/client-quotas.ts';
-
 import { makeGroups, makeTransactions } from './server/coordinators.ts';
-import { diskIdentity, emptyDirectories, openLogDirectories, replicasOf } from './server/log-directories.ts';
-
+import {
+  closeLogs,
+  diskIdentity,
+  emptyDirectories,
+  lostReplicas,
+  moveRate,
+  openLogDirectories,
+  replicasOf,
+} from './server/log-directories.ts';
 import { Membership } from './server/membership.ts';
+import { applyRetention, keepTrustedTime, trustedTimeOf, writeCheckpoints } from './server/upkeep.ts';
 import { settleImport } from './storage/import-staging.ts';
-import { type LogDirs, openLogDirs } from './storage/log-dirs.ts';
+import { openLogDirs } from './storage/log-dirs.ts';
 import { DEFAULT_PRODUCER_LIMITS, type ProducerLimits } from './storage/producer-state.ts';
 
 export interface BrokerOptions {
@@ -155,7 +160,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await settleImport(directory, importLedger(store)); // one that was killed
   // The lock goes last: whoever gets it next must find the store closed.
   const flushCheckMs = config.long('log.flush.scheduler.interval.ms');
-  const trustedTime = new TrustedTime(clock, logger);
+  const trustedTime = trustedTimeOf(options);
   const logs = openLogDirs({
     files,
     directories: directories.usable,
@@ -167,6 +172,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     logger,
     producers,
     flushCheckMs,
+    moveBytesPerSecond: () => moveRate(config),
     randomBytes,
   });
   closers.push(() => closeLogs(logs));
@@ -181,6 +187,12 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   });
   closers.push(() => metadata.close());
   logs.holdBack(replicasOf(metadata.current, nodeId));
+  const lost = lostReplicas(logs, disk, metadata.current, nodeId);
+  if (lost.length > 0)
+    logger.warn(
+      { partitions: lost.length },
+      'a log directory was replaced: its replicas are copied from others; where there is none, nobody leads',
+    );
   config = dynamicConfig(options.config, metadata, nodeId);
   logs.configureCleaner(cleanerSettingsOf(config));
   const currentConfig = () => config;
@@ -204,7 +216,6 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
     backoffMs: () => config.long('log.cleaner.backoff.ms'),
     deletedSome: () => logs.writeCheckpoints(),
   });
-  closers.push(() => compactions.stop());
   const replicas = new ReplicaManager({
     ...{ nodeId, clock, logs, metadata, store, purgatory, logger, fetchers, compactions },
     config: currentConfig,
@@ -264,7 +275,7 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   closers.push(() => connections.close(clock, CLOSE_GRACE_MS));
   const listeners = await listen(options, connections, services, closers);
   membership = new Membership({
-    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, listeners },
+    ...{ nodeId, store, metadata, clock, files, transport: options.transport, logger, replicas, disk, lost, listeners },
     config: currentConfig,
     directory: options.cluster?.directory ?? null,
   });
@@ -273,9 +284,12 @@ async function build(options: BrokerOptions, closers: Closer[], make: (...parts:
   await member.join();
   deleteFolders(logs, await deletedTopics(store), logger);
   settleFolders(logs, metadata.current, nodeId, disk.isContinued, logger);
+  replicas.resumeMoves();
+  closers.push(keepTrustedTime(trustedTime, options));
   closers.push(writeCheckpoints(services, logs));
   closers.push(applyRetention(services, logs));
   compactions.begin(replicas);
+  closers.push(() => compactions.stop());
   connections.begin();
   closers.push(() => member.handOver());
   return make(listeners, clusterId, topicAdmin);
@@ -314,58 +328,6 @@ async function listen(options: BrokerOptions, connections: Connections, services
     bound.push({ name, host, port: listening.address.port });
   }
   return bound;
-}
-
-function writeCheckpoints({ clock, config, logger }: Services, logs: LogDirs): Closer {
-  const failed = (error: unknown) => logger.error({ err: error }, 'the checkpoints could not be written');
-  const stops = [
-    repeat(clock, config().int('log.flush.offset.checkpoint.interval.ms'), () => logs.writeCheckpoints(), failed),
-    repeat(clock, config().long('replica.high.watermark.checkpoint.interval.ms'), () => logs.writeHighWatermarks(), failed),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
-}
-
-function applyRetention({ clock, config, replicas, logger }: Services, logs: LogDirs): Closer {
-  const retention = new Retention({
-    ...{ replicas, clock, logger },
-    leavesCompacted: isCleanerEnabled(config()),
-    deletedSome: () => logs.writeCheckpoints(),
-  });
-  const stopRepeating = repeat(
-    clock,
-    config().long('log.retention.check.interval.ms'),
-    () => retention.begin(),
-    (error) => logger.error({ err: error }, 'old segments could not be looked for'),
-  );
-  return () => {
-    stopRepeating();
-    retention.stop();
-  };
-}
-
-/** Work that fails, as on a full disk, is tried again at its next time, and told of once for each reason. */
-function repeat(clock: Clock, everyMs: number, work: () => void, failed: (error: unknown) => void): Closer {
-  let timer: Timer = clock.after(everyMs, again);
-  let lastFailure = '';
-  function again() {
-    timer = clock.after(everyMs, again);
-    try {
-      work();
-      lastFailure = '';
-    } catch (error) {
-      if (String(error) !== lastFailure) failed(error);
-      lastFailure = String(error);
-    }
-  }
-  return () => timer.cancel();
-}
-
-function closeLogs(logs: LogDirs): Promise<void> {
-  return new Promise((resolve, reject) => {
-    logs.close((error) => (error ? reject(error) : resolve()));
-  });
 }
 
 /** In reverse, each even when another fails; the first failure is told. */

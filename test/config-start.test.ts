@@ -102,7 +102,6 @@ test('what is not implemented is refused at start, never passed over', () => {
   expect(problems(() => start({ 'authorizer.class.name': 'kafka.Acl' }))[0]).toMatch(/^authorizer.class.name: ACLs are not implemented/);
   expect(problems(() => start({ 'remote.log.storage.system.enable': 'true' }))[0]).toMatch(/tiered storage/);
   expect(problems(() => start({ 'process.roles': 'controller' }))[0]).toMatch(/no controller process/);
-  expect(problems(() => start({ 'log.dirs': '/a,/b' }))[0]).toMatch(/one directory/);
   expect(problems(() => start({ listeners: 'SSL://:9093' }))[0]).toMatch(/SSL uses SSL, but TLS and SASL are not implemented yet/);
   expect(problems(() => start({ 'log.retention.minutes': '0' }))[0]).toMatch(/must be unlimited/);
   expect(problems(() => start({ 'group.min.session.timeout.ms': '2', 'group.max.session.timeout.ms': '1' }))[0]).toMatch(/lower it/);

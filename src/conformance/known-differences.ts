@@ -25,7 +25,6 @@ const WHY = 'The message says what is wrong; Apache Kafka leaves it out here.';
 const TWICE = 'A partition that stands in a request twice is served twice; Apache Kafka silently drops one of the two.';
 const V0_TIME = 'A segment counts from the time of its last record; Apache Kafka took the time of its file.';
 const ACLS = 'Without an authorizer nobody looks at what is asked; Apache Kafka closes the connection on codes that it does not know.';
-const VOLUME = 'How large the volume of the data directory is, is not known here: -1 says so.';
 const LOGGERS = 'Loggers have no configs here, so none are listed.';
 const TAG_TWICE =
   'An unknown tag that stands twice is passed over, as it is once. Apache Kafka passes it over too, but fails where it writes the request anew.';
@@ -204,8 +203,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'DescribeConfigs: of a broker', path: '*listener*', reason: KRAFT },
 
   { scenario: '*Acls: without an authorizer', step: 'an operation that does not exist', path: 'outcome', reason: ACLS },
-  { scenario: 'DescribeLogDirs: *', path: 'results.0.totalBytes', versions: [4, 5], reason: VOLUME },
-  { scenario: 'DescribeLogDirs: *', path: 'results.0.usableBytes', versions: [4, 5], reason: VOLUME },
   { scenario: 'ListConfigResources: *', path: 'configResources.8 *', absentIn: 'minikafka', reason: LOGGERS },
   { scenario: 'DescribeTopicPartitions: by name', step: 'invalid name ""', reason: SPEAKING_CODE },
 ];

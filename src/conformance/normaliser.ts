@@ -46,6 +46,8 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'IncrementalAlterConfigs.responses': ['resourceType', 'resourceName'],
   'OffsetForLeaderEpoch.topics': ['topic'],
   'OffsetForLeaderEpoch.topics.partitions': ['partition'],
+  'AlterReplicaLogDirs.results': ['topicName'],
+  'AlterReplicaLogDirs.results.partitions': ['partitionIndex'],
   'DescribeLogDirs.results.topics': ['name'],
   'DescribeLogDirs.results.topics.partitions': ['partitionIndex'],
   'ListConfigResources.configResources': ['resourceType', 'resourceName'],

@@ -13,6 +13,8 @@ export interface Files {
   list(path: string): string[];
   exists(path: string): boolean;
   isDirectory(path: string): boolean;
+  /** Bytes of a file, which must exist. Cheaper than opening it: a log may have thousands. */
+  size(path: string): number;
   /** Whole content, or null when the file does not exist. */
   read(path: string): Buffer | null;
   /** Replaces a file so that a crash leaves the old content or the new, never a mixture: temporary file, fsync, rename, fsync of the folder. */

@@ -113,6 +113,11 @@ class MemoryDisk implements MemoryFiles {
   isDirectory(path: string): boolean {
     return this.find(path) instanceof Directory;
   }
+  size(path: string): number {
+    const node = this.find(path);
+    if (!(node instanceof MemoryFile)) throw failure('ENOENT', 'stat', path);
+    return node.size;
+  }
 
   read(path: string): Buffer | null {
     const node = this.find(path);

@@ -47,6 +47,7 @@ export const realFiles: Files = {
   list: (path) => unlessMissing(() => readdirSync(path).sort(), []),
   exists: (path) => existsSync(path),
   isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
+  size: (path) => statSync(path).size,
   read: (path) => unlessMissing(() => readFileSync(path), null),
   replace(path, content) {
     const temporary = `${path}.tmp`;

@@ -84,7 +84,7 @@ function readOne(target: FetchTarget, reading: Reading, maxBytes: number, minOne
     if (context.version < FIRST_WITH_BATCHES && found.codecId === CODEC_ZSTD) throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE');
     const divergingEpoch = source.divergence(found, target);
     if (divergingEpoch) return { data: { ...dataOf(found, target, reading, null), divergingEpoch }, bytes: 0 };
-    const available = found.availableBytes(target.fetchOffset, reader);
+    const available = found.availableBytes(target.fetchOffset, reader, 1);
     const preferredReadReplica = reading.preferredReplica(found, target);
     if (preferredReadReplica !== NO_REPLICA) return { data: { ...dataOf(found, target, reading, null), preferredReadReplica }, bytes: 0 };
     if (available === 0) rest(target, found, reading);

@@ -180,7 +180,7 @@ function whenDue({ session, source, preferredReplica }: Reading, minBytes: numbe
     try {
       const partition = source.find(target);
       session.watch(target, partition, source.reader);
-      const available = partition.availableBytes(target.fetchOffset, source.reader);
+      const available = partition.availableBytes(target.fetchOffset, source.reader, target.maxBytes);
       if (source.divergence(partition, target) || preferredReplica(partition, target) >= 0) return 'now';
       const isNews = session.isNews(target, partition.highWatermark, partition.logStartOffset);
       if (available === 0 && !isNews && source.mayRest(partition)) session.rest(target);

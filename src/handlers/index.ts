@@ -3,6 +3,7 @@ import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterClientQuotas } from './alter-client-quotas.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterPartitionReassignments } from './alter-partition-reassignments.ts';
+import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts';
 import { apiVersions } from './api-versions.ts';
 import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
@@ -82,6 +83,7 @@ export const HANDLERS: readonly AnyHandler<Services>[] = [
   deleteAcls, // 31
   heardOf(describeConfigs, namedBy.configs), // 32
   heardOf(alterConfigs, namedBy.configs), // 33
+  heardOf(alterReplicaLogDirs, namedBy.alterReplicaLogDirs), // 34
   describeLogDirs, // 35
   heardOf(createPartitions, namedBy.createPartitions), // 37
   deleteGroups, // 42

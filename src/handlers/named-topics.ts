@@ -2,6 +2,7 @@ import type {
   AddPartitionsToTxn,
   AlterConfigs,
   AlterPartitionReassignments,
+  AlterReplicaLogDirs,
   CreatePartitions,
   DeleteRecords,
   DeleteTopics,
@@ -76,6 +77,9 @@ export const namedBy = {
   alterPartitionReassignments: ({ topics }, ask) => {
     for (const { name, partitions } of topics) ask(name, undefined, highest(partitions, byPartitionIndex));
   },
+  alterReplicaLogDirs: ({ dirs }, ask) => {
+    for (const { topics } of dirs) for (const { name, partitions } of topics) ask(name, undefined, highest(partitions, byItself));
+  },
   listPartitionReassignments: ({ topics }, ask) => {
     for (const { name, partitionIndexes } of topics ?? []) ask(name, undefined, highest(partitionIndexes, byItself));
   },
@@ -104,6 +108,7 @@ export const namedBy = {
   createPartitions: Named<typeof CreatePartitions>;
   electLeaders: Named<typeof ElectLeaders>;
   alterPartitionReassignments: Named<typeof AlterPartitionReassignments>;
+  alterReplicaLogDirs: Named<typeof AlterReplicaLogDirs>;
   listPartitionReassignments: Named<typeof ListPartitionReassignments>;
   offsetDelete: Named<typeof OffsetDelete>;
   describeProducers: Named<typeof DescribeProducers>;

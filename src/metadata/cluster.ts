@@ -14,6 +14,7 @@ import {
   parseFeatures,
   parseInteger,
   parseKnownBroker,
+  parseOffline,
   parseText,
 } from './values.ts';
 import { read, untilNoConflict, write } from './writes.ts';
@@ -67,8 +68,8 @@ export interface RegisteringBroker extends Omit<BrokerValue, 'generation'> {
    * failed under that: it may have to grow first.
    */
   readonly generation: number | ((lastEpoch: Rev, lastGeneration: number, diskFailed: boolean) => number);
-  /** Its replicas on disks that failed; null, or left out: all disks work. */
-  readonly offline?: OfflineReplicasValue | null;
+  /** Its replicas on disks that failed, given that generation; null, or left out: all disks work. */
+  readonly offline?: (generation: number) => OfflineReplicasValue | null;
   /** The broker epoch that this process had before it lost its lease: that registration may be replaced. */
   readonly previous?: Rev;
   /** This process holds the lock of its data directory, and has just started: who registered with that directory before is dead. */
@@ -92,7 +93,7 @@ export async function registerBroker(store: MetadataStore, broker: RegisteringBr
     const last = (await store.get(knownKey)).kv;
     const lastGeneration = last ? parseKnownBroker(knownKey, last.value).generation : 0;
     const offline = (await store.get(offlineKey)).kv;
-    const diskFailed = offline !== undefined && safetyRules.suspectFailedDisk;
+    const diskFailed = offline !== undefined && hasFailed(parseOffline(offlineKey, offline.value)) && safetyRules.suspectFailedDisk;
     const generation =
       typeof broker.generation === 'number' ? broker.generation : broker.generation(last?.rev ?? 0, lastGeneration, diskFailed);
     const value: BrokerValue = { listeners, rack, directoryId, generation, liveness };
@@ -106,11 +107,17 @@ export async function registerBroker(store: MetadataStore, broker: RegisteringBr
       { put: key, value: encodeValue(value), lease: lease.id },
       { put: knownKey, value: encodeValue(known) },
     ];
-    if (broker.offline) ops.push({ put: offlineKey, value: encodeOffline(broker.offline) });
+    const told = broker.offline?.(generation);
+    if (told) ops.push({ put: offlineKey, value: encodeOffline(told) });
     else if (offline) ops.push({ del: offlineKey });
     const { ok, rev } = await settled(store.txn(conds, ops));
     return ok ? { brokerEpoch: rev } : undefined;
   });
+}
+
+/** It told of a failed disk, be it that no replica was on it yet; not only of what is lost since an earlier registration. */
+function hasFailed({ all, topics, lost }: OfflineReplicasValue): boolean {
+  return all || topics.size > 0 || !lost;
 }
 
 function mayReplace({ previous, startsWithDirectory, directoryId }: RegisteringBroker, kv: KV): boolean {

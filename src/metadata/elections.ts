@@ -1,7 +1,7 @@
 import type { BrokerConfig } from '../config.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { BrokerImage, LogEndImage, MetadataImage, PartitionImage } from './image.ts';
-import { effectiveMinIsr, isForeign, isOffline, isStopping, isSuspect, type MemberFacts, withIsr } from './isr.ts';
+import { effectiveMinIsr, isForeign, isLost, isOffline, isStopping, isSuspect, type MemberFacts, withIsr } from './isr.ts';
 import { liveBrokerKey, offlineReplicasKey } from './keys.ts';
 import type { Cond } from './store.ts';
 import type { PartitionValue } from './values.ts';
@@ -145,7 +145,7 @@ class PartitionView {
   private standing(id: number): Standing {
     const broker = this.image.brokers.get(id);
     if (!broker) return 'gone';
-    if (isForeign(this.before, id, broker)) return 'foreign';
+    if (isForeign(this.before, id, broker) || isLost(this.image, this.partition, id)) return 'foreign';
     if (isOffline(this.image, this.partition, id)) return 'offline';
     return isSuspect(this.before, id, broker) ? 'suspect' : 'intact';
   }

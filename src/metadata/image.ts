@@ -198,6 +198,14 @@ export class MetadataImage {
     return offline !== undefined && (offline.all || offline.topics.get(topicId)?.has(partition) === true);
   }
 
+  /** Whether a live broker's replica may have been on a disk in whose place there is an empty one, and was not admitted since. */
+  isReplicaLost(id: number, { topicId, partition, disks }: Pick<PartitionImage, 'topicId' | 'partition' | 'disks'>): boolean {
+    const lost = this.offlineReplicas(id)?.lost;
+    if (!lost || !(lost.all || lost.topics.get(topicId)?.has(partition))) return false;
+    const admitted = disks.find((disk) => disk.id === id);
+    return admitted !== undefined && admitted.generation < lost.generation;
+  }
+
   /** Whether all that a broker has, or might get, is on disks that failed. */
   isWithoutDisk(id: number): boolean {
     return this.offlineReplicas(id)?.all === true;

@@ -37,6 +37,11 @@ export function isForeign({ disks }: PartitionValue, id: number, { directoryId }
   return safetyRules.checkDirectoryId && admitted !== undefined && admitted.directoryId !== directoryId;
 }
 
+/** As isForeign, of one of the disks of a broker: in its place there is an empty one. */
+export function isLost(image: MetadataImage, partition: Pick<PartitionImage, 'topicId' | 'partition' | 'disks'>, id: number): boolean {
+  return safetyRules.checkDirectoryId && image.isReplicaLost(id, partition);
+}
+
 /** The directory that was admitted, which may have lost records since: a member, but not to be elected before it is admitted again. */
 export function isSuspect({ disks }: PartitionValue, id: number, { directoryId, generation }: DiskId): boolean {
   const admitted = disks.find((disk) => disk.id === id);

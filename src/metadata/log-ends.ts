@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.ts';
 import type { MetadataImage, PartitionImage } from './image.ts';
 import type { ImageChanges } from './image-changes.ts';
 import type { MetadataFeed } from './image-feed.ts';
-import { isForeign, isOffline, isSuspect } from './isr.ts';
+import { isForeign, isLost, isOffline, isSuspect } from './isr.ts';
 import { liveBrokerKey, logEndKey, partitionKey } from './keys.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Registered } from './registration.ts';
@@ -88,24 +88,35 @@ export class LogEnds {
       const key = partitionKey(partition.topicId, partition.partition);
       if (this.told.has(key) || this.mustTell(image, partition)) this.dirty.set(key, { topic: topic.name, partition: partition.partition });
     }
+    for (const { topicId, partition } of changes.logEnds) this.compare(image, topicId, partition);
     for (const { partitions } of changes.deletedTopics) {
       for (const { topicId, partition } of partitions) if (this.told.has(partitionKey(topicId, partition))) this.everything = true;
     }
     if (this.everything || this.dirty.size > 0) this.loop.kick();
   }
 
+  /** A write in doubt that comes late says again what is no longer true. */
+  private compare(image: MetadataImage, topicId: string, partition: number): void {
+    const told = this.told.get(partitionKey(topicId, partition));
+    const end = image.logEnds(topicId, partition)?.get(this.options.nodeId);
+    if (!told || !end || told.at === `${end.brokerEpoch}/${end.leaderEpoch}`) return;
+    told.at = '';
+    this.dirty.set(partitionKey(topicId, partition), told);
+  }
+
   /** Whether this broker is one of several members, all on the disks that were admitted, that nobody leads, and one that may have lost records; what is on a failed disk nobody can tell. */
   private mustTell(image: MetadataImage, partition: PartitionImage): boolean {
     const { nodeId } = this.options;
     const me = image.brokers.get(nodeId);
-    if (partition.leader !== -1 || !me || !isSuspect(partition, nodeId, me) || isOffline(image, partition, nodeId)) return false;
+    if (partition.leader !== -1 || !me || !isSuspect(partition, nodeId, me)) return false;
+    if (isOffline(image, partition, nodeId) || isLost(image, partition, nodeId)) return false;
     const members = [...partition.isr, ...partition.elr];
     return members.includes(nodeId) && members.some((id) => id !== nodeId && !this.isForeign(image, partition, id));
   }
 
   private isForeign(image: MetadataImage, partition: PartitionImage, id: number): boolean {
     const broker = image.brokers.get(id);
-    return broker !== undefined && isForeign(partition, id, broker);
+    return broker !== undefined && (isForeign(partition, id, broker) || isLost(image, partition, id));
   }
 
   private async pass(): Promise<void> {

@@ -7,7 +7,7 @@ import { liveBrokerKey, offlineReplicasKey } from './keys.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Registered } from './registration.ts';
 import type { MetadataStore } from './store.ts';
-import { encodeOffline, type OfflineReplicasValue } from './values.ts';
+import { encodeOffline, type LostReplicas, type OfflineReplicasValue } from './values.ts';
 
 /** What this broker knows of its own disks. */
 export interface FailedDisks {
@@ -15,6 +15,8 @@ export interface FailedDisks {
   readonly extent: 'none' | 'some' | 'all';
   /** Whether its replica of a partition is, or may be, on a disk that failed. */
   isOffline(topic: string, partition: number): boolean;
+  /** Replicas that were, or may have been, on a disk in whose place this process found an empty one. */
+  readonly lost?: readonly { readonly topicId: string; readonly partition: number }[];
 }
 
 export interface OfflineReplicasOptions {
@@ -73,8 +75,8 @@ export class OfflineReplicas {
     const me = registered();
     const image = metadata.current;
     if (disks.extent === 'none' || !me || image.brokers.get(nodeId)?.epoch !== me.epoch) return; // the image's next change of this broker comes back here
-    const value = encodeOffline(offlineReplicas(image, nodeId, disks)!);
     const told = image.offlineReplicas(nodeId);
+    const value = encodeOffline({ ...onFailedDisks(image, nodeId, disks), ...(told?.lost && { lost: told.lost }) });
     if (told && Buffer.compare(value, encodeOffline(told)) === 0) return;
     const key = offlineReplicasKey(nodeId);
     const { rev } = await store.txn(
@@ -90,10 +92,34 @@ export class OfflineReplicas {
   }
 }
 
-/** This broker's replicas on disks that failed; null: all its disks work. */
-export function offlineReplicas(image: MetadataImage, nodeId: number, disks: FailedDisks): OfflineReplicasValue | null {
-  if (disks.extent === 'none') return null;
+/** What a broker registers with that has this generation; null: all its disks work, and none is missing. */
+export function offlineReplicas(image: MetadataImage, nodeId: number, disks: FailedDisks, generation: number): OfflineReplicasValue | null {
+  const lost = lostReplicas(image, nodeId, disks, generation);
+  if (disks.extent === 'none' && !lost) return null;
+  return { ...onFailedDisks(image, nodeId, disks), ...(lost && { lost }) };
+}
+
+/** Those that this process misses, and those that an earlier one did, as far as they are members still that nobody has admitted since. */
+function lostReplicas(image: MetadataImage, nodeId: number, disks: FailedDisks, generation: number): LostReplicas | null {
+  const before = image.parts.offline.get(nodeId)?.lost;
+  const fresh = new Set((disks.lost ?? []).map(({ topicId, partition }) => `${topicId}/${partition}`));
+  if (!before && fresh.size === 0) return null;
   const topics = new Map<string, Set<number>>();
+  for (const { topicId, partitions } of image.topics()) {
+    const found = partitions.filter(({ partition, disks: members }) => {
+      const admitted = members.find(({ id }) => id === nodeId);
+      if (!admitted || admitted.generation >= generation) return false;
+      const wasLost = before && admitted.generation < before.generation && (before.all || before.topics.get(topicId)?.has(partition));
+      return wasLost || fresh.has(`${topicId}/${partition}`);
+    });
+    if (found.length > 0) topics.set(topicId, new Set(found.map(({ partition }) => partition)));
+  }
+  return topics.size > 0 ? { generation, all: false, topics } : null;
+}
+
+function onFailedDisks(image: MetadataImage, nodeId: number, disks: FailedDisks): OfflineReplicasValue {
+  const topics = new Map<string, Set<number>>();
+  if (disks.extent === 'none') return { all: false, topics };
   if (disks.extent === 'all') return { all: true, topics };
   for (const { name, topicId, partitions } of image.topics()) {
     const offline = partitions.filter(({ replicas, partition }) => replicas.includes(nodeId) && disks.isOffline(name, partition));

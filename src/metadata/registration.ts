@@ -25,7 +25,7 @@ export interface RegistrationOptions {
   readonly broker: Omit<BrokerValue, 'directoryId' | 'generation'> & { readonly id: number };
   readonly disk: BrokerDisk;
   /** Its replicas on disks that failed, as known now; null: all disks work. Registered with it, so that it is never elected for one of them. */
-  readonly offline?: (image: MetadataImage) => OfflineReplicasValue | null;
+  readonly offline?: (image: MetadataImage, generation: number) => OfflineReplicasValue | null;
   /** Told at once when the registration is lost (a pause longer than the lease, or the controller took this broker for dead): it leads nothing any more. */
   readonly onLost: (why: Error) => void;
   /** Told with each registration, the first one too. The image need not show it yet. */
@@ -119,7 +119,7 @@ export class Registration {
         lease,
         directoryId: disk.directoryId,
         generation: (lastEpoch, lastGeneration, diskFailed) => disk.generationToRegister(lastEpoch, lastGeneration, diskFailed),
-        offline: offline?.(metadata.current) ?? null,
+        offline: (generation) => offline?.(metadata.current, generation) ?? null,
         startsWithDirectory,
         ...(this.previous && { previous: this.previous }),
       });

@@ -63,7 +63,19 @@ export interface OfflineReplicasValue {
   /** All that it has, and will have. */
   readonly all: boolean;
   /** Topic id -> partitions; empty with `all`. */
-  readonly topics: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly topics: PartitionSets;
+  /** Those that may have been on a disk in whose place there is an empty one; absent: there are none. */
+  readonly lost?: LostReplicas;
+}
+
+/** Topic id -> partitions. */
+export type PartitionSets = ReadonlyMap<string, ReadonlySet<number>>;
+
+export interface LostReplicas {
+  /** Of the broker, from then on: who was admitted with it, or a later one, has what a member has. */
+  readonly generation: number;
+  readonly all: boolean;
+  readonly topics: PartitionSets;
 }
 
 /** Who is the controller, as its leased key says. */
@@ -83,8 +95,8 @@ export interface LogEndValue {
   readonly logEndOffset: number;
 }
 
-/** Half of what a value of the store may have; a broker with more offline replicas than that is told to have none that is online. */
-const MAX_OFFLINE_BYTES = 32 * 1024;
+/** Two such lists are what a value of the store may have; whoever has more offline replicas than that tells of all. */
+const MAX_OFFLINE_BYTES = 30 * 1024;
 
 /** A value in the store that this version cannot read. */
 export class BrokenValueError extends Error {
@@ -110,10 +122,14 @@ export function encodeValue(
 }
 
 /** Partitions as ranges: `0-3,7`. What is too large for a value is all. */
-export function encodeOffline({ all, topics }: OfflineReplicasValue): Uint8Array {
+export function encodeOffline({ lost, ...offline }: OfflineReplicasValue): Uint8Array {
+  const { all, topics } = bounded(offline);
+  return Buffer.from(JSON.stringify({ all, topics, ...(lost && { lost: { generation: lost.generation, ...bounded(lost) } }) }));
+}
+
+function bounded({ all, topics }: { all: boolean; topics: PartitionSets }): { all: boolean; topics: Record<string, string> } {
   const ranges = Object.fromEntries([...topics].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, partitions]) => [id, rangesOf(partitions)]));
-  const value = Buffer.from(JSON.stringify({ all, topics: all ? {} : ranges }));
-  return value.byteLength <= MAX_OFFLINE_BYTES ? value : Buffer.from(JSON.stringify({ all: true, topics: {} }));
+  return all || JSON.stringify(ranges).length > MAX_OFFLINE_BYTES ? { all: true, topics: {} } : { all, topics: ranges };
 }
 
 function rangesOf(partitions: ReadonlySet<number>): string {
@@ -128,9 +144,16 @@ function rangesOf(partitions: ReadonlySet<number>): string {
 
 export function parseOffline(key: string, bytes: Uint8Array): OfflineReplicasValue {
   const value = new Fields(key, bytes);
+  const lost = value.has('lost') ? value.inner('lost') : undefined;
+  return {
+    ...replicasIn(key, value),
+    ...(lost && { lost: { generation: lost.integer('generation', 0), ...replicasIn(key, lost) } }),
+  };
+}
+
+function replicasIn(key: string, value: Fields): { all: boolean; topics: PartitionSets } {
   const ranges = value.inner('topics');
-  const topics = ranges.names().map((id) => [id, partitionsOf(key, ranges.string(id))] as const);
-  return { all: value.flag('all'), topics: new Map(topics) };
+  return { all: value.flag('all'), topics: new Map(ranges.names().map((id) => [id, partitionsOf(key, ranges.string(id))])) };
 }
 
 function partitionsOf(key: string, ranges: string): ReadonlySet<number> {

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Cleanable } from '../storage/compaction-range.ts';
 import { type CompactionResult, NOTHING_COMPACTED } from '../storage/log-compacting.ts';
 import { CompactionFailures } from './compaction-failures.ts';
-import { deleteOld } from './retention.ts';
+import { OldSegments } from './retention.ts';
 import { inSlices } from './sliced.ts';
 
 /** A log of this broker that may be compacted: a Partition. All throw KafkaErrors when it is gone or its disk fails. */
@@ -13,6 +13,8 @@ export interface Compactable {
   readonly index: number;
   applyRetention(): number;
   cleanable(nowMs: number): Cleanable;
+  /** Of the compaction under way. */
+  readonly compactedSoFar: CompactionResult;
   compact(done: (error: Error | null, result: CompactionResult) => void): void;
 }
 
@@ -118,16 +120,17 @@ export class Compactions {
     this.timer = null;
     this.isLooking = true;
     const found: { partition: Compactable; ratio: number }[] = [];
-    let deleted = 0;
+    const old = new OldSegments(options.logger);
     const each = ({ topic, index }: { topic: string; index: number }) => {
-      deleted += deleteOld(() => logs.hosted(topic, index), topic, index, options.logger);
+      if (old.deleteSome(() => logs.hosted(topic, index), topic, index)) return true;
       const partition = this.find(logs, topic, index);
       const cleanable = partition && this.cleanableNow(partition);
       if (cleanable) found.push({ partition, ratio: cleanable.ratio });
+      return false;
     };
     const done = () => {
       this.isLooking = false;
-      if (deleted > 0) this.checkpoint();
+      if (old.count > 0) this.checkpoint();
       this.due = found.sort((a, b) => a.ratio - b.ratio).map(({ partition }) => partition);
       this.next();
     };
@@ -190,12 +193,14 @@ export class Compactions {
     }
   }
 
-  private tellProgress({ topic, index }: Compactable, { dirtyBytes, cleanBytes }: Cleanable, startMs: number): Timer {
+  private tellProgress(partition: Compactable, { dirtyBytes, cleanBytes }: Cleanable, startMs: number): Timer {
     const { clock, logger } = this.options;
+    const { topic, index } = partition;
     let timer = clock.after(PROGRESS_MS, again);
     function again() {
       const seconds = Math.round((clock.monotonicMs() - startMs) / 1000);
-      logger.info({ topic, partition: index, seconds, dirtyBytes, cleanBytes }, 'a log is being compacted');
+      const { bytesBefore: doneBytes } = partition.compactedSoFar;
+      logger.info({ topic, partition: index, seconds, doneBytes, ofBytes: cleanBytes + dirtyBytes }, 'a log is being compacted');
       timer = clock.after(PROGRESS_MS, again);
     }
     return { cancel: () => timer.cancel() };

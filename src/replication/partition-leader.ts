@@ -1,7 +1,7 @@
 import { KafkaError } from '../core/errors.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { PartitionImage } from '../metadata/image.ts';
-import { canJoinIsr, effectiveMinIsr, isForeign, isOffline, isSuspect, mayCommit } from '../metadata/isr.ts';
+import { canJoinIsr, effectiveMinIsr, isForeign, isLost, isOffline, isSuspect, mayCommit } from '../metadata/isr.ts';
 import type { Rev } from '../metadata/store.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
 import type { Done } from '../storage/log-types.ts';
@@ -324,7 +324,8 @@ export class Leadership implements IsrOwner {
     if (broker?.epoch === replica.brokerEpoch) replica.disk = broker;
     const { disk } = replica;
     // A registration that this broker has not heard of yet says nothing about the disk.
-    replica.counts = disk !== undefined && !isForeign(state, id, disk) && !isSuspect(state, id, disk) && !isOffline(image, state, id);
+    const isAdmitted = disk !== undefined && !isForeign(state, id, disk) && !isSuspect(state, id, disk) && !isLost(image, state, id);
+    replica.counts = isAdmitted && !isOffline(image, state, id);
     replica.toAdmit = disk !== undefined && (!state.isr.includes(id) || !replica.counts);
   }
 

@@ -87,10 +87,10 @@ export abstract class PartitionReading {
     this.log.read(offset, maxBytes, this.visibleEnd(reader), minOneBatch, done);
   }
 
-  /** Bytes that a reader may see from `offset` on, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
-  availableBytes(offset: number, reader: Reader): number {
+  /** Bytes that a reader may see from `offset` on, or at least `enough` of them, without reading them. @throws KafkaError OFFSET_OUT_OF_RANGE */
+  availableBytes(offset: number, reader: Reader, enough: number): number {
     if (offset < this.log.logStartOffset || offset > this.log.logEndOffset) throw new KafkaError('OFFSET_OUT_OF_RANGE');
-    return this.log.sizeBetween(offset, this.visibleEnd(reader));
+    return this.log.sizeBetween(offset, this.visibleEnd(reader), enough);
   }
 
   /**

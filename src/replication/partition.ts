@@ -7,6 +7,7 @@ import type { LogEnd } from '../metadata/log-ends.ts';
 import { CONGESTED_BYTES, CONGESTED_WRITES } from '../storage/append-queue.ts';
 import { rulesOf } from '../storage/batch-check.ts';
 import type { Requirements } from '../storage/batch-preparation.ts';
+import type { CompactionResult } from '../storage/compaction.ts';
 import type { Cleanable } from '../storage/compaction-range.ts';
 import type { Done } from '../storage/log-types.ts';
 import { folderName } from '../storage/partition-folder.ts';
@@ -238,6 +239,9 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
   compact(done: Parameters<PartitionLog['compact']>[0]): void {
     this.log.compact(done);
   }
+  get compactedSoFar(): CompactionResult {
+    return this.log.compactedSoFar;
+  }
 
   /**
    * Where this replica's log ends, once nothing is in flight; nothing can come before somebody leads again (metadata-store rule 6 iii).
@@ -342,9 +346,14 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     });
   }
 
-  /** Why it does not lead. KAFKA_STORAGE_ERROR has clients look for another leader, too. */
+  /**
+   * Why it does not lead. Apache Kafka tells of a failed disk for as long as it lasts; here only until another leads: kafkajs consumers take
+   * KAFKA_STORAGE_ERROR for no reason to look for a new leader, and stand still for half a minute.
+   */
   private over(): KafkaError {
-    return this.log.isOffline ? new KafkaError('KAFKA_STORAGE_ERROR', OFFLINE) : new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER);
+    const { leader } = this.state;
+    if (!this.log.isOffline || (leader >= 0 && leader !== this.services.nodeId)) return new KafkaError('NOT_LEADER_OR_FOLLOWER', OVER);
+    return new KafkaError('KAFKA_STORAGE_ERROR', OFFLINE);
   }
 
   /** Who is told that it is over finds no role any more. */

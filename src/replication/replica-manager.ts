@@ -11,7 +11,7 @@ import type { FailedDisks } from '../metadata/offline-replicas.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { LogFailure } from '../storage/disk-failure.ts';
 import type { LogDirs } from '../storage/log-dirs.ts';
-import { folderName } from '../storage/partition-folder.ts';
+import { folderName, futureName } from '../storage/partition-folder.ts';
 import { PreparationSlots } from '../storage/preparation-slots.ts';
 import type { Compactions } from './compactions.ts';
 import type { Fetchers } from './followed-partition.ts';
@@ -159,8 +159,43 @@ export class ReplicaManager implements FailedDisks {
       const isEmpty = !used && !unused.has(folderName(topicPartition));
       const sizeBytes = isEmpty ? 0 : this.hosted(topicName, index).sizeBytes;
       const directory = logs.directoryOf(topicPartition);
-      return directory === null ? [] : [{ directory, sizeBytes, offsetLag: 0, isFuture: false }];
+      const current = directory === null ? [] : [{ directory, sizeBytes, offsetLag: 0, isFuture: false }];
+      const move = isEmpty ? null : logs.moveOf(topicPartition);
+      if (!move) return current;
+      const offsetLag = Math.max(this.hosted(topicName, index).logEndOffset - move.endOffset, 0);
+      return [...current, { directory: move.directory, sizeBytes: move.sizeBytes, offsetLag, isFuture: true }];
     };
+  }
+
+  /**
+   * Begins to move this broker's replica to another of its log directories; one that is not here is made there when it comes.
+   * @throws KafkaError LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, REPLICA_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION
+   */
+  moveReplica(topic: string, index: number, directory: string): void {
+    const { logs, metadata } = this.options;
+    const topicPartition = { topic, partition: index };
+    // KAFKA-4893
+    if (futureName(folderName(topicPartition), '0'.repeat(32)).length > 255)
+      throw new KafkaError('INVALID_TOPIC_EXCEPTION', 'The topic name is too long.');
+    logs.requireUsable(directory);
+    if (logs.isOffline(topicPartition)) throw new KafkaError('KAFKA_STORAGE_ERROR');
+    const state = metadata.current.partition(topic, index);
+    if (!state?.replicas.includes(this.options.nodeId)) {
+      logs.prefer(topicPartition, directory);
+      throw new KafkaError(state ? 'REPLICA_NOT_AVAILABLE' : 'UNKNOWN_TOPIC_OR_PARTITION');
+    }
+    logs.move(this.hosted(topic, index).log, state.topicId, directory);
+  }
+
+  /** Goes on with the moves that the end of the last run cut short. */
+  resumeMoves(): void {
+    for (const { topicPartition, directory } of this.options.logs.unfinishedMoves()) {
+      try {
+        this.moveReplica(topicPartition.topic, topicPartition.partition, directory);
+      } catch (error) {
+        this.options.logger.warn({ ...topicPartition, directory, err: error }, 'a replica stays in its log directory');
+      }
+    }
   }
 
   /**
@@ -169,7 +204,8 @@ export class ReplicaManager implements FailedDisks {
    */
   stored(which: 'all' | 'compacted' | 'not compacted'): { topic: string; index: number }[] {
     const { logs, metadata, nodeId } = this.options;
-    const unused = new Set(logs.strays(() => false));
+    let unused: Set<string> | undefined;
+    const isUnused = (folder: string) => (unused ??= new Set(logs.strays(() => false))).has(folder); // there may be 10,000, for nothing
     const found: { topic: string; index: number }[] = [];
     const policy = this.options.config().topicDefault('cleanup.policy');
     for (const { name: topic, topicId, partitions } of metadata.current.topics()) {
@@ -178,7 +214,7 @@ export class ReplicaManager implements FailedDisks {
       const used = this.partitions.get(topicId);
       for (const { partition: index, replicas } of partitions) {
         if (!replicas.includes(nodeId)) continue;
-        if (used?.[index] || unused.has(folderName({ topic, partition: index }))) found.push({ topic, index });
+        if (used?.[index] || isUnused(folderName({ topic, partition: index }))) found.push({ topic, index });
       }
     }
     return found;

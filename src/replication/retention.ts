@@ -33,16 +33,13 @@ export class Retention {
     this.running = true;
     const { replicas, clock, logger, leavesCompacted } = this.options;
     const stored = replicas.stored(leavesCompacted ? 'not compacted' : 'all');
-    let deleted = 0;
-    const check = ({ topic, index }: { topic: string; index: number }) => {
-      deleted += deleteOld(() => replicas.hosted(topic, index), topic, index, logger);
-    };
+    const old = new OldSegments(logger);
     inSlices(
       clock,
       stored,
-      check,
+      ({ topic, index }) => old.deleteSome(() => replicas.hosted(topic, index), topic, index),
       () => this.stopped,
-      () => this.finished(deleted),
+      () => this.finished(old.count),
     );
   }
 
@@ -61,15 +58,32 @@ export class Retention {
   }
 }
 
-/** Deletes a log's old segments, and tells of it; returns how many. What goes wrong is logged. */
-export function deleteOld(find: () => { applyRetention(): number }, topic: string, index: number, logger: Logger): number {
-  try {
-    const count = find().applyRetention();
-    if (count > 0) logger.info({ topic, partition: index, segments: count }, 'old segments deleted');
-    return count;
-  } catch (error) {
-    // Its topic was deleted meanwhile, or its log is offline, which was logged.
-    if (!(error instanceof KafkaError)) logger.error({ topic, partition: index, err: error }, 'old segments could not be deleted');
-    return 0;
+/** Deletes old segments of one log after the other, and tells of each. */
+export class OldSegments {
+  /** Over all logs. */
+  count = 0;
+  private readonly logger: Logger;
+  /** Of the log that is under way. */
+  private here = 0;
+
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+
+  /** Whether it is to be called again for this log when others had their turn: what it does at once is bounded. What goes wrong is logged. */
+  deleteSome(find: () => { applyRetention(): number }, topic: string, index: number): boolean {
+    let deleted = 0;
+    try {
+      deleted = find().applyRetention();
+    } catch (error) {
+      // Its topic was deleted meanwhile, or its log is offline, which was logged.
+      if (!(error instanceof KafkaError)) this.logger.error({ topic, partition: index, err: error }, 'old segments could not be deleted');
+    }
+    this.count += deleted;
+    this.here += deleted;
+    if (deleted > 0) return true;
+    if (this.here > 0) this.logger.info({ topic, partition: index, segments: this.here }, 'old segments deleted');
+    this.here = 0;
+    return false;
   }
 }

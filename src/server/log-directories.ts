@@ -8,7 +8,7 @@ import { type DataDirectory, openDataDirectory } from '../storage/data-directory
 import { asError, mayBeLeftOut } from '../storage/disk-failure.ts';
 import { DiskIdentity } from '../storage/disk-identity.ts';
 import type { LogDirs, OfflineDirectory } from '../storage/log-dirs.ts';
-import { parseFolderName, type TopicPartition } from '../storage/partition-folder.ts';
+import { folderName, parseFolderName, type TopicPartition } from '../storage/partition-folder.ts';
 
 /** What log.dirs names, locked as far as it can be used. */
 export interface LogDirectories {
@@ -81,10 +81,37 @@ export function diskIdentity(
   return disk;
 }
 
+/**
+ * Replicas that may have been in a directory in whose place there is another now: those without a folder. None must come back empty as one that has
+ * everything. To be asked before the first log is used, and before the broker registers.
+ */
+export function lostReplicas(
+  logs: LogDirs,
+  disk: DiskIdentity,
+  image: MetadataImage,
+  nodeId: number,
+): (TopicPartition & { topicId: string })[] {
+  if (!disk.isReplaced) return [];
+  const folders = new Set(logs.strays(() => false));
+  return [...replicasOf(image, nodeId)].filter((replica) => !folders.has(folderName(replica)));
+}
+
 /** The replicas that this broker has by the metadata. */
 export function* replicasOf(image: MetadataImage, nodeId: number): Generator<TopicPartition & { topicId: string }> {
   for (const { name: topic, topicId, partitions } of image.topics())
     for (const { partition, replicas } of partitions) if (replicas.includes(nodeId)) yield { topic, partition, topicId };
+}
+
+/** replica.alter.log.dirs.io.max.bytes.per.second, which no file has; null: as fast as it goes. */
+export function moveRate(config: BrokerConfig): number | null {
+  const text = config.text('replica.alter.log.dirs.io.max.bytes.per.second');
+  return text === null ? null : Number(text);
+}
+
+export function closeLogs(logs: LogDirs): Promise<void> {
+  return new Promise((resolve, reject) => {
+    logs.close((error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function releaseQuietly(directory: DataDirectory, logger: Logger): void {

@@ -8,7 +8,7 @@ import { Controller } from '../metadata/controller.ts';
 import type { MetadataFeed } from '../metadata/image-feed.ts';
 import { Liveness } from '../metadata/liveness.ts';
 import { LogEnds } from '../metadata/log-ends.ts';
-import { OfflineReplicas, offlineReplicas } from '../metadata/offline-replicas.ts';
+import { type FailedDisks, OfflineReplicas, offlineReplicas } from '../metadata/offline-replicas.ts';
 import { type Registered, Registration } from '../metadata/registration.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { ListenerValue } from '../metadata/values.ts';
@@ -27,6 +27,8 @@ export interface MembershipOptions {
   readonly logger: Logger;
   readonly replicas: Pick<ReplicaManager, 'endOf' | 'registrationChanged' | 'extent' | 'isOffline' | 'onDiskFailure'>;
   readonly disk: DiskIdentity;
+  /** See FailedDisks. */
+  readonly lost: FailedDisks['lost'];
   readonly listeners: readonly { readonly name: string; readonly host: string; readonly port: number }[];
   /** Where the brokers of this machine meet; null: there are no others. */
   readonly directory: string | null;
@@ -59,14 +61,15 @@ export class Membership {
   /** Resolves when this broker is registered and, where it is the controller, has elected what it can. */
   async join(): Promise<void> {
     const { store, metadata, clock, logger, config, nodeId, replicas } = this.options;
+    const disks = this.disks();
     this.liveness = await this.openLiveness();
-    this.registration = await this.register();
+    this.registration = await this.register(disks);
     const registered = () => this.registered;
     this.logEnds = new LogEnds({
       ...{ store, metadata, clock, logger, nodeId, registered },
       endOf: (topic, partition) => replicas.endOf(topic, partition),
     });
-    const offline = new OfflineReplicas({ store, metadata, clock, logger, nodeId, registered, disks: replicas });
+    const offline = new OfflineReplicas({ store, metadata, clock, logger, nodeId, registered, disks });
     this.offline = offline;
     replicas.onDiskFailure = () => offline.kick();
     const controller = new Controller({ store, metadata, clock, logger, nodeId, config, registered });
@@ -99,7 +102,18 @@ export class Membership {
     return Liveness.open({ transport, clock, files, directory, id, epoch: () => this.registered?.epoch ?? -1 });
   }
 
-  private register(): Promise<Registration> {
+  private disks(): FailedDisks {
+    const { replicas, lost } = this.options;
+    return {
+      get extent() {
+        return replicas.extent;
+      },
+      isOffline: (topic, partition) => replicas.isOffline(topic, partition),
+      lost,
+    };
+  }
+
+  private register(disks: FailedDisks): Promise<Registration> {
     const { store, metadata, clock, logger, config, nodeId, replicas, disk, listeners } = this.options;
     const changed = (now: Registered | undefined) => {
       this.registered = now;
@@ -114,7 +128,7 @@ export class Membership {
       metadata,
       clock,
       disk,
-      offline: (image) => offlineReplicas(image, nodeId, replicas),
+      offline: (image, generation) => offlineReplicas(image, nodeId, disks, generation),
       leaseMs: config().int('broker.session.timeout.ms'),
       broker: {
         id: nodeId,

@@ -70,6 +70,8 @@ export class AppendQueue {
   private scheduled = false;
   private slow = false;
   private idlers: (() => void)[] = [];
+  /** Nothing is written; called once, when nothing is on its way any more. */
+  private held: (() => void) | null = null;
 
   constructor(clock: Clock, owner: QueueOwner) {
     this.clock = clock;
@@ -115,6 +117,25 @@ export class AppendQueue {
     else this.idlers.push(idle);
   }
 
+  /**
+   * Begins no writes until `resume`; what comes meanwhile waits. Calls back once nothing is on its way to the disk; at once, if so now.
+   * Who empties the queue meanwhile, or gives the log up, need not care.
+   */
+  hold(still: () => void): void {
+    this.held = still;
+    this.tellHeld();
+  }
+  resume(): void {
+    this.held = null;
+    if (this.waiting.length > 0 && !this.scheduled && this.inFlight.length === 0) this.writeSome();
+  }
+  private tellHeld(): void {
+    const { held } = this;
+    if (held === null || this.inFlight.length > 0 || this.unsynced.length > 0 || this.syncing) return;
+    this.held = NOBODY;
+    held();
+  }
+
   /** Takes what has not been started out of the queue: the caller tells them. */
   takeWaiting(): readonly PendingWrite[] {
     const taken = this.waiting;
@@ -133,7 +154,7 @@ export class AppendQueue {
 
   private writeSome(): void {
     if (this.inFlight.length > 0) return;
-    if (this.waiting.length === 0) {
+    if (this.waiting.length === 0 || this.held !== null) {
       this.tellIdle();
       return;
     }
@@ -230,12 +251,16 @@ export class AppendQueue {
   }
 
   private tellIdle(): void {
+    this.tellHeld();
     if (this.queuedWrites > 0) return;
     const idlers = this.idlers;
     this.idlers = [];
     for (const idle of idlers) idle();
   }
 }
+
+/** Who held the queue knows that it stands still. */
+const NOBODY = () => {};
 
 /** The bytes of a run. What a follower fetched lies in one piece, however many batches it is. */
 function chunksOf(run: readonly PendingWrite[]): Uint8Array[] {

@@ -45,8 +45,8 @@ export interface CompactedLog {
 interface Swap {
   readonly old: readonly Segment[];
   readonly segment: Segment;
-  /** It is in the log, and the others are not, though its names still end with `.swap`. */
-  installed: boolean;
+  /** `waiting`: it stands for the others once that is durable. `installed`: it is in the log, and they are not. `named`: by its own names. */
+  state: 'waiting' | 'installed' | 'named';
 }
 
 /**
@@ -75,6 +75,10 @@ export class Compaction {
   get isOver(): boolean {
     return this.over;
   }
+  /** What is in place already. */
+  get soFar(): CompactionResult {
+    return this.result;
+  }
   /** It went to the end. */
   get isWhole(): boolean {
     return this.whole;
@@ -101,9 +105,9 @@ export class Compaction {
     const { swap, log } = this;
     this.swap = undefined;
     if (!swap) return;
-    if (!swap.installed) swap.segment.remove();
+    if (swap.state === 'waiting') swap.segment.remove();
     log.syncNamesNow();
-    if (!swap.installed) return;
+    if (swap.state !== 'installed') return;
     swap.segment.changeSuffix(SWAP, '');
     log.syncNamesNow();
   }
@@ -156,12 +160,13 @@ export class Compaction {
       this.end(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    const swap: Swap = { old, segment, installed: false };
+    const swap: Swap = { old, segment, state: 'waiting' };
     this.swap = swap;
     this.afterSync(() => {
-      swap.installed = true;
+      swap.state = 'installed';
       log.replace(old, segment);
       this.afterSync(() => {
+        swap.state = 'named';
         segment.changeSuffix(SWAP, '');
         this.afterSync(() => {
           this.swap = undefined;

@@ -11,6 +11,11 @@ export interface MetaProperties {
   readonly directoryId: string;
 }
 
+/** The disk under a directory was taken away. */
+export class DirectoryGoneError extends Error {
+  override name = 'DirectoryGoneError';
+}
+
 const META_FILE = 'meta.properties';
 const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
 const LOCK_FILE = '.lock';
@@ -73,6 +78,15 @@ export function claimDirectory(
 export function markInUse({ files, path }: Pick<DataDirectory, 'files' | 'path'>): void {
   files.remove(join(path, CLEAN_SHUTDOWN_FILE));
   files.syncDirectory(path);
+}
+
+/**
+ * A directory whose disk was taken away is an empty one, on another disk: no log may begin there.
+ * @throws DirectoryGoneError
+ */
+export function requireSame({ files, path }: Pick<DataDirectory, 'files' | 'path'>): void {
+  if (!files.exists(join(path, META_FILE)))
+    throw new DirectoryGoneError(`${path} is not what it was at the start: its ${META_FILE} is gone`);
 }
 
 /** All logs are closed and durable. */

@@ -1,5 +1,6 @@
 import { isError, LockedError, nodeCodeOf } from '../core/errors.ts';
 import { sqliteErrorCode } from '../core/sqlite.ts';
+import { DirectoryGoneError } from './data-directory.ts';
 import { SyncError } from './flusher.ts';
 import type { TopicPartition } from './partition-folder.ts';
 
@@ -14,6 +15,7 @@ const OF_THE_DISK = new Set(['EIO', 'EROFS', 'ENXIO', 'ENODEV', 'ESTALE', 'EHOST
  * which nobody knows what of all that was written is there. Not when it is full, nor what concerns one file.
  */
 export function isDiskFailure(error: unknown): boolean {
+  if (error instanceof DirectoryGoneError) return true;
   if (error instanceof SyncError) return !MAY_PASS.has(nodeCodeOf(error.cause));
   const code = nodeCodeOf(error);
   // libuv has no name for what file systems say of their own damage (EUCLEAN, EREMOTEIO).

@@ -144,6 +144,12 @@ export class DiskIdentity {
     return mayLackTail || (isOlderCopy && !isNew) || this.allFailed().includes(directoryId);
   }
 
+  /** In the place of a directory that this broker had there is another: what has no folder in any may have been in that. Before it registers. */
+  get isReplaced(): boolean {
+    const paths = new Set(this.parts.map(({ directory }) => directory.path));
+    return this.lost().some(({ path }) => paths.has(path));
+  }
+
   /** Directories that this broker had and has no more. */
   private lost(): KnownDirectory[] {
     const ids = new Set(this.parts.map(({ directory }) => directory.directoryId));

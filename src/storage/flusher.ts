@@ -42,7 +42,7 @@ export class Flusher {
   durableTo = 0;
   private readonly files: Files;
   private readonly slots: SyncSlots;
-  private readonly folder: string;
+  private folder: string;
   /** Something changed since the last flush began. */
   private dirty = false;
   /** The folder, or whose it is, is not known to be durable: without that its records count as a stranger's. */
@@ -98,6 +98,11 @@ export class Flusher {
   trimmed(offset: number): void {
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset >= offset);
   }
+  /** Before a truncation: what is behind `offset` may be gone at any moment. */
+  promisesLess(offset: number): void {
+    this.flushedTo = Math.min(this.flushedTo, offset);
+    this.durableTo = Math.min(this.durableTo, offset);
+  }
   truncated(active: Segment, endOffset: number): void {
     this.generation++;
     this.unrolled(active);
@@ -105,6 +110,13 @@ export class Flusher {
     this.flushedTo = Math.min(this.flushedTo, endOffset);
     this.durableTo = Math.min(this.durableTo, endOffset);
     this.requests = this.requests.map((request) => ({ ...request, endOffset: Math.min(request.endOffset, endOffset) }));
+  }
+  /** The log is in another folder, where everything before `endOffset` is durable. */
+  movedTo(folder: string, endOffset: number): void {
+    this.folder = folder;
+    this.advance(endOffset, true);
+    this.folderChanged();
+    this.namedTo = -1;
   }
   /** Nothing may touch the files any more: the folder's name may soon be another topic's. */
   abandon(): void {
@@ -168,16 +180,17 @@ export class Flusher {
     this.slots.take(() => {
       const together = this.requests;
       this.requests = [];
-      this.makeDurable(together, (error) => {
+      this.makeDurable(together, (error, indexError) => {
         this.slots.giveBack(); // and joins the line again: other logs wait too
-        for (const { done } of together) done(error);
+        for (const { indexes, done } of together) done(error ?? (indexes ? indexError : null));
         this.running = this.requests.length > 0;
         if (this.running) this.takeSlot();
       });
     });
   }
 
-  private makeDurable(together: readonly FlushRequest[], done: Done): void {
+  /** Indexes that cannot be written, as on a full disk, keep nobody's records from being durable. */
+  private makeDurable(together: readonly FlushRequest[], done: (error: Error | null, indexError: Error | null) => void): void {
     const { generation } = this;
     const [{ segments }] = together as [FlushRequest];
     const indexes = together.some((request) => request.indexes);
@@ -187,13 +200,19 @@ export class Flusher {
     const unflushed = segments.from(indexes ? this.flushedTo : this.durableTo).filter(({ baseOffset }) => baseOffset <= lastBase);
     const sealed = together.flatMap((request) => request.sealed).filter((segment) => !unflushed.includes(segment));
     const covered = [...sealed, ...unflushed];
+    let indexError: Error | null = null;
     const steps = covered.map((segment) => (next: Done) => {
       if (generation !== this.generation || segment.isDoomed) return next(null);
       const synced: Done = (error) => next(error && asSyncError(error));
       if (!indexes) return segment.log.sync(synced);
       // A full segment's last time entry goes with the rest: once the recovery point is behind, nobody looks for it again.
-      if (segments.endOf(segment) <= endOffset) segment.seal();
-      else segment.spill();
+      try {
+        if (segments.endOf(segment) <= endOffset) segment.seal();
+        else segment.spill();
+      } catch (error) {
+        indexError ??= error instanceof Error ? error : new Error(String(error));
+        return segment.log.sync(synced);
+      }
       segment.flush(synced);
     });
     steps.push((next) => {
@@ -202,9 +221,9 @@ export class Flusher {
       next(null);
     });
     inTurn(steps, (error) => {
-      if (error) this.dirty = true;
-      else if (generation === this.generation) this.advance(endOffset, indexes);
-      done(error);
+      if (error || indexError) this.dirty = true;
+      if (!error && generation === this.generation) this.advance(endOffset, indexes && !indexError);
+      done(error, indexError);
     });
   }
 

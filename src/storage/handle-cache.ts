@@ -75,6 +75,7 @@ export class HandleCache {
       makeDirectory: (path) => files.makeDirectory(path),
       exists: (path) => files.exists(path),
       isDirectory: (path) => files.isDirectory(path),
+      size: (path) => files.size(path),
       rename: (from, to) => files.rename(from, to),
       volume: (path) => files.volume(path),
       lock: (path, holder) => files.lock(path, holder),
@@ -105,6 +106,10 @@ export class CachedFile {
   exists(): boolean {
     return this.cache.files.exists(this.path);
   }
+  /** Bytes in the file, which must exist; opens nothing. */
+  storedBytes(): number {
+    return this.cache.files.size(this.path);
+  }
   close(): void {
     this.cache.drop(this);
   }
@@ -112,6 +117,11 @@ export class CachedFile {
   rename(path: string): void {
     this.cache.drop(this);
     if (this.exists()) this.cache.files.rename(this.currentPath, path);
+    this.currentPath = path;
+  }
+  /** Goes on with another file, which has the same content. */
+  movedTo(path: string): void {
+    this.cache.drop(this);
     this.currentPath = path;
   }
   remove(): void {

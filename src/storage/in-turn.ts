@@ -33,3 +33,17 @@ export function inTurn(steps: readonly ((done: Done) => void)[], done: Done): vo
   };
   run();
 }
+
+/** Runs steps that never fail, so many at once. */
+export function inLanes(steps: readonly ((done: Done) => void)[], lanes: number, done: () => void): void {
+  let running = lanes;
+  for (let lane = 0; lane < lanes; lane++) {
+    const ended = () => {
+      if (--running === 0) done();
+    };
+    inTurn(
+      steps.filter((_, i) => i % lanes === lane),
+      ended,
+    );
+  }
+}

@@ -15,8 +15,6 @@ export class IndexFile {
   private stored: number;
   private tail: Buffer;
   private tailCount = 0;
-  private readonly scratch: Buffer;
-  private scratchView: DataView;
   private tailView: DataView;
 
   constructor(file: CachedFile, entryBytes: number, isNew: boolean) {
@@ -24,9 +22,7 @@ export class IndexFile {
     this.entryBytes = entryBytes;
     this.stored = isNew ? 0 : -1;
     this.tail = NO_TAIL;
-    this.tailView = viewOf(this.tail);
-    this.scratch = Buffer.alloc(entryBytes);
-    this.scratchView = viewOf(this.scratch);
+    this.tailView = NO_TAIL_VIEW;
   }
 
   get count(): number {
@@ -36,13 +32,12 @@ export class IndexFile {
     return this.count * this.entryBytes;
   }
 
-  /** Where entry `i` can be read: a view and an offset in it, valid until the next call. */
+  /** Where entry `i` can be read: a view and an offset in it, valid until the next call, be it of another index. */
   entry(i: number): { view: DataView; at: number } {
     const stored = this.storedCount();
     if (i >= stored) return { view: this.tailView, at: (i - stored) * this.entryBytes };
-    const bytes = this.file.handle().readSync(this.scratch, i * this.entryBytes);
-    if (bytes < this.entryBytes) throw new Error(`${this.file.path} ends before entry ${i}`);
-    return { view: this.scratchView, at: 0 };
+    if (this.readEntry(i) < this.entryBytes) throw new Error(`${this.file.path} ends before entry ${i}`);
+    return { view: SCRATCH_VIEW, at: 0 };
   }
 
   /** Adds an entry: fill it at the offset returned. */
@@ -92,7 +87,7 @@ export class IndexFile {
   close(): void {
     if (this.tailCount === 0) {
       this.tail = NO_TAIL;
-      this.tailView = viewOf(this.tail);
+      this.tailView = NO_TAIL_VIEW;
     }
     this.file.close();
   }
@@ -112,6 +107,10 @@ export class IndexFile {
   }
   rename(path: string): void {
     this.file.rename(path);
+  }
+  /** What is in memory stays there. */
+  movedTo(path: string): void {
+    this.file.movedTo(path);
   }
   get path(): string {
     return this.file.path;
@@ -146,12 +145,20 @@ export class IndexFile {
   }
 
   private isZero(i: number): boolean {
-    this.file.handle().readSync(this.scratch, i * this.entryBytes);
-    return this.scratch.every((byte) => byte === 0);
+    this.readEntry(i);
+    return SCRATCH.subarray(0, this.entryBytes).every((byte) => byte === 0);
+  }
+
+  private readEntry(i: number): number {
+    return this.file.handle().readSync(SCRATCH.subarray(0, this.entryBytes), i * this.entryBytes);
   }
 }
 
 const NO_TAIL = Buffer.alloc(0);
+const NO_TAIL_VIEW = viewOf(NO_TAIL);
+/** One entry of whichever index is read, the largest of which has 34 bytes: there may be tens of thousands of indexes. */
+const SCRATCH = Buffer.alloc(34);
+const SCRATCH_VIEW = viewOf(SCRATCH);
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -139,19 +139,7 @@ export abstract class LogAppending extends LogCompacting {
         `${this.name} has epoch ${epochs.latest}, its leader sent records of ${partitionLeaderEpoch}`,
       );
     if (!this.hasFolder) this.createFolder(opened);
-    if (isBefore) this.wipeBefore(opened, baseOffset);
-  }
-
-  /** Readers see the end where it was until there are records, but the checkpoint must not promise what is about to be written. */
-  private wipeBefore(opened: OpenedLog, baseOffset: number): void {
-    const { endOffset } = this;
-    this.wipe(opened, baseOffset);
-    this.endOffset = baseOffset;
-    try {
-      this.location.takenBack();
-    } finally {
-      this.endOffset = endOffset;
-    }
+    if (isBefore) this.wipe(opened, baseOffset);
   }
 
   /** Everything in the log goes, durably; what is appended next begins at `offset`. The caller says where the log begins and ends. */
@@ -159,6 +147,7 @@ export abstract class LogAppending extends LogCompacting {
     const { files } = this.context.cache;
     try {
       this.stopCompaction();
+      this.promiseLess(0);
       this.truncations++;
       const fresh = this.newSegment(offset);
       segments.replaceAll(fresh);
@@ -176,6 +165,11 @@ export abstract class LogAppending extends LogCompacting {
     } catch (error) {
       throw this.goOffline(error);
     }
+  }
+
+  protected promiseLess(offset: number): void {
+    this.flusher.promisesLess(offset);
+    if (this.hasFolder) this.location.promisesLess(offset);
   }
 
   /** KIP-98: a producer that did not get the answer gets it now, or when there is one. */
@@ -233,9 +227,10 @@ export abstract class LogAppending extends LogCompacting {
     this.flusher.appended();
     this.context.shortage.wrote();
     const { indexIntervalBytes } = this.config;
-    for (const write of writes) {
-      write.segment.written(write, indexIntervalBytes);
-      if (write.producerBefore?.aborted) write.segment.aborted.append(write.producerBefore.aborted);
+    for (const write of writes) this.indexed(write, indexIntervalBytes);
+    if (this.offline) {
+      for (const write of writes) tell(write, this.offline);
+      return;
     }
     this.expectFlush();
     const last = writes.at(-1)!;
@@ -248,6 +243,16 @@ export abstract class LogAppending extends LogCompacting {
         this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
     });
     for (const write of writes) tell(write, this.offline ?? null);
+  }
+
+  /** The records are there. Where an index cannot be read now it lacks an entry, and gets the next one; on a disk that has failed the log ends here. */
+  private indexed(write: PendingWrite, indexIntervalBytes: number): void {
+    if (write.producerBefore?.aborted) write.segment.aborted.append(write.producerBefore.aborted);
+    try {
+      write.segment.written(write, indexIntervalBytes);
+    } catch (error) {
+      this.storageError(error);
+    }
   }
 
   /** A write failed: the log goes back to its last good position, all that was behind it is lost, and the next append may succeed. */

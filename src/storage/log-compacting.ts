@@ -1,7 +1,7 @@
 import type { KafkaError } from '../core/errors.ts';
 import type { TargetCompression } from '../protocol/records/recompress.ts';
 import type { CompactionJob, SourceSegment } from './cleaner/job.ts';
-import { type CompactedLog, Compaction, type CompactionDone, NOTHING_COMPACTED } from './compaction.ts';
+import { type CompactedLog, Compaction, type CompactionDone, type CompactionResult, NOTHING_COMPACTED } from './compaction.ts';
 import { type Cleanable, cleanableRange, NOTHING_CLEANABLE } from './compaction-range.ts';
 import { SyncError } from './flusher.ts';
 import { LogFlushing } from './log-flushing.ts';
@@ -32,6 +32,11 @@ export abstract class LogCompacting extends LogFlushing {
     return Math.max(this.logStartOffset, this.location.firstDirtyOffset);
   }
 
+  /** Of the compaction under way, what is in place already: segments, one group after the other, once it has noted all keys. */
+  get compactedSoFar(): CompactionResult {
+    return this.compaction?.soFar ?? NOTHING_COMPACTED;
+  }
+
   /**
    * What `compact` would go through, by the age of records at `nowMs`. Opens the log at its first call; after that it reads nothing but the
    * first batch of a new segment, once.
@@ -56,7 +61,7 @@ export abstract class LogCompacting extends LogFlushing {
     const opened = this.open();
     const nowMs = this.context.trustedTime.now();
     const { firstDirtyOffset, firstUncleanableOffset, dirtyBytes } = this.cleanable(nowMs);
-    if (this.compaction || dirtyBytes === 0 || !this.hasFolder) {
+    if (this.compaction || this.held || dirtyBytes === 0 || !this.hasFolder) {
       done(null, NOTHING_COMPACTED);
       return;
     }
@@ -76,13 +81,11 @@ export abstract class LogCompacting extends LogFlushing {
   }
 
   private begin(compaction: Compaction, job: CompactionJob): void {
-    try {
-      this.location.madeDurable(job.endOffset);
-    } catch (error) {
-      compaction.end(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    compaction.run(this.context.cleaner.begin(job));
+    this.location.madeDurableLater(job.endOffset, (error) => {
+      if (compaction.isOver) return;
+      if (error) compaction.end(error);
+      else compaction.run(this.context.cleaner.begin(job));
+    });
   }
 
   private compactionJob(

@@ -66,6 +66,7 @@ export abstract class LogCutting extends LogAppending {
       this.endOffset = target;
     } else {
       this.stopCompaction();
+      this.promiseLess(target);
       this.truncations++;
       this.endOffset = segments.truncateTo(target);
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off

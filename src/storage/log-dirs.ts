@@ -1,17 +1,20 @@
+import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
-import { type Logger, silentLogger } from '../core/logger.ts';
+import { silentLogger } from '../core/logger.ts';
 import type { CleanerSettings } from './cleaner/settings.ts';
 import { claimDirectory, type DataDirectory } from './data-directory.ts';
 import { asError, type FailureListener, type LogFailure, mayBeLeftOut } from './disk-failure.ts';
 import { inTurn } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
+import { LogMoves } from './log-moves.ts';
 import { type LogResourceOptions, logResources } from './log-resources.ts';
 import { LogStore } from './log-store.ts';
 import type { LogResources } from './log-types.ts';
-import { folderName, type TopicPartition } from './partition-folder.ts';
+import { folderName, parseFolderName, type TopicPartition } from './partition-folder.ts';
 import { PartitionLog } from './partition-log.ts';
+import { forgetMoved, requireSingle, settleFutures } from './settle-directories.ts';
 import { Shortage } from './shortage.ts';
 
 /** A directory of log.dirs that could not be used at the start. What it holds is not known. */
@@ -38,6 +41,8 @@ export interface LogDirsOptions extends LogResourceOptions {
   readonly clusterId: string;
   readonly nodeId: number;
   readonly randomBytes?: RandomBytes;
+  /** replica.alter.log.dirs.io.max.bytes.per.second; null, the default: as fast as it goes. */
+  readonly moveBytesPerSecond?: () => number | null;
 }
 
 /**
@@ -66,41 +71,18 @@ export function openLogDirs(options: LogDirsOptions): LogDirs {
       unusable.push({ path: directory.path, error: asError(error) });
     }
   }
+  // First of all: until then a partition may be in no directory by its name.
+  const moves = settleFutures(stores, unusable.length === 0, logger);
   requireSingle(stores, logger);
+  forgetMoved(stores);
   for (const { path, error } of unusable)
     logger.error(
       { directory: path, error: error.message },
       'a log directory cannot be used: what may be in it is offline until the broker is started again',
     );
-  return new LogDirs(stores, unusable, resources, listeners);
-}
-
-/**
- * Folders of one topic id and partition in two directories. One that was offline while the broker was registered, or failed, lost the replica
- * meanwhile, as the partition was moved away and came back. Else nobody knows which holds what was acknowledged.
- */
-function requireSingle(stores: readonly LogStore[], logger: Logger): void {
-  if (stores.length < 2) return;
-  const seen = new Map<string, LogStore>();
-  for (const store of stores) {
-    for (const name of [...store.folderNames()]) {
-      const other = seen.get(name);
-      const behind = !other || store.topicIdOf(name) !== other.topicIdOf(name) ? undefined : whichIsBehind(name, store, other);
-      if (!other || behind === other) seen.set(name, store);
-      if (!behind) continue;
-      const stray = behind.setAside(name);
-      logger.warn(
-        { directory: behind.path, folder: stray },
-        'a replica that came back while its directory was offline: not served, not deleted',
-      );
-    }
-  }
-
-  function whichIsBehind(name: string, store: LogStore, other: LogStore): LogStore {
-    if (store.wasOfflineBeside(other)) return store;
-    if (other.wasOfflineBeside(store)) return other;
-    throw new Error(`${name} is in both ${other.path} and ${store.path}: move the one that is older elsewhere`);
-  }
+  const unique = () => Buffer.from((randomBytes ?? cryptoBytes)(16)).toString('hex');
+  const copies = new LogMoves({ files: options.files, clock, logger, unique, bytesPerSecond: options.moveBytesPerSecond ?? (() => null) });
+  return new LogDirs(stores, unusable, resources, listeners, copies, moves);
 }
 
 export class LogDirs {
@@ -115,6 +97,9 @@ export class LogDirs {
   private readonly offlineLogs = new Map<string, PartitionLog>();
   /** Where a log will be that is not made yet: somebody was told so, or has asked for it. */
   private readonly planned = new Map<string, LogStore>();
+  private readonly moves: LogMoves;
+  /** What was on its way to another directory when the broker ended. */
+  private readonly unfinished: Map<string, LogStore>;
 
   /** @internal use `openLogDirs` */
   constructor(
@@ -122,11 +107,15 @@ export class LogDirs {
     unusable: readonly OfflineDirectory[],
     resources: LogResources,
     listeners: Set<FailureListener>,
+    moves: LogMoves,
+    unfinished: Map<string, LogStore>,
   ) {
     this.stores = stores;
     this.unusable = unusable;
     this.resources = resources;
     this.listeners = listeners;
+    this.moves = moves;
+    this.unfinished = unfinished;
   }
 
   /**
@@ -198,6 +187,45 @@ export class LogDirs {
     return planned.path;
   }
 
+  /** @throws KafkaError LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR */
+  requireUsable(directory: string): void {
+    const store = this.stores.find(({ path }) => path === directory);
+    if (store?.failure) throw store.failure;
+    if (!store && this.unusable.some(({ path }) => path === directory)) throw new KafkaError('KAFKA_STORAGE_ERROR');
+    if (!store) throw new KafkaError('LOG_DIR_NOT_FOUND');
+  }
+
+  /** Where a log is to be made that is not made yet. It has an effect as long as this broker runs. */
+  prefer(topicPartition: TopicPartition, directory: string): void {
+    const store = this.stores.find(({ path }) => path === directory);
+    if (store && !this.storeOf(topicPartition)) this.plan(folderName(topicPartition), store);
+  }
+
+  /** Begins to move a log of `log` to another directory; where it is already, a move elsewhere ends. @throws KafkaError as `requireUsable` */
+  move(log: PartitionLog, topicId: string, directory: string): void {
+    this.requireUsable(directory);
+    const name = folderName(log);
+    const source = this.storeOf(log);
+    const target = this.stores.find(({ path }) => path === directory)!;
+    if (!source || source.isOffline(log)) throw new KafkaError('KAFKA_STORAGE_ERROR');
+    if (source === target) this.moves.cancel(name);
+    else if (log.copySource().hasFolder) this.moves.begin(log, topicId, source, target);
+    else {
+      log.relocate(...target.adopt(log, topicId));
+      source.dismiss(name);
+    }
+  }
+
+  /** The directory to which a log is on its way, and how much of it is there; null: it stays. */
+  moveOf(topicPartition: TopicPartition): { readonly directory: string; readonly sizeBytes: number; readonly endOffset: number } | null {
+    return this.moves.of(folderName(topicPartition));
+  }
+
+  /** Moves that the end of the last run cut short: to be asked for again. */
+  unfinishedMoves(): { readonly topicPartition: TopicPartition; readonly directory: string }[] {
+    return Array.from(this.unfinished, ([name, { path: directory }]) => ({ topicPartition: parseFolderName(name)!, directory }));
+  }
+
   private plan(name: string, store: LogStore): void {
     this.planned.delete(name);
     if (this.planned.size >= MAX_PLANNED) this.planned.delete(this.planned.keys().next().value!);
@@ -236,6 +264,7 @@ export class LogDirs {
   delete(topicPartition: TopicPartition): void {
     const name = folderName(topicPartition);
     this.heldBack.delete(name);
+    this.moves.cancel(name);
     this.offlineLogs.get(name)?.abandon();
     this.offlineLogs.delete(name);
     this.planned.delete(name);
@@ -259,6 +288,10 @@ export class LogDirs {
 
   /** Ends cleanly, as far as the directories work; see LogStore. */
   close(done: (error: Error | null) => void): void {
+    void this.moves.stop().then(() => this.closeStores(done));
+  }
+
+  private closeStores(done: (error: Error | null) => void): void {
     let failure: Error | null = null;
     const steps = this.stores.map((store) => (next: (error: null) => void) => {
       store.close((error) => {
@@ -315,7 +348,9 @@ export class LogDirs {
         claim: refuse,
         create: refuse,
         takenBack: refuse,
+        promisesLess: refuse,
         madeDurable: refuse,
+        madeDurableLater: refuse,
         compactedTo: refuse,
         firstDirtyOffset: -1,
         ...{ gapsBefore: 0, recoveryPoint: 0, logStartOffset: 0, highWatermark: 0, unclean: true },

@@ -101,7 +101,7 @@ export class LogProducers {
   private beginOfUndecided(segments: SegmentList, committedTo: number): number {
     const to = this.snapshots.latest ?? committedTo;
     let hasMarker = false;
-    if (committedTo < to && segments.sizeBetween(committedTo, to, Number.NaN) <= MAX_UNCOMMITTED_BYTES)
+    if (committedTo < to && segments.sizeBetween(committedTo, to, Number.NaN, MAX_UNCOMMITTED_BYTES + 1) <= MAX_UNCOMMITTED_BYTES)
       this.scan(segments, committedTo, to, (header) => {
         hasMarker ||= header.isControl;
       });
@@ -119,6 +119,10 @@ export class LogProducers {
         return false;
       });
     }
+  }
+
+  movedTo(folder: string): void {
+    this.snapshots.movedTo(folder);
   }
 
   /** All is gone, snapshots included. */

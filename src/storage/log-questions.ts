@@ -16,7 +16,8 @@ export abstract class LogQuestions {
 
   /** Bytes of the .log files. */
   get sizeBytes(): number {
-    return this.open().segments.sizeBytes;
+    const { segments } = this.open();
+    return this.storage(() => segments.sizeBytes);
   }
   /** First offset and highest timestamp of each segment, oldest first. */
   segmentStarts(): { baseOffset: number; maxTimestamp: number }[] {
@@ -25,13 +26,13 @@ export abstract class LogQuestions {
   get segmentCount(): number {
     return this.open().segments.all.length;
   }
-  /** Bytes of the batches from `fromOffset` to before `toOffset`, without reading them: what a Fetch may count for its min bytes. */
-  sizeBetween(fromOffset: number, toOffset: number): number {
+  /** Bytes of the batches from `fromOffset` to before `toOffset`, or at least `enough`, without reading them: what a Fetch may count for its min bytes. */
+  sizeBetween(fromOffset: number, toOffset: number, enough = Number.POSITIVE_INFINITY): number {
     const { segments } = this.open();
     const from = Math.max(fromOffset, this.logStartOffset);
     const to = Math.min(toOffset, this.logEndOffset);
     if (from >= to) return 0;
-    return this.storage(() => segments.sizeBetween(from, to, this.logEndOffset));
+    return this.storage(() => segments.sizeBetween(from, to, this.logEndOffset, enough));
   }
 
   /** The first record whose timestamp is `timestamp` or later, by record, not by batch; null when there is none. */
@@ -69,7 +70,7 @@ export abstract class LogQuestions {
   abortedTransactions(fromOffset: number, toOffset: number): AbortedTransaction[] {
     const { segments } = this.open();
     const found: AbortedTransaction[] = [];
-    this.storage(() => segments.from(fromOffset).some(({ aborted }) => aborted.collect(fromOffset, toOffset, found)));
+    this.storage(() => segments.from(fromOffset).some(({ anyAborted }) => anyAborted?.collect(fromOffset, toOffset, found) ?? false));
     return found.sort((a, b) => a.firstOffset - b.firstOffset);
   }
 

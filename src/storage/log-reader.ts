@@ -2,7 +2,8 @@ import type { BufferPool } from '../core/bytes.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { follows } from './batch-scanner.ts';
 import { DamageError } from './log-errors.ts';
-import type { Place, Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
+import type { Place } from './segment-places.ts';
 
 /** Whole record batches as they are in the log. `release` gives the memory back: call it once, when the bytes have been sent. */
 export interface LogChunk {
@@ -31,6 +32,11 @@ export interface ReadPlan extends Place {
   readonly minOneBatch: boolean;
   /** Written lately, so surely in the page cache: a small read need not leave the loop. */
   readonly recent: boolean;
+}
+
+/** Whether it goes through the thread pool. */
+export function leavesLoop({ segment, position, maxBytes, recent }: ReadPlan): boolean {
+  return !recent || Math.min(segment.size - position, maxBytes) >= ASYNC_READ_BYTES;
 }
 
 /** Reads whole batches of one segment; null when none fits. `done` may be called before this returns. */

@@ -1,6 +1,6 @@
 import { outOfRange } from './log-errors.ts';
 import { LogQuestions } from './log-questions.ts';
-import { type ReadDone, type ReadPlan, readChunk } from './log-reader.ts';
+import { leavesLoop, type ReadDone, type ReadPlan, readChunk } from './log-reader.ts';
 import type { LogContext } from './log-types.ts';
 
 /** The reading half of a log. */
@@ -19,21 +19,46 @@ export abstract class LogReading extends LogQuestions {
    * CORRUPT_MESSAGE.
    */
   read(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean, done: ReadDone): void {
-    const { truncations } = this;
-    let plan: ReadPlan | null;
+    const { readSlots } = this.context;
+    const plan = () => this.planRead(fromOffset, maxBytes, upToOffset, minOneBatch);
+    const again = () => this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
+    this.readAs(plan, done, (planned) => {
+      if (!leavesLoop(planned)) return this.readPlanned(planned, done, again);
+      readSlots.take(() => {
+        const finished: ReadDone = (error, chunk) => {
+          readSlots.giveBack();
+          done(error, chunk);
+        };
+        // The line may have been long: what was to be read may be gone.
+        this.readAs(plan, finished, (current) => {
+          this.readPlanned(current, finished, () => {
+            readSlots.giveBack();
+            again();
+          });
+        });
+      });
+    });
+  }
+
+  private readAs(plan: () => ReadPlan | null, done: ReadDone, act: (planned: ReadPlan) => void): void {
+    let planned: ReadPlan | null;
     try {
-      plan = this.planRead(fromOffset, maxBytes, upToOffset, minOneBatch);
+      planned = plan();
     } catch (error) {
       done(this.storageError(error), null);
       return;
     }
-    if (!plan) done(null, null);
-    else
-      readChunk(plan, this.context.pool, (error, chunk) => {
-        if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
-        chunk?.release();
-        this.read(fromOffset, maxBytes, upToOffset, minOneBatch, done);
-      });
+    if (planned) act(planned);
+    else done(null, null);
+  }
+
+  private readPlanned(planned: ReadPlan, done: ReadDone, again: () => void): void {
+    const { truncations } = this;
+    readChunk(planned, this.context.pool, (error, chunk) => {
+      if (truncations === this.truncations) return done(error && this.storageError(error), chunk);
+      chunk?.release();
+      again();
+    });
   }
 
   private planRead(fromOffset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean): ReadPlan | null {

@@ -4,6 +4,7 @@ import type { Files } from '../core/files.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { TrustedTime } from '../core/trusted-time.ts';
 import { openLogCleaner } from './cleaner/log-cleaner.ts';
+import type { CleanerSettings } from './cleaner/settings.ts';
 import { FlushScheduler, NEVER } from './flush-scheduler.ts';
 import { HandleCache } from './handle-cache.ts';
 import type { LogResources } from './log-types.ts';
@@ -12,6 +13,8 @@ import { SyncSlots } from './sync-slots.ts';
 
 /** What the logs of one broker share, over all its directories. */
 export interface LogResourceOptions {
+  /** log.cleaner.*, until they are changed. Default Kafka's. */
+  readonly cleaner?: CleanerSettings;
   readonly clock: Clock;
   /** What ages of records are counted by. Default: of its own. */
   readonly trustedTime?: TrustedTime;
@@ -28,8 +31,10 @@ export interface LogResourceOptions {
 
 const DEFAULT_MAX_OPEN_FILES = 768;
 const DEFAULT_MAX_POOLED_BYTES = 32 * 1024 * 1024;
-/** Of the four threads that Node has for files; the fourth reads. */
+/** Of the four threads that Node has for files. */
 const MAX_SYNCS = 3;
+/** Two keep a disk busy; more would stand before the writes of producers, which wait for a thread too. */
+const MAX_READS = 2;
 
 export function logResources(files: Files, options: LogResourceOptions): LogResources {
   const { clock, logger = silentLogger, producers = DEFAULT_PRODUCER_LIMITS } = options;
@@ -38,5 +43,7 @@ export function logResources(files: Files, options: LogResourceOptions): LogReso
   const flushes = new FlushScheduler(clock, options.flushCheckMs ?? NEVER);
   const trustedTime = options.trustedTime ?? new TrustedTime(clock, logger);
   const cleaner = openLogCleaner(files, clock, logger);
-  return { cache, clock, trustedTime, pool, logger, producers, flushes, syncSlots: new SyncSlots(MAX_SYNCS), cleaner };
+  if (options.cleaner) cleaner.settings = options.cleaner;
+  const slots = { syncSlots: new SyncSlots(MAX_SYNCS), readSlots: new SyncSlots(MAX_READS) };
+  return { cache, clock, trustedTime, pool, logger, producers, flushes, ...slots, cleaner };
 }

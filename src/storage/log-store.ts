@@ -2,21 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { RandomBytes } from '../core/bytes.ts';
 import { KafkaError } from '../core/errors.ts';
-import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse } from './data-directory.ts';
+import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse, requireSame } from './data-directory.ts';
 import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
-import { readDiskState } from './disk-state.ts';
-import { inTurn } from './in-turn.ts';
+import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';
+import { LogDirectory } from './log-directory.ts';
 import { type LogResourceOptions, logResources } from './log-resources.ts';
 import type { LogContext, LogLocation, LogResources } from './log-types.ts';
 import {
   deletedName,
   folderName,
-  isDeletedName,
   isNameless,
   isStrayName,
   parseFolderName,
+  parseFutureName,
   readTopicId,
   strayName,
   type TopicPartition,
@@ -38,47 +38,43 @@ export interface LogStoreOptions extends LogResourceOptions {
   readonly onFailure?: FailureListener;
 }
 
+/** Logs: a file system makes what several wait for durable in one go. */
+const CLOSED_AT_ONCE = 8;
+
 /**
  * All logs of one broker in one data directory. Opening it reads names and checkpoints, not logs: a log is opened when it is used.
  * @throws Error with one line when the directory belongs to another cluster or broker
  */
 export function openLogStore(options: LogStoreOptions): LogStore {
-  return new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
+  const store = new LogStore(options, claimDirectory(options.directory, options.clusterId, options.nodeId, options.randomBytes));
+  store.removeDeleted();
+  return store;
 }
 
-export class LogStore {
-  readonly meta: MetaProperties;
-  private readonly directory: DataDirectory;
+export class LogStore extends LogDirectory {
   private readonly context: LogContext;
   private readonly sharesResources: boolean;
   private readonly onFailure: FailureListener;
-  /** What the disk under this directory said when it failed; null: it works. */
-  private diskFailure: KafkaError | null = null;
   private readonly logs = new Map<string, PartitionLog>();
   /** Names of the partition folders that were there at the start and have no log yet. */
   private readonly folders = new Set<string>();
   /** Logs whose folder is among these still. */
   private unopened = 0;
   private readonly checkpoints: LogCheckpoints;
-  private readonly randomBytes: RandomBytes;
   private closed = false;
 
   /** @internal use `openLogStore` */
   constructor(options: LogStoreOptions, meta: MetaProperties) {
-    const { directory } = options;
-    const { files, path } = directory;
-    this.meta = meta;
-    this.directory = directory;
-    this.randomBytes = options.randomBytes ?? randomBytes;
+    const resources = options.resources ?? logResources(options.directory.files, options);
+    const { files } = resources.cache; // which give up a handle of a log where there is no other
+    const directory = { ...options.directory, files };
+    const { path } = directory;
+    super(directory, meta, resources.logger, options.randomBytes ?? randomBytes);
     this.onFailure = options.onFailure ?? (() => {});
     this.sharesResources = options.resources !== undefined;
-    const resources = options.resources ?? logResources(files, options);
     const { clock, logger } = resources;
     this.context = { ...resources, shortage: new Shortage(path, clock, logger), report: (cause, log) => this.reported(cause, log) };
-    for (const name of files.list(path)) {
-      if (isDeletedName(name)) this.removeQuietly(join(path, name));
-      else if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
-    }
+    for (const name of files.list(path)) if (parseFolderName(name) || isStrayName(name)) this.folders.add(name);
     this.checkpoints = new LogCheckpoints(files, path, directory.meta === null);
     markInUse(directory);
   }
@@ -88,26 +84,38 @@ export class LogStore {
     const name = folderName(topicPartition);
     const known = this.logs.get(name);
     if (known) return known;
+    const location = this.locationOf(topicPartition, topicId, () => log);
+    const log = new PartitionLog(this.context, location, config);
+    if (this.diskFailure) log.fail(this.diskFailure);
+    this.logs.set(name, log);
+    if (this.folders.has(name)) this.unopened++;
+    return log;
+  }
+
+  private locationOf(topicPartition: TopicPartition, topicId: string, log: () => PartitionLog): LogLocation {
+    const name = folderName(topicPartition);
     const { files, path } = this.directory;
     const folder = join(path, name);
     const { checkpoints } = this;
-    const location: LogLocation = {
+    return {
       topic: topicPartition.topic,
       partition: topicPartition.partition,
       folder,
       claim: () => this.claim(name, folder, topicId),
       create: () => {
+        requireSame(this.directory);
         if (checkpoints.hasForgotten) this.writeCheckpoints(); // else this log might get what they say of one that had its name
         files.makeDirectory(folder);
         writeTopicId(files, folder, topicId);
       },
       takenBack: () => {
         const known = checkpoints.of(name);
-        const { logEndOffset, logStartOffset } = log;
+        const { logEndOffset, logStartOffset } = log();
         const isBeyond = known.recoveryPoint > logEndOffset || known.highWatermark > logEndOffset || known.logStartOffset > logStartOffset;
         if (isBeyond || checkpoints.isStale) this.writeCheckpoints();
         checkpoints.cleaner.trim(name, logEndOffset);
       },
+      promisesLess: (offset) => (checkpoints.of(name).recoveryPoint > offset ? this.writeCheckpoints() : undefined),
       get firstDirtyOffset() {
         return checkpoints.cleaner.offsetOf(name);
       },
@@ -115,6 +123,7 @@ export class LogStore {
       madeDurable: (offset) => {
         if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
+      madeDurableLater: (offset, done) => checkpoints.recoveryPointLater(name, offset, log(), this.context.cleaner, done),
       gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
         return checkpoints.of(name).recoveryPoint;
@@ -127,28 +136,8 @@ export class LogStore {
       },
       unclean: !this.directory.endedCleanly,
     };
-    const log = new PartitionLog(this.context, location, config);
-    if (this.diskFailure) log.fail(this.diskFailure);
-    this.logs.set(name, log);
-    if (this.folders.has(name)) this.unopened++;
-    return log;
   }
 
-  /** Why nothing of this directory can be used any more; null: it works. */
-  get failure(): KafkaError | null {
-    return this.diskFailure;
-  }
-  get path(): string {
-    return this.directory.path;
-  }
-  /** Bytes of the volume under this directory; null when the disk does not say. */
-  volume(): { readonly totalBytes: number; readonly usableBytes: number } | null {
-    try {
-      return this.onDisk(() => this.directory.files.volume(this.path));
-    } catch {
-      return null;
-    }
-  }
   /** Partitions here, as far as they have a folder or were used. */
   get size(): number {
     return this.logs.size + this.folders.size - this.unopened;
@@ -161,11 +150,6 @@ export class LogStore {
   /** Folders of partitions that were there at the start and were not used since. */
   *folderNames(): Generator<string> {
     for (const name of this.folders) if (parseFolderName(name)) yield name;
-  }
-  /** Whether this directory missed a registration that the other one has, or is known there as failed. */
-  wasOfflineBeside(other: LogStore): boolean {
-    const known = readDiskState(other.directory);
-    return known.failed.includes(this.meta.directoryId) || readDiskState(this.directory).brokerEpoch < known.brokerEpoch;
   }
   hasFolder(name: string): boolean {
     return this.folders.has(name);
@@ -208,16 +192,9 @@ export class LogStore {
     this.context.clock.soon(() => this.onFailure({ directory, isDirectory, partitions, error }));
   }
 
-  /** Does something on the disk; on a failure of the disk the directory is offline. */
-  private onDisk<T>(act: () => T): T {
-    if (this.diskFailure) throw this.diskFailure;
-    try {
-      return act();
-    } catch (error) {
-      if (isDiskFailure(error)) this.fail(asError(error));
-      else this.context.shortage.noted(error);
-      throw error;
-    }
+  protected override noticed(error: unknown): void {
+    if (isDiskFailure(error)) this.fail(asError(error));
+    else this.context.shortage.noted(error);
   }
 
   /** The logs made so far. */
@@ -236,9 +213,9 @@ export class LogStore {
     });
   }
   /** The topic id that a folder of `strays` says it belongs to; null when it does not say, or was set aside already. */
-  topicIdOf(name: string): string | null {
+  topicIdOf(name: string, folder = name): string | null {
     if (!parseFolderName(name)) return null;
-    return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, name)));
+    return this.onDisk(() => readTopicId(this.directory.files, join(this.directory.path, folder)));
   }
 
   /** Whether a folder was only just made when the broker died: it does not even say yet whose it is, and there is nothing in it. */
@@ -250,15 +227,11 @@ export class LogStore {
    * Takes a folder of `strays`, which belongs to nobody any more, out of the way of whoever gets its name: it is kept under the name that is
    * returned, and never served.
    */
-  setAside(name: string): string {
-    const { files, path } = this.directory;
+  setAside(folder: string, name = folder): string {
     const stray = strayName(name, this.unique());
-    const owner = this.topicIdOf(name);
-    this.onDisk(() => {
-      files.rename(join(path, name), join(path, stray));
-      files.syncDirectory(path);
-    });
-    this.forgetFolder(name);
+    const owner = this.topicIdOf(name, folder);
+    this.rename(folder, stray);
+    if (folder === name) this.forgetFolder(name);
     this.folders.add(stray);
     // Without a name in it, a power failure took what was not durable yet: the checkpoints are still about the log that begins anew here.
     if (owner !== null) this.checkpoints.forget(name);
@@ -274,15 +247,51 @@ export class LogStore {
     this.logs.delete(name);
     this.checkpoints.forget(name);
     if (this.diskFailure) return; // its folder is a stray of the next start
-    const doomed = join(path, deletedName(name, this.unique()));
-    const isThere = this.onDisk(() => {
-      const folder = join(path, name);
-      if (!files.exists(folder)) return false;
-      files.rename(folder, doomed);
-      files.syncDirectory(path);
-      return true;
-    });
-    if (isThere) this.removeQuietly(doomed);
+    if (!this.onDisk(() => files.exists(join(path, name)))) return;
+    const doomed = deletedName(name, this.unique());
+    this.rename(name, doomed);
+    this.removeQuietly(doomed);
+  }
+
+  /** A copy that was on its way here is of no use. */
+  discard(future: string): void {
+    if (this.diskFailure) return;
+    const doomed = deletedName(parseFutureName(future)!.name, this.unique()); // its own number would say that it stands for what is deleted
+    try {
+      if (!this.directory.files.exists(join(this.path, future))) return;
+      this.rename(future, doomed);
+    } catch (error) {
+      this.context.logger.warn({ directory: this.path, folder: future, error: asError(error).message }, 'a copy could not be removed');
+      return; // the next start finds it
+    }
+    this.removeQuietly(doomed);
+  }
+
+  /** A copy on its way here takes the place of what it was made from. */
+  promote(future: string, name: string): void {
+    this.rename(future, name);
+    this.folders.add(name);
+  }
+
+  /** A log of another directory is about to come here: the checkpoints say of it what they must, durably. */
+  expect(name: string, { logEndOffset, logStartOffset, highWatermark }: PartitionLog): void {
+    this.checkpoints.forget(name);
+    this.checkpoints.note(name, { recoveryPoint: logEndOffset, logStartOffset, highWatermark });
+    this.checkpoints.write();
+  }
+  /** It has not come. */
+  unexpect(name: string): void {
+    this.checkpoints.forget(name);
+  }
+  /** It has come: what it needs to go on here. */
+  adopt(log: PartitionLog, topicId: string): [LogContext, LogLocation] {
+    this.logs.set(folderName(log), log);
+    return [this.context, this.locationOf(log, topicId, () => log)];
+  }
+  /** It has gone. */
+  dismiss(name: string): void {
+    this.logs.delete(name);
+    this.checkpoints.forget(name);
   }
 
   /** Writes how far each log is durable and committed, and where it begins; now and then, and at the end. */
@@ -333,7 +342,7 @@ export class LogStore {
         next(null);
       });
     });
-    inTurn(steps, () => {
+    inLanes(steps, CLOSED_AT_ONCE, () => {
       if (!this.sharesResources) this.context.cleaner.stop();
       try {
         this.writeCheckpoints();
@@ -375,34 +384,14 @@ export class LogStore {
     this.forgetFolder(name);
     const owner = readTopicId(files, folder);
     if (owner === topicId) return true;
-    if (this.isUnfinished(name)) {
-      files.remove(folder);
-      return false;
-    }
-    const stray = this.setAside(name);
-    this.context.logger.warn(
-      { folder: stray, topicId: owner },
-      'this folder belongs to a topic that no longer exists: not served, not deleted',
-    );
+    const why = 'this folder belongs to a topic that no longer exists: not served, not deleted';
+    if (this.isUnfinished(name)) files.remove(folder);
+    else this.context.logger.warn({ folder: this.setAside(name), topicId: owner }, why);
     return false;
   }
 
   /** It has a log that was opened, or is gone. */
   private forgetFolder(name: string): void {
     if (this.folders.delete(name) && this.logs.has(name)) this.unopened--;
-  }
-
-  /** 32 hexadecimal digits, as Kafka puts into the names of folders that it sets aside. */
-  private unique(): string {
-    return Buffer.from(this.randomBytes(16)).toString('hex');
-  }
-
-  private removeQuietly(path: string): void {
-    try {
-      this.directory.files.remove(path);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.context.logger.warn({ path, error: why }, 'a deleted partition could not be removed; the next start tries again');
-    }
   }
 }

@@ -10,6 +10,11 @@ import { countDeletable, heldByFuture } from './retention.ts';
 import type { Segment } from './segment.ts';
 import { isOutOfHandles } from './shortage.ts';
 
+/** How long deleting segments may keep the loop: each costs a sync of the folder. */
+const SLICE_MS = 10;
+/** Segments judged at once: the first time each costs a look into its time index. */
+const MAX_AT_ONCE = 100;
+
 /** How a log loses its beginning. */
 export abstract class LogTrimming extends LogReading {
   abstract readonly folder: string;
@@ -19,6 +24,8 @@ export abstract class LogTrimming extends LogReading {
   protected abstract readonly flusher: Flusher;
   protected abstract readonly deleted: DeletedSegments;
   protected hasFolder = false;
+  /** It is about to go on in another directory: its files must stay as they are. */
+  protected held = false;
   protected startOffset = 0;
   protected endOffset = 0;
   /** Behind all that is queued. */
@@ -93,19 +100,20 @@ export abstract class LogTrimming extends LogReading {
   }
 
   /**
-   * Deletes the segments that retention.ms, retention.bytes and the log start say; returns how many. Their files are renamed at once, and
-   * removed after file.delete.delay.ms. The active segment is deleted too when it has expired: the log then goes on in a new one.
+   * Deletes the segments that retention.ms, retention.bytes and the log start say, as many as can go without keeping the loop; returns how many.
+   * After 0 there is no more to do. Their files are renamed at once, and removed after file.delete.delay.ms. The active segment is deleted too
+   * when it has expired: the log then goes on in a new one.
    */
   applyRetention(): number {
     const opened = this.open();
     const { startOffset, highWatermark: committedTo, nextOffset } = this;
-    if (!this.hasFolder) return 0;
+    if (!this.hasFolder || this.held) return 0;
     return this.storage(() => {
       const state = { nowMs: this.context.trustedTime.now(), startOffset, committedTo, nextOffset };
-      const count = countDeletable(opened.segments.all, this.config, state);
-      if (count > 0) this.deleteOldest(opened, count);
+      const count = countDeletable(opened.segments.all, this.config, state, MAX_AT_ONCE);
+      const deleted = count > 0 ? this.deleteOldest(opened, count) : 0;
       this.warnOfFuture(opened);
-      return count;
+      return deleted;
     });
   }
 
@@ -121,15 +129,19 @@ export abstract class LogTrimming extends LogReading {
     );
   }
 
-  private deleteOldest(opened: OpenedLog, count: number): void {
+  /** At least one of them; returns how many. */
+  private deleteOldest(opened: OpenedLog, count: number): number {
     const { segments, producers } = opened;
-    const { files } = this.context.cache;
+    const { clock, cache } = this.context;
+    const { files } = cache;
+    const startMs = clock.monotonicMs();
     this.durably(() => this.stopCompaction());
     if (count === segments.all.length) this.roll(opened);
     segments.all[count]!.log.handle(); // its file, be it empty, says where the log goes on when those before it are gone
     this.durably(() => syncFolder(files, this.folder));
     this.truncations++;
-    for (let i = 0; i < count; i++) {
+    let deleted = 0;
+    for (; deleted < count && (deleted === 0 || clock.monotonicMs() - startMs < SLICE_MS); deleted++) {
       this.deleted.add(segments.dropOldest(), this.config.fileDeleteDelayMs);
       const { baseOffset } = segments.all[0]!;
       this.flusher.trimmed(baseOffset);
@@ -138,6 +150,7 @@ export abstract class LogTrimming extends LogReading {
       this.durably(() => files.syncDirectory(this.folder));
     }
     producers.trimmed(segments.all[0]!.baseOffset);
+    return deleted;
   }
 
   /** A sync that fails must not be tried again: see SyncError. One that did not begin may be. */

@@ -8,6 +8,7 @@ import type { FlushScheduler } from './flush-scheduler.ts';
 import type { HandleCache } from './handle-cache.ts';
 import type { TopicPartition } from './partition-folder.ts';
 import type { ProducerLimits } from './producer-state.ts';
+import type { Segment } from './segment.ts';
 import type { Shortage } from './shortage.ts';
 import type { SyncSlots } from './sync-slots.ts';
 import type { Verification } from './verifications.ts';
@@ -26,6 +27,8 @@ export interface LogResources {
   readonly producers: ProducerLimits;
   readonly flushes: FlushScheduler;
   readonly syncSlots: SyncSlots;
+  /** For reads that leave the loop. */
+  readonly readSlots: SyncSlots;
   /** Compacts, one log after the other. */
   readonly cleaner: LogCleaner;
 }
@@ -35,6 +38,18 @@ export interface LogContext extends LogResources {
   readonly shortage: Shortage;
   /** Told what the disk said to a log, and that a log went offline: the directory decides whether it has failed as a whole. */
   report(cause: unknown, log: TopicPartition & { readonly isOffline: boolean }): void;
+}
+
+/** A log, as what copies it to another directory sees it. */
+export interface CopySource {
+  /** Changes as the log does. */
+  readonly segments: readonly Segment[];
+  readonly hasFolder: boolean;
+  readonly folder: string;
+  /** Counts truncations and segments that left the log. */
+  readonly changes: number;
+  readonly endOffset: number;
+  epochsText(): string;
 }
 
 /** Where a log is, and what the last run said of it. */
@@ -50,10 +65,17 @@ export interface LogLocation extends TopicPartition {
    */
   takenBack(): void;
   /**
+   * Before the log is cut to `offset`: no checkpoint may promise more. A power failure in the middle brings back any of the segments that were
+   * removed, and behind the recovery point alone a hole between them is told from what compaction leaves.
+   */
+  promisesLess(offset: number): void;
+  /**
    * Everything before `offset` is durable, and compaction may leave gaps there: sees to it that the checkpoint says so. A gap that a start finds
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
+  /** As `madeDurable`, without holding the loop up. `done` may be called before this returns. */
+  madeDurableLater(offset: number, done: Done): void;
   /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. Less than before: the log was cut. */
   compactedTo(offset: number): void;
   /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */

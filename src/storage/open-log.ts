@@ -1,17 +1,20 @@
 import { join } from 'node:path';
+import type { Files } from '../core/files.ts';
 import type { Logger } from '../core/logger.ts';
 import { scanHeaders } from './batch-scanner.ts';
 import type { HandleCache } from './handle-cache.ts';
-import { type EpochStart, LeaderEpochs, parseLeaderEpochs } from './leader-epochs.ts';
+import { type EpochStart, LeaderEpochs, leaderEpochText, parseLeaderEpochs } from './leader-epochs.ts';
 import { DamageError } from './log-errors.ts';
 import { LogProducers } from './log-producers.ts';
 import { LEADER_EPOCH_FILE } from './partition-folder.ts';
 import { ProducerSnapshots } from './producer-snapshot.ts';
 import type { ProducerState } from './producer-state.ts';
 import { type Recovered, recoverSegment } from './recovery.ts';
-import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment } from './segment.ts';
+import { baseOffsetOf, MAX_RELATIVE_OFFSET, Segment, segmentFile } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { settleFiles } from './swap-files.ts';
+
+const INDEX_FILE = /^\d{20}\.(index|timeindex|txnindex)$/;
 
 /** What is on disk of one log, opened. */
 export interface OpenedLog {
@@ -57,13 +60,14 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   const { files } = cache;
   const names = exists ? settleFiles(cache, folder) : [];
   const bases = names.map(baseOffsetOf).filter((base) => base !== null);
-  const segments = bases.map((base) => {
-    const segment = new Segment(cache, folder, base, 0, nowMs);
-    segment.size = segment.log.handle().size();
-    return segment;
-  });
+  removeOrphans(cache.files, folder, names);
+  const segments = bases.map((base) => new Segment(cache, folder, base, -1, nowMs));
   const known = parseLeaderEpochs(exists ? files.read(join(folder, LEADER_EPOCH_FILE)) : null);
-  const epochs = new LeaderEpochs(known ?? [], options.persistEpochs);
+  // Epochs that are learned from all batches are written when all were read: half of them would be believed by a start that comes after a kill.
+  let isKnown = known !== null || segments.length === 0;
+  const epochs = new LeaderEpochs(known ?? [], (text) => {
+    if (isKnown) options.persistEpochs(text);
+  });
   const producers = new LogProducers(options.producers, new ProducerSnapshots(files, folder, names), options.logger);
   if (segments.length === 0) {
     producers.reset();
@@ -79,28 +83,42 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
     };
   }
 
-  const opened = verify(segments, epochs, { ...options, allSegments: known === null });
+  const active = segments.at(-1)!;
+  active.size = active.log.handle().size(); // a .log that cannot be opened is no damage: it must not look like some
+  const opened = verify(segments, epochs, { ...options, allSegments: known === null, names: new Set(names) });
   epochs.truncateEnd(opened.nextOffset + 1);
-  if (options.unclean && !agree(epochs, opened.segments)) epochs.relearn(batchEpochs(opened.segments));
+  if (!isKnown) options.persistEpochs(leaderEpochText(epochs.list()));
+  isKnown = true;
+  if (options.unclean && !agree(epochs, opened.segments, options.recoveryPoint)) epochs.relearn(batchEpochs(opened.segments));
   const { recovered, ...log } = opened;
   producers.reload(log.segments, segments[0]!.baseOffset, log.nextOffset, options.highWatermark, recovered);
   for (const segment of recovered) {
-    segment.aborted.spill();
-    if (segment.baseOffset < log.verifiedFrom) segment.aborted.syncSync();
+    segment.anyAborted?.spill();
+    if (segment.baseOffset < log.verifiedFrom) segment.anyAborted?.syncSync();
   }
   return { ...log, epochs, producers };
 }
 
+/** A power failure may leave the indexes of a segment that it took: they would count as those of the next one that begins there. */
+function removeOrphans(files: Files, folder: string, names: readonly string[]): void {
+  const all = new Set(names);
+  const orphans = names.filter((name) => INDEX_FILE.test(name) && !all.has(segmentFile(Number(name.slice(0, 20)), 'log')));
+  for (const name of orphans) files.remove(join(folder, name));
+  if (orphans.length > 0) files.syncDirectory(folder);
+}
+
 /**
  * Whether the leader epochs are those of the batches, by the first of each segment and the last of all. After a power failure the file may be
- * an older one, which knows of epochs that were cut off since, and not of those that came in their place.
+ * an older one, which knows of epochs that were cut off since, and not of those that came in their place. Those before the recovery point were
+ * made durable with it.
  */
-function agree(epochs: LeaderEpochs, { all, active }: SegmentList): boolean {
+function agree(epochs: LeaderEpochs, segments: SegmentList, recoveryPoint: number): boolean {
+  const { active } = segments;
   let sound = true;
   const check = ({ baseOffset, partitionLeaderEpoch }: { baseOffset: number; partitionLeaderEpoch: number }) => {
     sound &&= epochs.epochOf(baseOffset) === partitionLeaderEpoch;
   };
-  for (const { log, size } of all) {
+  for (const { log, size } of segments.from(recoveryPoint)) {
     scanHeaders(log.handle(), 0, size, (header) => {
       check(header);
       return true;
@@ -130,9 +148,9 @@ function batchEpochs({ all }: SegmentList): EpochStart[] {
 function verify(
   segments: readonly Segment[],
   epochs: LeaderEpochs,
-  options: OpenOptions & { allSegments: boolean },
+  options: OpenOptions & { allSegments: boolean; names: ReadonlySet<string> },
 ): Pick<OpenedLog, 'segments' | 'nextOffset' | 'verifiedFrom' | 'cutBytes' | 'droppedSegments'> & { recovered: Segment[] } {
-  const { indexIntervalBytes, recoveryPoint, unclean, allSegments } = options;
+  const { indexIntervalBytes, recoveryPoint, unclean, allSegments, names } = options;
   const kept: Segment[] = [];
   const recoveredOnes: Segment[] = [];
   let nextOffset = segments[0]!.baseOffset;
@@ -145,8 +163,11 @@ function verify(
     // one ends where the recovery point is, or it holds something that was not flushed, whose header may say anything.
     const isEnd = end === recoveryPoint || (!unclean && recoveryPoint === 0);
     const flushed = end !== null && (isLast ? isEnd : !unclean || end < recoveryPoint);
-    const trusted =
-      flushed && !allSegments && hasIndexes(segment) && segment.aborted.isSane(end) && !(unclean && hasTimesBehind(segment, end));
+    // Of a log of thousands of segments no file is opened but those of the last: a lookup tells an index that is not its .log's.
+    const isWhole = isLast ? hasIndexes(segment) && !(unclean && hasTimesBehind(segment, end ?? 0)) : namesIndexes(names, segment);
+    const hasAborted = names.has(segmentFile(segment.baseOffset, 'txnindex'));
+    if (!hasAborted) segment.lacksAborted();
+    const trusted = flushed && !allSegments && isWhole && (!hasAborted || segment.aborted.isSane(end));
     kept.push(segment);
     if (trusted) {
       nextOffset = end;
@@ -169,6 +190,7 @@ function verify(
       cutBytes += dropped.size;
       dropped.remove();
     }
+    verifiedFrom = Math.min(verifiedFrom, nextOffset); // the recovery point may lie behind what is left
     const droppedSegments = segments.length - kept.length;
     return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments, recovered: recoveredOnes };
   }
@@ -176,9 +198,11 @@ function verify(
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: 0, recovered: recoveredOnes };
 }
 
-/** After a clean end the recovery point is the log's end. A last batch that begins where nobody can have put it has another base offset than it had. */
+/** After a clean end the recovery point is the log's end. A last batch behind a gap that ends beyond it has another base offset
+ * than it had. */
 function checkEnd({ log }: Segment, { nextOffset, lastGap }: Recovered, recoveryPoint: number): void {
-  if (recoveryPoint > 0 && lastGap > 0 && nextOffset - recoveryPoint === lastGap)
+  const beyond = nextOffset - recoveryPoint;
+  if (recoveryPoint > 0 && beyond > 0 && lastGap >= beyond)
     throw new DamageError(
       `${log.path} is damaged: its last record batch ends at offset ${nextOffset}, it was written to end at ${recoveryPoint}`,
     );
@@ -205,6 +229,10 @@ function trustedEnd(segment: Segment): number | null {
 /** After a power failure the time index may know batches that the .log lost. */
 function hasTimesBehind({ times }: Segment, end: number): boolean {
   return (times.last()?.offset ?? -1) >= end;
+}
+
+function namesIndexes(names: ReadonlySet<string>, { baseOffset }: Segment): boolean {
+  return names.has(segmentFile(baseOffset, 'index')) && names.has(segmentFile(baseOffset, 'timeindex'));
 }
 
 /** Whether the indexes are there and can be those of this .log. */

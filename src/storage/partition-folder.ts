@@ -37,6 +37,15 @@ export function isStrayName(name: string): boolean {
   return /\.[0-9a-f]{32}-stray$/.test(name);
 }
 
+/** A replica on its way into this directory. Its `unique` is that of the folder which it replaces when that is renamed to be removed. */
+export function futureName(name: string, unique: string): string {
+  return `${name}.${unique}-future`;
+}
+export function parseFutureName(name: string): { readonly name: string; readonly unique: string } | null {
+  const match = /^(.+)\.([0-9a-f]{32})-future$/.exec(name);
+  return match && parseFolderName(match[1]!) ? { name: match[1]!, unique: match[2]! } : null;
+}
+
 /** Kafka keeps these within 255 characters, the longest name most file systems take. */
 function suffixed(name: string, unique: string, suffix: string): string {
   const tail = `.${unique}-${suffix}`;
@@ -65,13 +74,27 @@ export function writeTopicId(files: Files, folder: string, topicId: string): voi
 export function writeSmallFile(files: Files, path: string, content: string | Uint8Array): void {
   const temporary = `${path}.tmp`;
   files.remove(temporary);
-  const handle = files.open(temporary, 'rw');
   try {
-    handle.writeSync([typeof content === 'string' ? Buffer.from(content) : content], 0);
-  } finally {
-    handle.close();
+    const handle = files.open(temporary, 'rw');
+    try {
+      handle.writeSync([typeof content === 'string' ? Buffer.from(content) : content], 0);
+    } finally {
+      handle.close();
+    }
+    files.rename(temporary, path);
+  } catch (error) {
+    removeQuietly(files, temporary);
+    throw error;
   }
-  files.rename(temporary, path);
+}
+
+/** Half a file on a full disk, say: what went wrong is told already. */
+function removeQuietly(files: Files, path: string): void {
+  try {
+    files.remove(path);
+  } catch {
+    // It is written anew before it is ever read.
+  }
 }
 
 /** Makes the folder's small files, its entries, and its own entry durable. */

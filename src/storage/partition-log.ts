@@ -3,13 +3,12 @@ import { KafkaError } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
 import { AppendQueue, tell } from './append-queue.ts';
 import { DeletedSegments } from './deleted-segments.ts';
-import { isDiskFailure } from './disk-failure.ts';
 import { Flusher } from './flusher.ts';
 import { leaderEpochText } from './leader-epochs.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogCutting } from './log-cutting.ts';
 import { storageError } from './log-errors.ts';
-import type { LogContext, LogLocation } from './log-types.ts';
+import type { CopySource, LogContext, LogLocation } from './log-types.ts';
 import { type OpenedLog, openSegments } from './open-log.ts';
 import { folderName, LEADER_EPOCH_FILE, writeSmallFile } from './partition-folder.ts';
 import { ProducerState } from './producer-state.ts';
@@ -29,10 +28,10 @@ export type { TimestampOffset } from './time-lookup.ts';
 export class PartitionLog extends LogCutting {
   readonly topic: string;
   readonly partition: number;
-  readonly folder: string;
+  folder: string;
   protected readonly name: string;
-  protected readonly context: LogContext;
-  protected readonly location: LogLocation;
+  protected context: LogContext;
+  protected location: LogLocation;
   protected readonly queue: AppendQueue;
   protected readonly flusher: Flusher;
   protected readonly deleted: DeletedSegments;
@@ -90,6 +89,42 @@ export class PartitionLog extends LogCutting {
     if (this.opened && this.endOffset > this.flusher.durableTo) this.expectFlush();
   }
 
+  /** What a move to another directory copies: see LogMove. Opens the log. */
+  copySource(): CopySource {
+    const { segments, epochs } = this.open();
+    const { hasFolder, folder, truncations, endOffset } = this;
+    return { segments: segments.all, hasFolder, folder, changes: truncations, endOffset, epochsText: () => leaderEpochText(epochs.list()) };
+  }
+
+  /** Nothing of its files changes until `resume`, what is appended waits; calls back once all that was on its way is there. */
+  hold(still: () => void): void {
+    this.held = true;
+    try {
+      this.stopCompaction();
+    } catch (error) {
+      this.goOffline(error);
+    }
+    this.queue.hold(still);
+  }
+  resume(): void {
+    this.held = false;
+    this.queue.resume();
+  }
+
+  /** It goes on in another directory, whose copy of it is whole and durable; it is held. */
+  relocate(context: LogContext, location: LogLocation): void {
+    const { segments, producers } = this.open();
+    if (this.location.firstDirtyOffset >= 0) location.compactedTo(this.location.firstDirtyOffset);
+    this.context = context;
+    this.location = location;
+    this.folder = location.folder;
+    for (const segment of segments.all) segment.movedTo(location.folder);
+    producers.movedTo(location.folder);
+    this.deleted.forget();
+    this.flusher.movedTo(location.folder, this.hasFolder ? this.endOffset : 0);
+    this.truncations++; // whoever reads an old file reads again
+  }
+
   /** Notes that a leader epoch begins at the end of the log. Opens nothing: a log that is not used yet notes it later. */
   startEpoch(leaderEpoch: number): void {
     this.pendingEpoch = Math.max(this.pendingEpoch, leaderEpoch);
@@ -100,8 +135,8 @@ export class PartitionLog extends LogCutting {
   /** The topic is gone: queued appends fail, files are closed; every later use fails with UNKNOWN_TOPIC_OR_PARTITION. */
   abandon(): void {
     this.endCompaction(null);
-    this.giveUp(new KafkaError('UNKNOWN_TOPIC_OR_PARTITION'));
-    this.letGo();
+    this.offline = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION');
+    this.letGo(this.offline);
   }
 
   protected open(): OpenedLog {
@@ -130,9 +165,7 @@ export class PartitionLog extends LogCutting {
       this.endOffset = nextOffset;
       this.nextOffset = nextOffset;
       this.nextPosition = segments.active.size;
-      // Of a log without records, nothing is left to be synced.
-      const isEmpty = segments.active.size === 0 && segments.active.baseOffset === segments.all[0]!.baseOffset;
-      const flushedTo = isEmpty ? nextOffset : Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
+      const flushedTo = Math.min(verifiedFrom, unclean ? recoveryPoint : nextOffset);
       this.flusher.opened(flushedTo, unclean && this.hasFolder);
       // What was not durable was not to be read: it was not acknowledged, and is not lost once it can be read.
       if (this.hasFolder && nextOffset - flushedTo >= this.config.flushMessages) this.flusher.flushSync(segments, nextOffset);
@@ -180,41 +213,37 @@ export class PartitionLog extends LogCutting {
     const why = cause instanceof Error ? cause.message : String(cause);
     this.context.logger.error({ log: this.name, error: why }, 'the log went offline: it cannot be used until the broker is started again');
     const offline = new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} is offline`);
-    if (isDiskFailure(cause)) this.fail(offline);
-    else this.giveUp(offline);
+    this.fail(offline);
     this.context.report(cause, this);
     return offline;
   }
 
   /**
-   * The disk under it has failed: from now on nothing of it is touched, whatever state that leaves it in. What waits is told at the end of
-   * this turn, since whoever found the failure may be another log in the middle of its work.
+   * From now on nothing of it is touched, whatever state that leaves it in: the next start finds out. What waits is told at the end of this turn,
+   * since whoever found the failure may be another log, in the middle of its work.
    */
   fail(error: KafkaError): void {
     if (this.offline) return;
     this.offline = error;
     this.endCompaction(error);
-    const lost = [...this.queue.takeUnsynced(), ...this.queue.takeWaiting()];
-    this.letGo();
-    if (lost.length === 0) return;
-    this.context.clock.soon(() => {
-      for (const write of lost) tell(write, error);
-    });
+    this.letGo(error);
   }
 
-  private letGo(): void {
+  private letGo(error: KafkaError): void {
     this.flusher.abandon();
     this.context.flushes.forget(this);
-    this.deleted.forget();
-    for (const segment of this.opened?.segments.all ?? []) segment.close();
-  }
-
-  private giveUp(error: KafkaError): KafkaError {
-    this.offline = error;
-    this.endCompaction(error);
-    this.failWaiting(error);
-    for (const write of this.queue.takeUnsynced()) tell(write, error);
-    return error;
+    const lost = [...this.queue.takeUnsynced(), ...this.queue.takeWaiting()];
+    if (lost.length > 0)
+      this.context.clock.soon(() => {
+        for (const write of lost) tell(write, error);
+      });
+    try {
+      this.deleted.forget();
+      for (const segment of this.opened?.segments.all ?? []) segment.close();
+    } catch (failure) {
+      // Of a disk that has failed; the process lets go of its files at its end.
+      this.context.logger.warn({ log: this.name, err: failure }, 'files of the log could not be closed');
+    }
   }
 
   /** Runs something that touches the disk; what the disk says becomes KAFKA_STORAGE_ERROR. */

@@ -69,7 +69,7 @@ export function snapshotOffsetOf(name: string): number | null {
 /** The .snapshot files of one log, by offset, ascending. A missing or damaged one only makes the next opening read more of the log. */
 export class ProducerSnapshots {
   private readonly files: Files;
-  private readonly folder: string;
+  private folder: string;
   private offsets: number[];
 
   constructor(files: Files, folder: string, names: readonly string[]) {
@@ -77,6 +77,10 @@ export class ProducerSnapshots {
     this.folder = folder;
     for (const name of names) if (name.endsWith('.snapshot.tmp')) files.remove(join(folder, name));
     this.offsets = names.map(snapshotOffsetOf).filter((offset) => offset !== null);
+  }
+
+  movedTo(folder: string): void {
+    this.folder = folder;
   }
 
   has(offset: number): boolean {

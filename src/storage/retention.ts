@@ -14,21 +14,21 @@ export interface RetentionState {
 /**
  * How many of a log's oldest segments may be deleted, the active one included: as Kafka, those wholly before the log start; then those
  * without which the log is still retention.bytes long; then those whose highest timestamp is more than retention.ms ago. The first that
- * must stay keeps all that follow.
+ * must stay keeps all that follow. It stops counting at `atMost`.
  */
-export function countDeletable(segments: readonly Segment[], config: LogConfig, state: RetentionState): number {
+export function countDeletable(segments: readonly Segment[], config: LogConfig, state: RetentionState, atMost: number): number {
   const { retentionMs, retentionBytes, deletes } = config;
   const endOf = (i: number) => segments[i + 1]?.baseOffset ?? state.nextOffset;
-  const isCommitted = (i: number) => endOf(i) <= state.committedTo && (i < segments.length - 1 || segments[i]!.size > 0);
+  const mayGo = (i: number) => i < atMost && endOf(i) <= state.committedTo && (i < segments.length - 1 || segments[i]!.size > 0);
   let count = 0;
-  while (count < segments.length - 1 && isCommitted(count) && endOf(count) <= state.startOffset) count++;
+  while (count < segments.length - 1 && mayGo(count) && endOf(count) <= state.startOffset) count++;
   if (!deletes) return count;
   if (retentionBytes >= 0) {
     let excess = -retentionBytes;
     for (let i = count; i < segments.length; i++) excess += segments[i]!.size;
-    for (; count < segments.length && isCommitted(count) && excess >= segments[count]!.size; count++) excess -= segments[count]!.size;
+    for (; count < segments.length && mayGo(count) && excess >= segments[count]!.size; count++) excess -= segments[count]!.size;
   }
-  if (retentionMs >= 0) while (count < segments.length && isCommitted(count) && ageMs(segments[count]!, state.nowMs) > retentionMs) count++;
+  if (retentionMs >= 0) while (count < segments.length && mayGo(count) && ageMs(segments[count]!, state.nowMs) > retentionMs) count++;
   return count;
 }
 

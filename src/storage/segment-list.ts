@@ -1,4 +1,5 @@
-import type { Place, Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
+import type { Place } from './segment-places.ts';
 
 /** The segments of one log, ascending by base offset, never empty; the last one is active. */
 export class SegmentList {
@@ -51,14 +52,17 @@ export class SegmentList {
     return null; // compaction may leave nothing at the end of a segment, so the search went to the end
   }
 
-  /** Bytes from the batch of `from` to before the batch of `to`; `endOffset` is where the log ends. */
-  sizeBetween(from: number, to: number, endOffset: number): number {
+  /** Bytes from the batch of `from` to before the batch of `to`, or at least `enough` of them; `endOffset` is where the log ends. */
+  sizeBetween(from: number, to: number, endOffset: number, enough: number): number {
     const { all } = this;
     const first = this.indexOf(from);
     const last = to === endOffset ? all.length - 1 : this.indexOf(to);
-    let bytes = to === endOffset ? all[last]!.size : all[last]!.positionOf(to);
-    for (let i = first; i < last; i++) bytes += all[i]!.size;
-    return bytes - all[first]!.positionOf(from);
+    let bytes = -all[first]!.positionOf(from);
+    for (let i = first; i < last; i++) {
+      bytes += all[i]!.size;
+      if (bytes > 0 && bytes >= enough) return bytes; // thousands may follow
+    }
+    return bytes + (to === endOffset ? all[last]!.size : all[last]!.positionOf(to));
   }
 
   /** Takes back rolls to segments from `offset` on that got no batch; the one before them is active again. */

@@ -88,6 +88,7 @@ export function filesOf(life: Life, files: Files): Files {
     list: alive((path) => files.list(path)),
     exists: alive((path) => files.exists(path)),
     isDirectory: alive((path) => files.isDirectory(path)),
+    size: alive((path) => files.size(path)),
     read: alive((path) => files.read(path)),
     replace: alive((path, content) => files.replace(path, content)),
     rename: alive((from, to) => files.rename(from, to)),

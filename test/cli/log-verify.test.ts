@@ -447,6 +447,14 @@ test('what has no log in it is a usage error', async () => {
   expect(await usage(empty)).toBe(`minikafka: ${empty} is no data directory and no folder of a partition: there is no log in it`);
 });
 
+test('one of several log directories may have no partition yet', async () => {
+  using data = copyOfKafkaData();
+  for (const name of readdirSync(data.path)) {
+    if (name !== 'meta.properties' && name !== '.kafka_cleanshutdown') rmSync(join(data.path, name), { recursive: true });
+  }
+  expect(await verify(data.path)).toMatchObject({ exitCode: 0, findings: [], summary: { partitions: 0, damaged: 0, notes: 0 } });
+});
+
 test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
   'what cannot be read is damage, and the rest is verified',
   async () => {

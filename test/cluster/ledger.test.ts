@@ -33,3 +33,11 @@ test('records that are there twice, or out of order, are seen', () => {
   for (const n of [2, 3]) again.sentAgain[0]!.add(n);
   expect(disorder(again, read([0, 1, 2, 3, 2, 3, 4, 5]))).toEqual([]); // without idempotence that is what sending again may do
 });
+
+test('what a log has lost of its beginning on purpose is not missed', () => {
+  const trimmed = (start: number): ReadPartition[] => [
+    { numbers: Object.assign([], { 3: 3, 4: 4, 5: 5 }), epochs: [0, 0, 0, 0, 1, 1], start },
+  ];
+  expect(lost(load(), trimmed(3))).toEqual([]);
+  expect(lost(load(), trimmed(2))).toEqual(['t-0: record 2 was acknowledged at 2 by broker 1, where nothing is']);
+});

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import { type Logger, silentLogger } from '../../src/core/logger.ts';
 import { BELIEVED_AFTER_MS, TrustedTime } from '../../src/core/trusted-time.ts';
@@ -112,4 +112,70 @@ test('a jump is told of once, and that it is over', async () => {
     'warn: the wall clock jumped ahead: nothing expires by the new time before it has stood for a while',
     'info: the wall clock is believed again',
   ]);
+});
+
+describe('from run to run', () => {
+  /** The broker ends, the machine is off or its clock is set, and the broker starts again: with a monotonic clock that begins anew. */
+  async function restart(gapMs: number): Promise<void> {
+    const known = time.state();
+    const at = clock.now() + gapMs;
+    clock = fakeClock(at - 5);
+    await clock.advance(5);
+    time = new TrustedTime(clock, silentLogger, known);
+  }
+
+  test('a start within a day of the last run is believed at once', async () => {
+    await pass(HOUR);
+    await restart(10_000);
+    expect(behind()).toBe(0);
+    await restart(23 * HOUR);
+    expect(behind()).toBe(0);
+    await pass(2 * HOUR);
+    expect(behind()).toBe(0);
+  });
+
+  test('one that comes later may have a wrong clock: it counts after an hour', async () => {
+    await pass(HOUR);
+    await restart(365 * 24 * HOUR);
+    expect(behind()).toBe(365 * 24 * HOUR);
+    await pass(BELIEVED_AFTER_MS - MINUTE);
+    expect(behind()).toBe(365 * 24 * HOUR);
+    await pass(MINUTE);
+    expect(behind()).toBe(0);
+  });
+
+  test('a jump that was not believed yet is not believed because of a new start', async () => {
+    clock.jump(365 * 24 * HOUR);
+    time.now();
+    await pass(30 * MINUTE);
+    await restart(1000);
+    expect(behind()).toBe(365 * 24 * HOUR);
+    await pass(30 * MINUTE);
+    expect(behind()).toBe(0);
+  });
+
+  test('a wrong clock that is put right between two runs never counted', async () => {
+    await restart(365 * 24 * HOUR);
+    await pass(30 * MINUTE);
+    await restart(-365 * 24 * HOUR);
+    expect(behind()).toBe(0);
+    await pass(2 * HOUR);
+    expect(behind()).toBe(0);
+  });
+
+  test('whoever runs it for half an hour now and then falls two times off behind, no more', async () => {
+    for (let i = 0; i < 10; i++) {
+      await restart(72 * HOUR);
+      await pass(30 * MINUTE);
+    }
+    expect(behind()).toBe(72 * HOUR);
+  });
+
+  test.each(['', 'null', '{}', '{"version":1,"wallMs":1,"ranMs":null,"offsets":[]}', '{"version":1,"wallMs":1,"ranMs":1,"offsets":[[1]]}'])(
+    'what is damaged is as good as none: %s',
+    (known) => {
+      time = new TrustedTime(clock, silentLogger, known);
+      expect(behind()).toBe(0);
+    },
+  );
 });

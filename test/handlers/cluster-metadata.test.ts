@@ -7,7 +7,7 @@ import { metadata } from '../../src/handlers/metadata.ts';
 import { TopicAdmin } from '../../src/handlers/topic-admin.ts';
 import { registerBroker } from '../../src/metadata/cluster.ts';
 import { CONTROLLER_KEY, PRODUCER_IDS_KEY, partitionKey } from '../../src/metadata/keys.ts';
-import { encodeValue, type PartitionValue } from '../../src/metadata/values.ts';
+import { encodeOffline, encodeValue, type PartitionValue } from '../../src/metadata/values.ts';
 import { type ClusterFixture, clusterOf, DIRECTORY_ID } from '../metadata/cluster-fixture.ts';
 import { sender } from './group-handlers.ts';
 
@@ -55,6 +55,20 @@ test('a replica on a broker that is not alive is offline, whoever leads', async 
   expect((await describe('t')).topics[0]!.partitions).toEqual([
     { errorCode: 0, ...partition, eligibleLeaderReplicas: [], lastKnownElr: [] },
   ]);
+});
+
+test('a replica on a disk that failed is offline though its broker is alive; others of the broker are not', async () => {
+  await cluster.create('t', assigned(1, 3, 2));
+  await cluster.create('u', assigned(1, 3, 2));
+  const { topicId } = cluster.feed.current.topic('t')!;
+  await cluster.txn({ put: '/b/offline/3', value: encodeOffline({ all: false, topics: new Map([[topicId, new Set([0])]]) }) });
+  const offline = async (topic: string) => [
+    (await ask(12, topic)).topics[0]!.partitions[0]!.offlineReplicas,
+    (await describe(topic)).topics[0]!.partitions[0]!.offlineReplicas,
+  ];
+  expect(await offline('t')).toEqual([[3], [3]]);
+  expect(await offline('u')).toEqual([[], []]);
+  expect((await ask(0, 't')).topics[0]!.partitions[0]).toMatchObject({ errorCode: 9, leaderId: 1, replicaNodes: [1, 2] });
 });
 
 test('v0 leaves replicas that are not alive out, and says so', async () => {

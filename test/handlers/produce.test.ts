@@ -189,10 +189,11 @@ describe('a full disk', () => {
     on.files.failNext('replace', 'ENOSPC', { path: 'recovery-point-offset-checkpoint' });
     await client.call('Produce', 9, produceBody('orders', good()));
     await on.clock.advance(60_000);
-    expect(on.logged.filter(({ level }) => level === 'error')).toMatchObject([{ fields: { err: { code: 'ENOSPC' } } }]);
+    const errors = () => on.logged.filter(({ level }) => level === 'error');
+    expect(errors()).toContainEqual(expect.objectContaining({ fields: { err: expect.objectContaining({ code: 'ENOSPC' }) } }));
     on.logged.length = 0;
     await on.clock.advance(60_000);
-    expect([on.logged, await endOffset()]).toEqual([[], 1]);
+    expect([errors(), await endOffset()]).toEqual([[], 1]);
   });
 });
 

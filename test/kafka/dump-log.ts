@@ -9,15 +9,60 @@ import { runKafkaTool } from './apache-kafka.ts';
  * the broker's jars.)
  */
 export function dumpProblems(directory: string): string[] {
+  return dumpLogs(directory).problems;
+}
+
+export interface Dump {
+  readonly problems: string[];
+  /** What it writes of each batch, by file. */
+  readonly batches: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * As `dumpProblems`, with what it says of sound batches too.
+ * @param compacted topics whose logs may have gaps between offsets; the tool tells of each
+ */
+export function dumpLogs(directory: string, compacted: readonly string[] = []): Dump {
   const files = logFilesBelow(directory);
-  if (files.length === 0) return [`there is nothing to dump in ${directory}`];
-  return [...batchesOf(files)].flatMap((some) => {
+  if (files.length === 0) return { problems: [`there is nothing to dump in ${directory}`], batches: new Map() };
+  const batches = new Map<string, readonly string[]>();
+  const problems = [...batchesOf(files)].flatMap((some) => {
     const args = ['--deep-iteration', '--files', some.join(',')];
     const { stdout, stderr } = runKafkaTool('3.9.1', directory, 'kafka.tools.DumpLogSegments', args);
     // What it finds wrong with indexes and offsets, and why it gave up, goes to its standard error; nothing else does.
-    const said = stderr.split('\n').filter((line) => line.trim() !== '');
-    return [...said.slice(0, 20), ...problemsIn(stdout, directory, some)];
+    const sections = sectionsOf(stdout);
+    for (const [file, lines] of sections) {
+      const ofBatches = lines.filter((line) => line.startsWith('baseOffset: '));
+      if (file.endsWith('.log')) batches.set(file, ofBatches);
+    }
+    const said = withoutCompaction(stderr.split('\n'), compacted, batches).filter((line) => line.trim() !== '');
+    return [...said.slice(0, 20), ...problemsIn(sections, directory, some)];
   });
+  return { problems, batches };
+}
+
+/**
+ * Leaves out what the tool says of sound logs of compacted topics, Apache Kafka's own among them: gaps, and time index entries for the timestamp of
+ * a batch of which nothing is left but its header.
+ */
+function withoutCompaction(lines: readonly string[], compacted: readonly string[], batches: Dump['batches']): string[] {
+  let file = '';
+  let heading = '';
+  return lines.filter((line, i) => {
+    const begun = /^(Non-consecutive offsets in |Found timestamp mismatch in :)(.*)$/.exec(line);
+    if (begun) [, heading, file] = begun as unknown as [string, string, string];
+    else if (!line.startsWith('  ')) heading = '';
+    if (heading === '' || !compacted.some((topic) => new RegExp(`(^|/)${topic}-\\d+/`).test(file))) return true;
+    return !isOfCompaction(begun ? (lines[i + 1] ?? '') : line, file, batches);
+  });
+}
+
+function isOfCompaction(line: string, file: string, batches: Dump['batches']): boolean {
+  const [, before, behind] = /^ +(\d+) is followed by (\d+)$/.exec(line) ?? [];
+  if (before !== undefined) return Number(behind) > Number(before);
+  const [, timestamp] = /^ +Index timestamp: (\d+), log timestamp: -1$/.exec(line) ?? [];
+  const [, ofLog = []] = [...batches].find(([name]) => file.endsWith(name.replace(/log$/, 'timeindex'))) ?? [];
+  return ofLog.some((batch) => / count: 0 /.test(batch) && batch.includes(` CreateTime: ${timestamp} `));
 }
 
 /** Relative paths. */
@@ -61,7 +106,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   snapshot: { lines: [/^producerId: \d+ /], counted: /^producerId: /, count: (path) => readFileSync(path).readInt32BE(6) },
 };
 
-function problemsIn(stdout: string, directory: string, files: readonly string[]): string[] {
+function sectionsOf(stdout: string): Map<string, string[]> {
   const sections = new Map<string, string[]>();
   let lines: string[] = [];
   for (const line of stdout.split('\n')) {
@@ -69,6 +114,10 @@ function problemsIn(stdout: string, directory: string, files: readonly string[])
     if (file !== undefined) sections.set(file, (lines = []));
     else if (line !== '') lines.push(line);
   }
+  return sections;
+}
+
+function problemsIn(sections: ReadonlyMap<string, readonly string[]>, directory: string, files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const found = sections.get(file);
     if (!found) return [`${file} was not dumped`];

@@ -4,6 +4,7 @@ import { Connection } from '../../src/client/connection.ts';
 import { realClock } from '../../src/core/clock.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
 import {
+  AlterReplicaLogDirs,
   CreateTopics,
   DeleteRecords,
   DeleteTopics,
@@ -104,6 +105,14 @@ export class Peer {
     });
     const { errorCode, lowWatermark } = topics[0]!.partitions[0]!;
     if (errorCode !== 0 || lowWatermark !== offset) throw new Error(`DeleteRecords: error ${errorCode}, low watermark ${lowWatermark}`);
+  }
+
+  /** Has the broker move its replica to another of its log directories. */
+  async moveReplica(topic: string, partition: number, path: string): Promise<void> {
+    const dirs = [{ path, topics: [{ name: topic, partitions: [partition] }] }];
+    const { results } = await this.connection.request(AlterReplicaLogDirs, 2, { dirs });
+    const { errorCode } = results[0]!.partitions[0]!;
+    if (errorCode !== 0) throw new Error(`AlterReplicaLogDirs ${topic}-${partition} to ${path}: error ${errorCode}`);
   }
 
   /** Commits an offset of partition 0, as a group without members. */

@@ -1,13 +1,14 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { OFFSETS_TOPIC } from '../../src/metadata/internal-topics.ts';
 import { checkpointLines } from '../../src/storage/checkpoints.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { prng } from '../support/prng.ts';
 import { startProgram } from '../support/program.ts';
-import { passingFiles, stillThere, strangers } from './left-over.ts';
+import { movesGoOn, passingFiles, stillThere, strangers } from './left-over.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { Moments } from './moments.ts';
 import { readRunLog } from './run-log.ts';
@@ -15,10 +16,9 @@ import { readRunLog } from './run-log.ts';
 /** More of them are for runs by hand. */
 const KILLS = Number(process.env.KILLS ?? 20);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
-const KILLS_A_STAGE = 25;
+const KILLS_A_STAGE = 50;
 const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
 const RESULTS = fileURLToPath(new URL('../../.results', import.meta.url));
-const OFFSETS_TOPIC = '__consumer_offsets';
 const QUIET_MS = 20_000;
 
 /** Segments of some 10 KB, and everything that happens now and then happens often. */
@@ -44,6 +44,7 @@ interface Figures {
   deletions: number;
   compactions: number;
   retentions: number;
+  moves: number;
   tornEnds: number;
 }
 
@@ -57,6 +58,7 @@ class KilledBroker {
     deletions: 0,
     compactions: 0,
     retentions: 0,
+    moves: 0,
     tornEnds: 0,
   };
   readonly moments: Moments;
@@ -75,14 +77,14 @@ class KilledBroker {
 
   /** One stage: kills under load, and the judgement of all that they left. */
   async stage(number: number, kills: number): Promise<void> {
-    const load = await MixedLoad.start(this.broker.port, number, this.random);
+    const load = await MixedLoad.start(this.broker, number, this.random);
     onTestFinished(() => load.abandon());
     for (const last = this.moments.kills + kills; this.moments.kills < last; ) {
       await load.progress();
       const moments = [await this.moments.killAtWork(load.folders)];
       await load.killed();
       this.note();
-      while (this.moments.kills < last && this.random() < 0.4) {
+      while (this.moments.kills < last && this.random() < 0.5) {
         moments.push(await this.moments.killAtStart());
         this.note();
       }
@@ -112,7 +114,7 @@ class KilledBroker {
     this.endedCleanly = false;
     for (const [what, times] of Object.entries(count)) this.figures[what as keyof typeof count] += times;
     expect(wrong).toEqual([]);
-    for (const [path, ino] of passingFiles(this.broker.data)) this.passing.set(path, ino);
+    for (const data of this.broker.directories) for (const [path, ino] of passingFiles(data)) this.passing.set(path, ino);
   }
 
   private count({ records, commits, churn, trimmer }: MixedLoad): void {
@@ -126,32 +128,40 @@ class KilledBroker {
   /** Stops it when it has nothing more to do, looks at every file, and starts it again. */
   private async judgeAtRest(topics: readonly string[]): Promise<void> {
     const { broker } = this;
-    await eventually(() => expect([...passingFiles(broker.data).keys()]).toEqual([]), QUIET_MS);
+    await eventually(() => {
+      expect(broker.directories.filter(movesGoOn)).toEqual([]);
+      expect(broker.directories.flatMap((data) => [...passingFiles(data).keys()])).toEqual([]);
+    }, QUIET_MS);
     expect(await broker.stop()).toEqual({ code: 0, signal: null });
     this.note();
     this.endedCleanly = true;
-    expect(strangers(broker.data, new Set(topics))).toEqual([]);
-    const verify = startProgram(process.execPath, [CLI, 'log', 'verify', broker.data, '--deep', '--json']);
-    const { code } = await verify.ended(120_000);
-    const summary = JSON.parse(verify.lines().at(-1)!) as { damaged: number; notes: number };
-    expect({ code, damaged: summary.damaged, notes: summary.notes }, verify.output().slice(-4000)).toEqual({
-      code: 0,
-      damaged: 0,
-      notes: 0,
-    });
+    for (const data of broker.directories) {
+      expect(strangers(data, new Set(topics))).toEqual([]);
+      await verified(data);
+    }
     await broker.start();
   }
 
   /** Where the checkpoint has logs begin, by folder. */
   private logStarts(): Map<string, number> {
-    const lines = checkpointLines(readFileSync(join(this.broker.data, 'log-start-offset-checkpoint'))) ?? [];
-    return new Map(
-      lines.map((line) => {
+    const starts = new Map<string, number>();
+    for (const data of this.broker.directories) {
+      for (const line of checkpointLines(readFileSync(join(data, 'log-start-offset-checkpoint'))) ?? []) {
         const [topic, partition, offset] = line.split(' ');
-        return [`${topic}-${partition}`, Number(offset)];
-      }),
-    );
+        const folder = `${topic}-${partition}`;
+        if (existsSync(join(data, folder))) starts.set(folder, Number(offset)); // else it was moved
+      }
+    }
+    return starts;
   }
+}
+
+/** `minikafka log verify` finds no damage, and nothing to note. */
+async function verified(data: string): Promise<void> {
+  const verify = startProgram(process.execPath, [CLI, 'log', 'verify', data, '--deep', '--json']);
+  const { code } = await verify.ended(120_000);
+  const { damaged, notes } = JSON.parse(verify.lines().at(-1)!) as { damaged: number; notes: number };
+  expect({ code, damaged, notes }, verify.output().slice(-4000)).toEqual({ code: 0, damaged: 0, notes: 0 });
 }
 
 test(
@@ -159,7 +169,7 @@ test(
   async () => {
     console.log(`KILL_SEED=${SEED} KILLS=${KILLS}`);
     const args = Object.entries(SETTINGS).flatMap(([key, value]) => ['--override', `${key}=${value}`]);
-    const broker = await startBrokerProcess({ args });
+    const broker = await startBrokerProcess({ args, disks: 2 });
     onTestFinished(async ({ task }) => {
       if (task.result?.state !== 'fail') return broker.remove();
       await broker.kill().catch(() => {}); // it may be dead already
@@ -167,19 +177,21 @@ test(
     });
     const killed = new KilledBroker(broker, prng(SEED));
     const began = performance.now();
+    const report = () => {
+      const seconds = Math.round((performance.now() - began) / 1000);
+      const moments = Object.fromEntries([...killed.moments.met].sort(([, a], [, b]) => b - a));
+      return JSON.stringify({ seed: SEED, kills: killed.moments.kills, seconds, ...killed.figures, moments }, null, 2);
+    };
     for (let stage = 1; killed.moments.kills < KILLS; stage++) {
       await killed.stage(stage, Math.min(KILLS_A_STAGE, KILLS - killed.moments.kills));
+      if (process.env.KILLS === undefined) continue;
+      mkdirSync(RESULTS, { recursive: true });
+      writeFileSync(join(RESULTS, 'kill.json'), `${report()}\n`);
     }
-    const seconds = Math.round((performance.now() - began) / 1000);
-    const moments = Object.fromEntries([...killed.moments.met].sort(([, a], [, b]) => b - a));
-    const report = { seed: SEED, kills: killed.moments.kills, seconds, ...killed.figures, moments };
-    console.log(JSON.stringify(report, null, 2));
-    for (const what of ['records', 'commits', 'created', 'deleted', 'deletions', 'compactions', 'retentions'] as const) {
+    console.log(report());
+    for (const what of ['records', 'commits', 'created', 'deleted', 'deletions', 'compactions', 'retentions', 'moves'] as const) {
       expect(killed.figures[what], what).toBeGreaterThan(0);
     }
-    if (process.env.KILLS === undefined) return;
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(join(RESULTS, 'kill.json'), `${JSON.stringify(report, null, 2)}\n`);
   },
-  60_000 + KILLS * 6_000,
+  60_000 + KILLS * 10_000,
 );

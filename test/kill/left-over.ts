@@ -2,8 +2,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseFolderName } from '../../src/storage/partition-folder.ts';
 
-/** Names of files and folders that are under way to something else, or away. */
-const PASSING = /\.(cleaned|swap|deleted|tmp)$|-(delete|stray|future)$/;
+/** Names of files and folders that are under way to something else, or away; no start leaves them. */
+const PASSING = /\.(cleaned|swap|deleted|tmp)$|-(delete|stray)$/;
+/** Of a replica that moves here from another directory; a start goes on with that. */
+const MOVING = /-future$/;
 const SEGMENT_FILE = /^(\d{20})\.(log|index|timeindex|snapshot|txnindex)$/;
 const PARTITION_FILES = new Set(['leader-epoch-checkpoint', 'partition.metadata']);
 const DATA_FILES = new Set([
@@ -18,6 +20,7 @@ const DATA_FILES = new Set([
   'metadata.db-shm',
   'metadata.db-wal',
   'minikafka.disk',
+  'minikafka.time',
   'recovery-point-offset-checkpoint',
   'replication-offset-checkpoint',
 ]);
@@ -41,6 +44,9 @@ export function passingFiles(data: string): Map<string, number> {
   }
   return found;
 }
+
+/** Whether replicas are on their way into a directory. */
+export const movesGoOn = (data: string): boolean => readdirSync(data).some((name) => MOVING.test(name));
 
 /** Those of them that are there still. */
 export function stillThere(before: ReadonlyMap<string, number>): string[] {

@@ -1,9 +1,12 @@
+import { OFFSETS_TOPIC } from '../../src/metadata/internal-topics.ts';
 import { CommittingGroup, GROUP_PARTITIONS, type GroupKind } from '../clients/committing-group.ts';
 import { Client } from '../cluster/client.ts';
 import { disorder, lost, Reader } from '../cluster/ledger.ts';
 import { Load } from '../cluster/load.ts';
 import { Peer } from '../kafka/peer.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { KeyedLoad } from './keyed-load.ts';
+import { Mover } from './mover.ts';
 import { TopicChurn } from './topic-churn.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -17,6 +20,7 @@ const RETENTION_BYTES = 60_000;
 const MOST_BYTES_A_RECORD = 61 + 110;
 const CHURN_PAUSE_MS = 20;
 const TRIM_PAUSE_MS = 60;
+const MOVE_PAUSE_MS = 100;
 const COMMIT_PAUSE_MS = 4;
 const KEYS = 100;
 const GROUPS: readonly GroupKind[] = ['plain', 'plain', 'plain', 'member', 'forgetful'];
@@ -38,6 +42,7 @@ export class MixedLoad {
   readonly topics: readonly string[];
   readonly churn: TopicChurn;
   readonly trimmer: Trimmer;
+  private readonly mover: Mover;
   private readonly port: number;
   private readonly client: Client;
   private readonly loads: Readonly<Record<'kept' | 'idempotent' | 'retained' | 'trimmed', Load>>;
@@ -46,8 +51,8 @@ export class MixedLoad {
   private readers: ReadonlyMap<Load, Reader>;
   private working = false;
 
-  static async start(port: number, stage: number, random: () => number): Promise<MixedLoad> {
-    const made = new MixedLoad(port, stage, random);
+  static async start({ port, directories }: BrokerProcess, stage: number, random: () => number): Promise<MixedLoad> {
+    const made = new MixedLoad(port, directories, stage, random);
     const peer = await Peer.open(port);
     for (const [kind, configs] of Object.entries(TOPICS)) await peer.createTopic(made.name(kind as Kind, stage), PARTITIONS, configs);
     await peer.createTopic(made.name('committed', stage), GROUP_PARTITIONS);
@@ -58,7 +63,7 @@ export class MixedLoad {
     return made;
   }
 
-  private constructor(port: number, stage: number, random: () => number) {
+  private constructor(port: number, directories: readonly string[], stage: number, random: () => number) {
     this.port = port;
     this.client = new Client(() => new Map([[BROKER_ID, port]]));
     const { client } = this;
@@ -78,6 +83,10 @@ export class MixedLoad {
     this.trimmer = new Trimmer(this.loads.trimmed, TRIM_PAUSE_MS, random);
     this.churn = new TopicChurn(['churned-a', 'churned-b', 'churned-c'], CHURN_PAUSE_MS, random);
     const committed = this.name('committed', stage);
+    const stable = (Object.keys(TOPICS) as Kind[]).flatMap((kind) =>
+      Array.from({ length: PARTITIONS }, (_, p) => [this.name(kind, stage), p] as const),
+    );
+    this.mover = new Mover([...stable, [OFFSETS_TOPIC, 0]], directories, MOVE_PAUSE_MS, random);
     this.groups = GROUPS.map((kind, n) => new CommittingGroup(`${kind}-${stage}-${n}`, kind, committed, random, COMMIT_PAUSE_MS));
     this.topics = [...(Object.keys(TOPICS) as Kind[]).map((kind) => this.name(kind, stage)), committed];
   }
@@ -105,7 +114,7 @@ export class MixedLoad {
   async killed(): Promise<void> {
     if (!this.working) return;
     this.working = false;
-    await Promise.all([this.churn, this.trimmer, ...this.groups].map((worker) => worker.stop(true)));
+    await Promise.all([this.churn, this.trimmer, this.mover, ...this.groups].map((worker) => worker.stop(true)));
   }
 
   /** It is back: what is there of all that was acknowledged until now? Then goes on. @param from where logs began at least, by folder */
@@ -125,7 +134,7 @@ export class MixedLoad {
   /** Ends it and judges all that it was told, from a fresh reading; then deletes what the stage has. */
   async finish(): Promise<string[]> {
     await Promise.all([...Object.values(this.loads), ...Object.values(this.keyed)].map((load) => load.stop()));
-    await Promise.all([this.churn, this.trimmer, ...this.groups].map((worker) => worker.stop()));
+    await Promise.all([this.churn, this.trimmer, this.mover, ...this.groups].map((worker) => worker.stop()));
     this.working = false;
     await this.connectGroups();
     const wrong = await this.checkGroups();
@@ -151,7 +160,7 @@ export class MixedLoad {
 
   async abandon(): Promise<void> {
     for (const load of [...Object.values(this.loads), ...Object.values(this.keyed)]) load.abandon();
-    await Promise.allSettled([this.churn, this.trimmer, ...this.groups].map((worker) => worker.stop(true)));
+    await Promise.allSettled([this.churn, this.trimmer, this.mover, ...this.groups].map((worker) => worker.stop(true)));
     await this.client.close();
   }
 
@@ -165,7 +174,7 @@ export class MixedLoad {
 
   private async work(): Promise<void> {
     for (const group of this.groups) group.start();
-    await Promise.all([this.churn.start(this.port), this.trimmer.start(this.port)]);
+    await Promise.all([this.churn, this.trimmer, this.mover].map((worker) => worker.start(this.port)));
     this.working = true;
   }
 

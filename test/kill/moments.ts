@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,7 @@ const AIMS: readonly { readonly name: string; readonly suffix: string; readonly 
   { name: 'at .snapshot', suffix: '.snapshot', inData: false },
   { name: 'at a new partition', suffix: '-0', inData: true },
   { name: 'at a deleted partition', suffix: '-delete', inData: true },
+  { name: 'at a move', suffix: '-future', inData: true },
   { name: 'at a checkpoint', suffix: '-checkpoint', inData: true },
 ];
 
@@ -43,13 +45,9 @@ export class Moments {
     const delayMs = this.random() * LATEST_MS;
     await sleep(delayMs);
     if (!aim) return this.kill('at any time');
-    const { data, pid } = this.broker;
-    const killer = startProgram(process.execPath, [
-      KILLER,
-      String(pid),
-      aim.suffix,
-      ...(aim.inData ? [data] : folders.map((name) => join(data, name))),
-    ]);
+    const { directories, pid } = this.broker;
+    const partitions = directories.flatMap((data) => folders.map((name) => join(data, name)).filter((path) => existsSync(path)));
+    const killer = startProgram(process.execPath, [KILLER, String(pid), aim.suffix, ...(aim.inData ? directories : partitions)]);
     const met = await killer.ended(AIM_DEADLINE_MS).then(
       ({ code }) => code === 0,
       () => false,

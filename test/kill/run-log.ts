@@ -4,6 +4,7 @@ export interface RunLog {
   readonly wrong: readonly string[];
   readonly compactions: number;
   readonly retentions: number;
+  readonly moves: number;
   /** Ends of logs that were half written when the broker died, and were cut off. */
   readonly tornEnds: number;
 }
@@ -15,13 +16,14 @@ const MAX_TORN_BYTES = 256 * 1024;
 export function readRunLog(output: string, killedBefore: boolean): RunLog {
   const wrong: string[] = [];
   let unclean = 0;
-  const count = { compactions: 0, retentions: 0, tornEnds: 0 };
+  const count = { compactions: 0, retentions: 0, moves: 0, tornEnds: 0 };
   for (const line of output.split('\n').slice(0, -1)) {
     const entry = parsed(line);
     const message = String(entry?.msg ?? '');
     const isLoud = !entry || !['debug', 'info'].includes(String(entry.level));
     if (/compact/i.test(message) && !isLoud) count.compactions++;
     if (/old segments deleted/.test(message)) count.retentions++;
+    if (/has moved to another log directory/.test(message)) count.moves++;
     if (!isLoud) continue;
     if (/last run did not end cleanly/.test(message)) unclean++;
     else if (/damaged end of the log/.test(message) && entry?.droppedSegments === 0 && Number(entry.cutBytes) < MAX_TORN_BYTES)

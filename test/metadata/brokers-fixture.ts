@@ -75,6 +75,8 @@ export interface TestDisk {
   extent: FailedDisks['extent'];
   /** With `some`: topic/partition. */
   readonly offline: Set<string>;
+  /** What it finds missing when it starts. */
+  lost?: FailedDisks['lost'];
 }
 
 export interface TestBroker {
@@ -200,6 +202,7 @@ async function startBroker(
       return disk.extent;
     },
     isOffline: (topic, partition) => disk.offline.has(`${topic}/${partition}`),
+    lost: disk.lost ?? [],
   };
   // A process decides once.
   let generation: number | undefined;
@@ -223,7 +226,7 @@ async function startBroker(
       },
       noteRegistered: () => {},
     },
-    offline: (image) => offlineReplicas(image, id, failed),
+    offline: (image, now) => offlineReplicas(image, id, failed, now),
     onLost: () => {
       lost++;
       changed();

@@ -39,7 +39,7 @@ interface Proposal {
  */
 export class World {
   readonly failures: string[] = [];
-  readonly counts = { elections: 0, unclean: 0, committed: 0, excused: 0, failedDisks: 0 };
+  readonly counts = { elections: 0, unclean: 0, committed: 0, excused: 0, failedDisks: 0, replacedDisks: 0 };
   private readonly random: () => number;
   private readonly more: boolean;
   private readonly disks: boolean;
@@ -172,10 +172,23 @@ export class World {
     return extent === 'all' || (extent === 'some' && offline.has(`${TOPIC}/${number}`));
   }
 
-  /** It is back with its broker, where that was told of: perhaps without what was synced last. Else it is as it was. */
+  /**
+   * It is back with its broker: perhaps without what was synced last, where that was told of, or with an empty disk in the place of the one that failed.
+   * Else it is as it was.
+   */
   private repair(id: number): void {
     const disk = this.brokers.disks.get(id)!;
+    disk.lost = [];
     if (disk.extent === 'none') return;
+    if (disk.extent === 'some' && this.int(4) === 0) {
+      disk.lost = this.brokers.view.current.topic(TOPIC)!.partitions.filter(({ partition }) => this.isOffline(id, partition));
+      this.counts.replacedDisks++;
+      this.lose(
+        id,
+        this.has.get(id)!.map((records, number) => (this.isOffline(id, number) ? 0 : records)),
+        () => disk.generation++,
+      );
+    }
     const isTold = this.brokers.view.current.parts.offline.has(id);
     const now = this.has.get(id)!.map((records, number) => (isTold && this.isOffline(id, number) ? this.int(records + 1) : records));
     this.lose(id, now, () => {
@@ -436,10 +449,11 @@ export class World {
     if (![...before.isr, ...before.elr].includes(leader)) fail('the leader was no member');
     if (isForeign(before, leader, broker)) fail('the leader is on a foreign disk');
     if (image.isReplicaOffline(leader, before)) fail('the leader is on a failed disk');
+    if (image.isReplicaLost(leader, before)) fail('the leader is on a replaced disk');
     if (isSuspect(before, leader, broker)) {
       const members = [...before.isr, ...before.elr].filter((id) => {
         const member = image.brokers.get(id);
-        return !member || !isForeign(before, id, member);
+        return !member || !(isForeign(before, id, member) || image.isReplicaLost(id, before));
       });
       // Who has told, and died since, has no more records than it told of.
       const isThere = (id: number) => image.brokers.has(id) && !image.isReplicaOffline(id, before);
@@ -508,7 +522,7 @@ export class World {
     for (const number of ASSIGNMENT.keys()) {
       const partition = image.partition(TOPIC, number)!;
       const members = [...partition.isr, ...partition.elr];
-      const needsOperator = members.every((id) => isForeign(partition, id, image.brokers.get(id)!));
+      const needsOperator = members.every((id) => isForeign(partition, id, image.brokers.get(id)!) || image.isReplicaLost(id, partition));
       const { replicas, adding, removing } = partition;
       const whole = partition.leader !== -1 && partition.isr.length === replicas.length && adding.length + removing.length === 0;
       if (!whole && !needsOperator) this.failures.push(`not available again: ${JSON.stringify(partition)}`);

@@ -42,13 +42,15 @@ test(
 test(
   'nor when disks fail under brokers that go on: nobody on a failed disk is elected, or counts, and what it held is not lost with it',
   async () => {
-    let failedDisks = 0;
+    let [failedDisks, replacedDisks] = [0, 0];
     for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
       const { failures, counts } = await runSeed(seed, { more: seed % 2 === 0, disks: true });
       expect(failures, `CONTROLLER_SEED=${seed}`).toEqual([]);
       failedDisks += counts.failedDisks;
+      replacedDisks += counts.replacedDisks;
     }
     expect(failedDisks).toBeGreaterThan(SEEDS);
+    expect(replacedDisks).toBeGreaterThan(0);
   },
   MOST_MS,
 );

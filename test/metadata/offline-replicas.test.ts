@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { electLeaders } from '../../src/metadata/admin-elections.ts';
 import { offlineReplicasKey } from '../../src/metadata/keys.ts';
 import { createTopic } from '../../src/metadata/topics.ts';
@@ -138,12 +138,71 @@ test('new topics are not led by a broker without any disk', async () => {
   await brokers.close();
 });
 
+describe('on a disk in whose place there is an empty one', () => {
+  /** Broker 1 starts anew, and has nothing of partition 0. */
+  async function replace(brokers: Brokers): Promise<void> {
+    const { topicId } = await brokers.partition('a');
+    const disk = brokers.disks.get(1)!;
+    disk.generation++;
+    await restart(brokers, [{ topicId, partition: 0 }]);
+  }
+  async function restart(brokers: Brokers, lost: { topicId: string; partition: number }[] = []): Promise<void> {
+    brokers.disks.get(1)!.lost = lost;
+    brokers.kill(1);
+    await brokers.start(1);
+    await brokers.settle();
+  }
+
+  test('a replica that nobody else has is led by nobody, whatever is started again, until an operator says so', async () => {
+    const brokers = await brokersOf([1]);
+    await brokers.create('a', [[1], [1]]);
+    await replace(brokers);
+    expect(await brokers.partition('a', 0)).toMatchObject({ leader: -1, isr: [1] });
+    expect(await brokers.partition('a', 1)).toMatchObject({ leader: 1, isr: [1] }); // it has that
+    await restart(brokers);
+    expect(await brokers.partition('a', 0)).toMatchObject({ leader: -1, isr: [1] });
+    await brokers.expire(brokers.running.get(1)!); // it registers anew
+    await brokers.settle();
+    expect(await brokers.partition('a', 0)).toMatchObject({ leader: -1, isr: [1] });
+    const cluster = { store: brokers.store, metadata: brokers.running.get(1)!.feed, config: brokers.config };
+    expect(await electLeaders(cluster, 'unclean', [{ topic: 'a', partition: 0 }])).toEqual([null]);
+    await brokers.settle();
+    expect(await brokers.partition('a', 0)).toMatchObject({ leader: 1, isr: [1], disks: [{ generation: 1 }] });
+    await restart(brokers);
+    expect(await brokers.partition('a', 0)).toMatchObject({ leader: 1, isr: [1] });
+    expect((await brokers.store.get('/b/offline/1')).kv).toBeUndefined();
+    await brokers.close();
+  });
+
+  test('a replica that others have is copied from them, and then is one like any other', async () => {
+    const brokers = await brokersOf([1, 2], MIN_ISR_2);
+    await brokers.create('a', [[1, 2]]);
+    await replace(brokers);
+    expect(await brokers.partition('a')).toMatchObject({ leader: 2, isr: [2], elr: [] });
+    await admit(brokers, 'a', [1], 2);
+    brokers.disks.get(1)!.generation++; // after a power failure, later
+    await restart(brokers);
+    const second = brokers.kill(2);
+    brokers.noticed(second);
+    brokers.logEnds.set(1, { lastEpoch: 0, logEndOffset: 5 });
+    await brokers.settle();
+    expect(await brokers.partition('a')).toMatchObject({ isr: expect.arrayContaining([1]) }); // suspect, as it may be, but a member
+    await brokers.close();
+  });
+});
+
 test('the value is bounded: what does not fit is all', () => {
-  const few = { all: false, topics: new Map([['x'.repeat(22), new Set([7, 0, 1, 2, 9_999])]]) };
+  const some = { all: false, topics: new Map([['x'.repeat(22), new Set([7, 0, 1, 2, 9_999])]]) };
+  const few = { ...some, lost: { generation: 7, ...some } };
   expect(parseOffline('', encodeOffline(few))).toEqual(few);
   expect(JSON.parse(Buffer.from(encodeOffline(few)).toString()).topics).toEqual({ ['x'.repeat(22)]: '0-2,7,9999' });
   const many = { all: false, topics: new Map(Array.from({ length: 10_000 }, (_, i) => [String(i).padStart(22, 'x'), new Set([0])])) };
   expect(encodeOffline(many).byteLength).toBeLessThan(64);
+  expect(parseOffline('', encodeOffline({ ...some, lost: { generation: 7, ...many } })).lost).toEqual({
+    generation: 7,
+    all: true,
+    topics: new Map(),
+  });
   expect(parseOffline('', encodeOffline(many))).toEqual({ all: true, topics: new Map() });
   for (const broken of ['5-3', '-1', 'x', '0-99999999'])
     expect(() => parseOffline('/b/offline/1', Buffer.from(JSON.stringify({ all: false, topics: { t: broken } })))).toThrow('/b/offline/1');

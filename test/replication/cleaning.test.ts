@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { batchBytes } from '../../src/conformance/batch-bytes.ts';
+import { fakeClock } from '../../src/core/fake-clock.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
 import { readRecords } from '../../src/protocol/records/walk.ts';
 import { fetchBody, firstPartition, keptStore, type MemoryBroker, memoryBroker, produceBody } from '../support/memory-broker.ts';
@@ -120,6 +121,24 @@ test('min.compaction.lag.ms keeps young records, and a clock that jumps ahead ma
   expect(await records('table')).toHaveLength(2);
 });
 
+test('a tombstone stays for delete.retention.ms from its first compaction on, whatever the clock jumps to', async () => {
+  await on.broker.createTopic('table', { configs: { ...TABLE, 'delete.retention.ms': 2 * HOUR, 'min.cleanable.dirty.ratio': '0' } });
+  await put('table', 'a', '1');
+  await put('table', 'a', null);
+  await put('table', 'b', '1');
+  await on.clock.advance(BACKOFF_MS);
+  expect(await records('table')).toEqual(['a=null@1', 'b=1@2']);
+  on.clock.jump(365 * 24 * HOUR);
+  await put('table', 'b', '2');
+  await on.clock.advance(HOUR / 2);
+  expect(await records('table')).toEqual(['a=null@1', 'b=1@2', 'b=2@3']);
+  on.clock.jump(-365 * 24 * HOUR);
+  await on.clock.advance(2 * HOUR);
+  await put('table', 'b', '3');
+  await on.clock.advance(BACKOFF_MS);
+  expect(await records('table')).toEqual(['b=2@3', 'b=3@4']);
+});
+
 test('compact,delete: the last values stay until retention takes them', async () => {
   await on.broker.createTopic('both', { configs: { ...TABLE, 'cleanup.policy': 'compact,delete', 'retention.ms': 2 * HOUR } });
   for (const [key, value] of ['a1', 'b1', 'a2']) await put('both', key!, value!);
@@ -130,6 +149,33 @@ test('compact,delete: the last values stay until retention takes them', async ()
   await on.clock.advance(HOUR);
   expect(firstPartition(await client.call('Fetch', 11, fetchBody([{ topic: 'both' }])))).toMatchObject({ errorCode: 1 });
   expect(await records('both', 3)).toEqual(['b=2@3']);
+});
+
+test('log.cleaner.io.max.bytes.per.second holds compaction back, from the next one on when it is altered', async () => {
+  await on.broker.createTopic('table', { configs: TABLE });
+  for (const [key, value] of ['a1', 'b1', 'a2', 'c1', 'b2', 'a3', 'b3']) await put('table', key!, value!);
+  const configs = [{ name: 'log.cleaner.io.max.bytes.per.second', configOperation: 0, value: '20' }];
+  await client.call('IncrementalAlterConfigs', 1, { resources: [{ resourceType: 4, resourceName: '', configs }], validateOnly: false });
+  await on.clock.advance(BACKOFF_MS);
+  expect(await records('table')).toHaveLength(7);
+  await on.clock.advance(120_000);
+  expect(await records('table')).toHaveLength(4);
+  expect(on.logged.map(({ message }) => message)).toContain('a log is being compacted');
+  const line = on.logged.find(({ message }) => message === 'a log was compacted');
+  expect((line!.fields as { durationMs: number }).durationMs).toBeGreaterThan((6 * 70 * 1000) / 20);
+});
+
+test('more keys than log.cleaner.dedupe.buffer.size has room for are compacted part by part, without a pause', async () => {
+  await begin({ configs: { 'log.cleaner.dedupe.buffer.size': '128' } }); // of 24 bytes each
+  await on.broker.createTopic('table', { configs: { ...TABLE, 'min.cleanable.dirty.ratio': '0' } });
+  for (let round = 1; round <= 3; round++) for (let key = 0; key < 20; key++) await put('table', `k${key}`, `${round}`);
+  await on.clock.advance(BACKOFF_MS);
+  for (let i = 0; i < 10; i++) await on.clock.advance(10);
+  expect(on.logged.filter(({ message }) => message === 'a log was compacted').length).toBeGreaterThan(10);
+  expect(checkpoint()).toBe('0\n1\ntable 0 59\n');
+  const left = await records('table');
+  expect(left.filter((record) => record.includes('=3@'))).toHaveLength(20);
+  expect(left).toHaveLength(20 + 1); // what the active segment replaces
 });
 
 test('__consumer_offsets goes the same way', async () => {
@@ -157,6 +203,55 @@ test('__consumer_offsets goes the same way', async () => {
   });
   expect((await records('__consumer_offsets')).length).toBeLessThan(300);
   expect(checkpoint()).toMatch(/^0\n1\n__consumer_offsets 0 [1-9]\d*\n$/);
+});
+
+test('a clock that jumps ahead expires no offsets of a group before the new time has stood for an hour', async () => {
+  const configs = { 'offsets.topic.num.partitions': '1', 'offsets.topic.replication.factor': '1', 'offsets.retention.minutes': '120' };
+  await begin({ configs });
+  await on.broker.createTopic('orders');
+  await client.call('FindCoordinator', 3, { key: 'g', keyType: 0 });
+  await on.clock.advance(1_000);
+  const partitions = [{ partitionIndex: 0, committedOffset: 7, committedLeaderEpoch: -1, committedMetadata: null }];
+  const commit = {
+    groupId: 'g',
+    generationIdOrMemberEpoch: -1,
+    memberId: '',
+    groupInstanceId: null,
+    topics: [{ name: 'orders', partitions }],
+  };
+  await client.call('OffsetCommit', 8, commit);
+  const committed = async () => {
+    const reply = await client.call('OffsetFetch', 7, {
+      groupId: 'g',
+      topics: [{ name: 'orders', partitionIndexes: [0] }],
+      requireStable: false,
+    });
+    return (reply as { topics: { partitions: { committedOffset: number }[] }[] }).topics[0]!.partitions[0]!.committedOffset;
+  };
+  expect(await committed()).toBe(7);
+  on.clock.jump(365 * 24 * HOUR);
+  await on.clock.advance(HOUR - 60_000);
+  expect(await committed()).toBe(7);
+  await on.clock.advance(HOUR / 2);
+  expect(await committed()).toBe(-1);
+});
+
+test('a start long after the last run, by a clock that may be wrong, deletes nothing before its time has stood for an hour', async () => {
+  const { clock: before } = on;
+  const openStore = keptStore(before);
+  const configs = { 'log.retention.check.interval.ms': '1000' };
+  await begin({ clock: before, openStore, configs });
+  await on.broker.createTopic('events');
+  await put('events', 'a', '1');
+  await before.advance(60_000);
+  await on.broker.close();
+  const clock = fakeClock(before.now() + 365 * 24 * HOUR);
+  on = await memoryBroker({ clock, files: on.files, openStore, configs });
+  const isThere = () => on.files.list('/data/events-0').includes('00000000000000000000.log');
+  await clock.advance(HOUR - 60_000);
+  expect(isThere()).toBe(true);
+  await clock.advance(2 * 60_000);
+  expect(isThere()).toBe(false);
 });
 
 test('every replica compacts its own log, the leader and those that follow', async () => {

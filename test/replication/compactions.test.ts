@@ -20,6 +20,8 @@ class ScriptedLog implements Compactable {
   /** It was cut while it was compacted. */
   isGivenUp = false;
 
+  compactedSoFar = NOTHING_COMPACTED;
+
   constructor(topic: string) {
     this.topic = topic;
   }
@@ -149,9 +151,16 @@ test('who asks is looked at at once, before all others, and compacted when that 
 });
 
 test('the result is told at info, and while one goes on, how long it has been', async () => {
-  log('large', 0.9).durationMs = 70_000;
-  await clock.advance(BACKOFF_MS + 70_000);
+  const large = log('large', 0.9);
+  large.durationMs = 70_000;
+  await clock.advance(BACKOFF_MS + 30_000);
+  large.compactedSoFar = { ...NOTHING_COMPACTED, bytesBefore: 60 };
+  await clock.advance(40_000);
   expect(lines('info')).toEqual(['a log is being compacted', 'a log is being compacted', 'a log was compacted']);
+  expect(logged.slice(0, 2).map(({ fields }) => fields)).toMatchObject([
+    { topic: 'large', partition: 0, seconds: 30, doneBytes: 0 },
+    { seconds: 60, doneBytes: 60 },
+  ]);
   expect(logged.at(-1)!.fields).toMatchObject({ topic: 'large', partition: 0, durationMs: 70_000, bytesBefore: 100, bytesAfter: 10 });
 });
 

@@ -15,6 +15,7 @@ function fixture() {
     isOffline: () => false,
     onFailure: () => () => {},
     directoryOf: () => '/data',
+    moveOf: () => null,
     strays: (isKnown: (folder: { topic: string; partition: number }) => boolean) =>
       isKnown({ topic: 'orders', partition: 0 }) ? [] : ['orders-0'],
     log: ({ partition }: { partition: number }) => ({

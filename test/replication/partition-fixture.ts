@@ -39,7 +39,12 @@ export class PartitionFixture {
   /** Whose replica is on a failed disk. */
   readonly offline = new Set<number>();
   readonly stopping = new Map<number, { brokerEpoch: number; rev: number }>();
-  private readonly image = { brokers: this.brokers, stopping: this.stopping, isReplicaOffline: (id: number) => this.offline.has(id) };
+  private readonly image = {
+    brokers: this.brokers,
+    stopping: this.stopping,
+    isReplicaOffline: (id: number) => this.offline.has(id),
+    isReplicaLost: () => false,
+  };
   /** Writes to the store that were sent. */
   readonly sent: { conds: readonly Cond[]; value: PartitionValue }[] = [];
   /** Ends of disk writes that the test holds back, when it does. */

@@ -57,6 +57,23 @@ describe('the high watermark', () => {
     expect(highWatermark()).toBe(10);
   });
 
+  test('counts nobody whose disk failed, nor goes on without him before he is out of the ISR; nor is he admitted again', async () => {
+    await written(10);
+    on.offline.add(2);
+    on.partition.registrationsChanged();
+    await on.fetches(2, 10); // one that was on its way
+    await on.fetches(3, 10);
+    expect(highWatermark()).toBe(0);
+    await on.changes({ isr: [1, 3] });
+    expect(highWatermark()).toBe(10);
+    await on.fetches(2, 10);
+    expect((await on.stored()).isr).toEqual([1, 3]);
+    on.offline.clear();
+    on.sees(2, 2);
+    await on.fetches(2, 10);
+    expect((await on.stored()).isr).toEqual([1, 3, 2]);
+  });
+
   test('stands still below min ISR, and goes on with it', async () => {
     await on.changes({ isr: [1], elr: [2, 3] });
     expect(nameOf(() => on.produce(-1))).toBe('NOT_ENOUGH_REPLICAS');

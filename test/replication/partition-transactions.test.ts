@@ -96,8 +96,8 @@ describe('the last stable offset', () => {
     expect([on.partition.visibleEnd('consumer'), on.partition.visibleEnd('committed'), on.partition.visibleEnd('follower')]).toEqual([
       2, 1, 2,
     ]);
-    expect(on.partition.availableBytes(1, 'committed')).toBe(0);
-    expect(on.partition.availableBytes(1, 'consumer')).toBeGreaterThan(0);
+    expect(on.partition.availableBytes(1, 'committed', 1)).toBe(0);
+    expect(on.partition.availableBytes(1, 'consumer', 1)).toBeGreaterThan(0);
   });
 });
 

@@ -79,6 +79,36 @@ describe('who leads', () => {
   });
 });
 
+describe('whose disk failed', () => {
+  const logOf = () => on.log as unknown as { fail(error: KafkaError): void };
+
+  test('a leader serves nobody any more: what waits is told at once, and all that comes; when another leads it says so', async () => {
+    on = await PartitionFixture.make();
+    const waiting = on.produce(-1);
+    await on.clock.settle();
+    expect(waiting.outcome).toBeNull();
+    logOf().fail(new KafkaError('KAFKA_STORAGE_ERROR'));
+    on.partition.logFailed();
+    expect(waiting.outcome).toBe('KAFKA_STORAGE_ERROR');
+    expect(nameOf(() => on.partition.leading())).toBe('KAFKA_STORAGE_ERROR');
+    expect(on.partition.isLeader).toBe(false);
+    await on.changes({ leader: -1, leaderBrokerEpoch: -1, leaderEpoch: 6 });
+    expect(nameOf(() => on.partition.leading())).toBe('KAFKA_STORAGE_ERROR');
+    await on.changes({ ...LED_BY_2, leaderEpoch: 7 });
+    expect(nameOf(() => on.partition.leading())).toBe('NOT_LEADER_OR_FOLLOWER');
+    expect([on.partition.isFollower, on.partition.nextFetch(), on.followed]).toEqual([false, null, []]);
+  });
+
+  test('a follower fetches no more', async () => {
+    on = await PartitionFixture.make(LED_BY_2);
+    await on.clock.settle();
+    expect(on.followed).toEqual([2]);
+    logOf().fail(new KafkaError('KAFKA_STORAGE_ERROR'));
+    on.partition.logFailed();
+    expect([on.followed, on.partition.isFollower]).toEqual([[2, -1], false]);
+  });
+});
+
 describe('with a write in flight', () => {
   let release: () => Promise<void>;
   beforeEach(async () => {

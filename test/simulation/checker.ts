@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import type { Services } from '../../src/handlers/services.ts';
 import { parseKey, partitionKey } from '../../src/metadata/keys.ts';
 import type { Op, Rev } from '../../src/metadata/store.ts';
 import { type PartitionValue, parseBroker, parseController, parseOffline, parsePartition, parseTopic } from '../../src/metadata/values.ts';
 import type { Partition } from '../../src/replication/partition.ts';
-import { DATA_DIR } from './disk.ts';
 import { Ledger, type Machines, type ReplicaView } from './ledger.ts';
 import type { StoredBatch } from './log-index.ts';
 import type { Machine, World } from './machine.ts';
@@ -22,6 +20,8 @@ export class Checker implements Machines {
   /** Brokers that told, under their present registration, of disks that failed: which of their partitions. */
   private readonly offline = new Map<number, (topicId: string, partition: number) => boolean>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
+  /** What a process had, when it was last looked at. */
+  private readonly had = new WeakMap<Services, ReadonlySet<Partition>>();
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly world: World;
   private readonly minIsr: number;
@@ -99,9 +99,11 @@ export class Checker implements Machines {
   }
 
   private look(machine: Machine, services: Services): void {
+    const has = new Set<Partition>();
     for (const partitions of replicasOf(services).values()) {
       for (const partition of partitions) {
         if (!partition) continue;
+        has.add(partition);
         const before = this.seen.get(partition);
         const view = viewOf(partition, before);
         if (view === null || view === before) continue;
@@ -110,6 +112,17 @@ export class Checker implements Machines {
         if (ledger) this.changed(machine, ledger, view, before);
       }
     }
+    for (const partition of this.had.get(services) ?? []) if (!has.has(partition)) this.left(machine, partition);
+    this.had.set(services, has);
+  }
+
+  /** A replica is gone; in the same event its high watermark may have risen, and clients been told. */
+  private left(machine: Machine, partition: Partition): void {
+    const before = this.seen.get(partition);
+    const view = viewOf(partition, undefined);
+    const ledger = this.ledgers.get(partitionKey(partition.topicId, partition.index));
+    if (!before || !view || !ledger) return;
+    ledger.observe(machine.id, `b${machine.id}.${machine.incarnation}`, { ...view, leads: false }, before);
   }
 
   private changed(machine: Machine, ledger: Ledger, view: ReplicaView, before: ReplicaView | undefined): void {
@@ -189,7 +202,7 @@ export class Checker implements Machines {
     let ledger = this.ledgers.get(key);
     if (!ledger) {
       const name = () => `${this.names.get(topicId) ?? topicId}-${index}`;
-      ledger = new Ledger(name, (topic) => join(DATA_DIR, topic), this.minIsr, value, this);
+      ledger = new Ledger(name, this.minIsr, value, this);
       const own = ledger;
       ledger.proposed = () => this.proposedMembers(key, own);
       this.ledgers.set(key, ledger);

@@ -6,6 +6,8 @@ import type { Random } from './random.ts';
 import type { Process, Scheduler } from './scheduler.ts';
 
 export const DATA_DIR = '/data';
+/** Where a broker has two directories: the second, which may fail by itself. */
+export const SECOND_DIR = '/more';
 
 /** Below the least replica.lag.time.max.ms: else a follower would not be in sync at the end. */
 const LONGEST_MS = 400;
@@ -16,7 +18,7 @@ export class Disk {
   /** What lies on it, whether it can be read or not. */
   files: MemoryFiles;
   /** It answers with errors, until it is repaired. */
-  failed = false;
+  failed: 'none' | 'second' | 'all' = 'none';
   /** What the directory held when a copy of it was taken. */
   private copy: ReadonlyMap<string, Buffer | null> | null = null;
   private readonly scheduler: Scheduler;
@@ -41,16 +43,27 @@ export class Disk {
 
   /** As its processes see it. */
   get visible(): Files {
-    return failingFiles({ isFailed: () => this.failed, inner: this.files, soon: (fire) => this.soon(fire) });
+    return failingFiles({ isFailed: (path) => this.isFailed(path), inner: this.files, soon: (fire) => this.soon(fire) });
   }
 
   kill(): void {
     this.files.kill();
   }
 
+  /** The second directory is that of another disk, new and empty. */
+  replaceSecond(): void {
+    this.files.kill();
+    this.files.remove(SECOND_DIR);
+    this.files.syncDirectory('/');
+  }
+
+  private isFailed(path: string): boolean {
+    return this.failed === 'all' || (this.failed === 'second' && path.startsWith(SECOND_DIR));
+  }
+
   /** Power is lost. */
   crash(): void {
-    this.files.crash(this.random.chance(0.5) ? () => this.random.unit() : undefined);
+    this.files.crash(this.random.chance(0.5) ? () => this.random.unit() : undefined, { torn: this.random.chance(0.5) });
   }
 
   replaceWithEmpty(): void {
@@ -69,7 +82,10 @@ export class Disk {
         } else copy.set(inner, this.files.read(inner));
       }
     };
-    walk(DATA_DIR);
+    for (const root of [DATA_DIR, SECOND_DIR]) {
+      if (this.files.exists(root)) copy.set(root, null);
+      walk(root);
+    }
     this.copy = copy;
   }
 
@@ -81,8 +97,7 @@ export class Disk {
     this.files.kill();
     this.files = this.empty();
     const { files } = this;
-    files.makeDirectory(DATA_DIR);
-    const folders = ['/', DATA_DIR];
+    const folders = ['/'];
     for (const [path, content] of this.copy!) {
       if (content) {
         const handle = files.open(path, 'rw');

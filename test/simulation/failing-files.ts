@@ -2,7 +2,7 @@ import type { FileHandle, Files } from '../../src/core/files.ts';
 
 /** What fails, while it fails. */
 export interface Failing {
-  isFailed(): boolean;
+  isFailed(path: string): boolean;
   readonly inner: Files;
   /** Ends what the thread pool does. */
   soon(fire: () => void): void;
@@ -14,25 +14,26 @@ function broken(what: string): NodeJS.ErrnoException {
 
 /** A disk that at some time answers everything with EIO, to who has it open too; what only asks whether something is there finds nothing, as Node does. */
 export function failingFiles(disk: Failing): Files {
-  const orFail = <T>(what: string, act: () => T): T => {
-    if (disk.isFailed()) throw broken(what);
+  const orFail = <T>(what: string, path: string, act: () => T): T => {
+    if (disk.isFailed(path)) throw broken(what);
     return act();
   };
   return {
-    open: (path, mode) => orFail('open', () => new FailingHandle(disk, disk.inner.open(path, mode))),
-    makeDirectory: (path) => orFail('mkdir', () => disk.inner.makeDirectory(path)),
-    list: (path) => orFail('scandir', () => disk.inner.list(path)),
-    exists: (path) => !disk.isFailed() && disk.inner.exists(path),
-    isDirectory: (path) => !disk.isFailed() && disk.inner.isDirectory(path),
-    read: (path) => orFail('read', () => disk.inner.read(path)),
-    replace: (path, content) => orFail('open', () => disk.inner.replace(path, content)),
-    rename: (from, to) => orFail('rename', () => disk.inner.rename(from, to)),
-    copy: (from, to) => orFail('copyfile', () => disk.inner.copy(from, to)),
-    remove: (path) => orFail('rm', () => disk.inner.remove(path)),
-    removeLater: (path, done) => (disk.isFailed() ? disk.soon(() => done(broken('unlink'))) : disk.inner.removeLater(path, done)),
-    syncDirectory: (path) => orFail('fsync', () => disk.inner.syncDirectory(path)),
-    volume: (path) => orFail('statfs', () => disk.inner.volume(path)),
-    lock: (path, holder) => orFail('open', () => disk.inner.lock(path, holder)),
+    open: (path, mode) => orFail('open', path, () => new FailingHandle(disk, disk.inner.open(path, mode))),
+    makeDirectory: (path) => orFail('mkdir', path, () => disk.inner.makeDirectory(path)),
+    list: (path) => orFail('scandir', path, () => disk.inner.list(path)),
+    exists: (path) => !disk.isFailed(path) && disk.inner.exists(path),
+    isDirectory: (path) => !disk.isFailed(path) && disk.inner.isDirectory(path),
+    size: (path) => orFail('stat', path, () => disk.inner.size(path)),
+    read: (path) => orFail('read', path, () => disk.inner.read(path)),
+    replace: (path, content) => orFail('open', path, () => disk.inner.replace(path, content)),
+    rename: (from, to) => orFail('rename', from, () => disk.inner.rename(from, to)),
+    copy: (from, to) => orFail('copyfile', from, () => disk.inner.copy(from, to)),
+    remove: (path) => orFail('rm', path, () => disk.inner.remove(path)),
+    removeLater: (path, done) => (disk.isFailed(path) ? disk.soon(() => done(broken('unlink'))) : disk.inner.removeLater(path, done)),
+    syncDirectory: (path) => orFail('fsync', path, () => disk.inner.syncDirectory(path)),
+    volume: (path) => orFail('statfs', path, () => disk.inner.volume(path)),
+    lock: (path, holder) => orFail('open', path, () => disk.inner.lock(path, holder)),
   };
 }
 
@@ -56,7 +57,7 @@ class FailingHandle implements FileHandle {
     return this.inner.readSync(into, position);
   }
   read(into: Uint8Array, position: number, done: (error: Error | null, bytesRead: number) => void): void {
-    if (this.disk.isFailed()) this.disk.soon(() => done(broken('read'), 0));
+    if (this.disk.isFailed(this.path)) this.disk.soon(() => done(broken('read'), 0));
     else this.inner.read(into, position, done);
   }
   writeSync(chunks: readonly Uint8Array[], position: number): void {
@@ -64,7 +65,7 @@ class FailingHandle implements FileHandle {
     this.inner.writeSync(chunks, position);
   }
   write(chunks: readonly Uint8Array[], position: number, done: (error: Error | null) => void): void {
-    if (this.disk.isFailed()) this.disk.soon(() => done(broken('write')));
+    if (this.disk.isFailed(this.path)) this.disk.soon(() => done(broken('write')));
     else this.inner.write(chunks, position, done);
   }
   truncate(size: number): void {
@@ -76,7 +77,7 @@ class FailingHandle implements FileHandle {
     this.inner.syncSync();
   }
   sync(done: (error: Error | null) => void): void {
-    if (this.disk.isFailed()) this.disk.soon(() => done(broken('fsync')));
+    if (this.disk.isFailed(this.path)) this.disk.soon(() => done(broken('fsync')));
     else this.inner.sync(done);
   }
   close(): void {
@@ -84,6 +85,6 @@ class FailingHandle implements FileHandle {
   }
 
   private check(what: string): void {
-    if (this.disk.isFailed()) throw broken(what);
+    if (this.disk.isFailed(this.path)) throw broken(what);
   }
 }

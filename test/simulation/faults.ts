@@ -1,3 +1,4 @@
+import { KafkaError } from '../../src/core/errors.ts';
 import type { Checker } from './checker.ts';
 import type { Machine, World } from './machine.ts';
 import type { LinkFault } from './network.ts';
@@ -56,6 +57,8 @@ export const FAULTS = {
 const RARE_FAULTS = {
   /** All but a partition's leader are killed; the leader, alone in the ISR by then, loses power. */
   lastCrash: 3,
+  /** Replicas of a broker are sent to its other directory, where it has two; no fault, but others are at their worst then. */
+  moveReplicas: 8,
 } as const;
 export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS };
 
@@ -135,7 +138,7 @@ export class FaultInjector {
     for (const machine of this.machines.values()) {
       Object.assign(machine.weather, { cut: false, inDoubt: 0, unavailable: 0 });
       machine.resume();
-      if (machine.disk.failed) this.repair(machine);
+      if (machine.disk.failed !== 'none') this.repair(machine);
       // One that is about to stop starts again when it has stopped.
       if (machine.isUp) machine.start();
       else this.begin(machine);
@@ -172,9 +175,9 @@ export class FaultInjector {
     },
     emptyDisk: (machine, { forMs }) => this.down(machine, forMs, () => this.exchange(machine, () => machine.disk.replaceWithEmpty())),
     olderCopy: (machine, { forMs }) => this.restoreOlderCopy(machine, forMs),
-    failDisk: (machine, { forMs }) => this.failDisk(machine, forMs, () => {}),
-    failLeaderDisk: (machine, { forMs }) => this.failDisk(machine, forMs, () => {}),
-    loseDisk: (machine, { forMs, other }) => this.failDisk(machine, forMs, () => this.loseDisk(machine, other % 3 === 0)),
+    failDisk: (machine, fault) => this.failDisk(machine, fault, () => {}),
+    failLeaderDisk: (machine, fault) => this.failDisk(machine, fault, () => {}),
+    loseDisk: (machine, fault) => this.failDisk(machine, fault, () => this.loseDisk(machine, fault.other % 3 === 0)),
     cut: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers.slice(other % peers.length).slice(0, 1), 'cut', forMs),
     drop: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers.slice(other % peers.length).slice(0, 1), 'drop', forMs),
     isolate: (machine, { forMs, other }, peers) => this.breakLinks(machine, peers, other % 2 ? 'cut' : 'drop', forMs),
@@ -200,6 +203,7 @@ export class FaultInjector {
       for (const peer of peers) this.down(peer, 3_000 + forMs, () => peer.kill());
       this.later(50 * (1 + other), () => this.down(leader, forMs, () => this.checker.exchangeDisk(leader, () => leader.crash())));
     },
+    moveReplicas: (machine, { other }) => this.moveReplicas(machine, other),
     slowNetwork: (_machine, { forMs, other }) => {
       const { network } = this.world;
       network.delayMs = [1, 10 + other * 4];
@@ -219,11 +223,26 @@ export class FaultInjector {
     return all[broker % all.length]!;
   }
 
-  private failDisk(machine: Machine, forMs: number, lose: () => void): void {
-    if (machine.disk.failed) return;
-    machine.disk.failed = true;
+  private moveReplicas({ services, directories, id }: Machine, other: number): void {
+    if (!services) return;
+    for (const { name, partitions } of services.metadata.current.topics()) {
+      for (const { partition, replicas } of partitions) {
+        if (!replicas.includes(id) || (partition + other) % 3 === 0) continue;
+        try {
+          services.replicas.moveReplica(name, partition, directories[(partition + other) % directories.length]!);
+        } catch (error) {
+          if (!(error instanceof KafkaError)) throw error; // one of the disks has failed
+        }
+      }
+    }
+  }
+
+  /** The second directory alone, where there is one, with even chance. */
+  private failDisk(machine: Machine, { forMs, broker }: Fault, lose: () => void): void {
+    if (machine.disk.failed !== 'none') return;
+    machine.disk.failed = machine.directories.length > 1 && broker % 4 < 2 ? 'second' : 'all';
     this.later(forMs, () => {
-      if (!machine.disk.failed) return;
+      if (machine.disk.failed === 'none') return;
       machine.kill();
       lose();
       this.repair(machine);
@@ -233,14 +252,15 @@ export class FaultInjector {
 
   /** Not promised: that a loss is noticed of which the broker could not tell anybody. */
   private loseDisk(machine: Machine, isEmpty: boolean): void {
-    if (isEmpty) this.exchange(machine, () => machine.disk.replaceWithEmpty());
+    if (isEmpty && machine.disk.failed === 'second') this.checker.exchangeDisk(machine, () => machine.disk.replaceSecond());
+    else if (isEmpty) this.exchange(machine, () => machine.disk.replaceWithEmpty());
     else if (this.checker.toldOfFailure(machine)) this.checker.exchangeDisk(machine, () => machine.disk.crash());
   }
 
   /** What is on it can be read again, by a new process. */
   private repair(machine: Machine): void {
     machine.kill();
-    machine.disk.failed = false;
+    machine.disk.failed = 'none';
   }
 
   /** Not promised: a copy that is put back within the registration in which it was taken (metadata-store section 6). */

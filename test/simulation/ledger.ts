@@ -45,7 +45,6 @@ export interface Machines {
  */
 export class Ledger {
   private readonly nameNow: () => string;
-  private readonly folderOf: (name: string) => string;
   minIsr: number;
   value: PartitionValue;
   revision = 0;
@@ -60,9 +59,8 @@ export class Ledger {
   private readonly leaders = new Map<number, { who: string; highWatermark: number }>();
   private readonly sequences = new Map<string, number>();
 
-  constructor(name: () => string, folderOf: (name: string) => string, minIsr: number, value: PartitionValue, machines: Machines) {
+  constructor(name: () => string, minIsr: number, value: PartitionValue, machines: Machines) {
     this.nameNow = name;
-    this.folderOf = folderOf;
     this.minIsr = minIsr;
     this.value = value;
     this.machines = machines;
@@ -86,7 +84,7 @@ export class Ledger {
   share(id: number): Share {
     let share = this.shares.get(id);
     if (!share) {
-      share = { log: new LogIndex(() => this.folderOf(this.name)), lost: new Map(), ever: new Map(), checkedTo: 0, highWatermark: 0 };
+      share = { log: new LogIndex(() => this.name), lost: new Map(), ever: new Map(), checkedTo: 0, highWatermark: 0 };
       this.shares.set(id, share);
     }
     return share;

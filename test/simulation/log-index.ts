@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Files } from '../../src/core/files.ts';
+import { DATA_DIR, SECOND_DIR } from './disk.ts';
 
 /** One record batch as it lies on a disk: what tells it from every other. */
 export interface StoredBatch {
@@ -26,13 +27,16 @@ const HEADER_BYTES = 61;
  * cut there, so that what was read before is not read again.
  */
 export class LogIndex {
-  private readonly folder: () => string;
+  private readonly name: () => string;
+  /** Where it is, of the two directories that there may be. */
+  private folder = '';
   private files: IndexedFile[] = [];
   private byOffset = new Map<number, StoredBatch>();
   private end = 0;
 
-  constructor(folder: () => string) {
-    this.folder = folder;
+  /** @param name of the folder */
+  constructor(name: () => string) {
+    this.name = name;
   }
 
   get endOffset(): number {
@@ -69,7 +73,10 @@ export class LogIndex {
    * Reads what changed. Compaction puts other files in place of full ones: then all is read again. @param compacted whether that may have happened
    */
   refresh(disk: Files, compacted: boolean): void {
-    const names = disk.list(this.folder()).filter((name) => name.endsWith('.log'));
+    this.folder = join(disk.exists(join(SECOND_DIR, this.name())) ? SECOND_DIR : DATA_DIR, this.name());
+    // A power failure may leave batches in a folder of which nobody knows any more whose it is: they are lost with it.
+    const isKnown = disk.exists(join(this.folder, 'partition.metadata'));
+    const names = isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
     if (compacted && names.join() !== this.files.map(({ name }) => name).join()) this.reset();
     const known = new Map(this.files.map((file) => [file.name, file]));
     this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });
@@ -88,7 +95,7 @@ export class LogIndex {
   }
 
   private refreshFile(disk: Files, file: IndexedFile): void {
-    const handle = disk.open(join(this.folder(), file.name), 'r');
+    const handle = disk.open(join(this.folder, file.name), 'r');
     try {
       const size = handle.size();
       if (size < file.size) {

@@ -4,7 +4,7 @@ import type { Logger } from '../../src/core/logger.ts';
 import type { Services } from '../../src/handlers/services.ts';
 import type { DiskId } from '../../src/metadata/values.ts';
 import { Broker } from '../../src/server.ts';
-import { DATA_DIR, Disk } from './disk.ts';
+import { DATA_DIR, Disk, SECOND_DIR } from './disk.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { Process, Scheduler } from './scheduler.ts';
@@ -50,6 +50,8 @@ export class Machine {
   registrations = 0;
   /** Whether it answers clients. */
   serving = false;
+  /** Of log.dirs. */
+  readonly directories: readonly string[];
   private bootId = 1;
   private broker: Broker | null = null;
   private readonly world: World;
@@ -63,6 +65,7 @@ export class Machine {
     this.world = world;
     this.random = world.random.fork(`broker ${id}`);
     this.disk = new Disk(world.scheduler, world.random.fork(`disk ${id}`), world.calm);
+    this.directories = this.random.fork('directories').chance(0.5) ? [DATA_DIR, SECOND_DIR] : [DATA_DIR];
     this.process = { name: this.host, state: 'dead', held: [] };
   }
 
@@ -170,7 +173,7 @@ export class Machine {
       'node.id': String(this.id),
       listeners: `PLAINTEXT://${this.host}:${PORT}`,
       'advertised.listeners': `PLAINTEXT://${this.host}:${PORT}`,
-      'log.dirs': DATA_DIR,
+      'log.dirs': this.directories.join(),
       'broker.rack': `rack-${this.id % 3}`,
       ...configs,
     };

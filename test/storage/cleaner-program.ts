@@ -1,4 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { realClock } from '../../src/core/clock.ts';
+import { KafkaError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { realFiles } from '../../src/core/real-files.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
@@ -23,7 +25,13 @@ const PRODUCE_EVERY_MS = 2;
 /** Of producing alone, for comparison. */
 const ALONE_MS = 2_000;
 
-const config: LogConfig = { ...DEFAULT_LOG_CONFIG, compacted: true, deletes: false, segmentBytes: 8 * 1024 * 1024, fileDeleteDelayMs: 500 };
+const config: LogConfig = {
+  ...DEFAULT_LOG_CONFIG,
+  compacted: true,
+  deletes: false,
+  segmentBytes: Math.min(8 * 1024 * 1024, records * 10),
+  fileDeleteDelayMs: 500,
+};
 const store = openLogStore({
   directory: openDataDirectory(realFiles, folder, 'test'),
   clock: realClock,
@@ -97,6 +105,9 @@ async function measured<T>(during: () => Promise<T>): Promise<{ result: T; feels
   };
 }
 
+/** Of this process, where the system tells. */
+const threadCount = () => (process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0);
+
 async function main(): Promise<void> {
   for (let i = 0; i < records / RECORDS_PER_BATCH; i++) {
     const done = append(nextBatch());
@@ -104,8 +115,18 @@ async function main(): Promise<void> {
   }
   await append(nextBatch());
   const alone = await measured(() => pause(ALONE_MS));
+  let error: string | null = null;
+  const threadsBefore = threadCount();
+  let threads = 0;
   const compacting = await measured(
-    () => new Promise<CompactionResult>((resolve, reject) => log.compact((error, result) => (error ? reject(error) : resolve(result)))),
+    () =>
+      new Promise<CompactionResult>((resolve) =>
+        log.compact((failure, result) => {
+          error = failure && `${failure instanceof KafkaError ? failure.errorName : ''} ${failure.message}`;
+          threads = threadCount() - threadsBefore;
+          resolve(result);
+        }),
+      ),
   );
   const after = await measured(() => pause(1_500)); // the files that were replaced go
 
@@ -125,7 +146,7 @@ async function main(): Promise<void> {
   const wrong = [...expected].filter(([key, number]) => left.get(key) !== number).length;
   console.log(
     JSON.stringify({
-      ...{ appended, keys: left.size, leftRecords, wrong, result: compacting.result },
+      ...{ appended, keys: left.size, leftRecords, wrong, error, threads, result: compacting.result },
       ...{ alone: alone.feels, compacting: compacting.feels, after: after.feels },
     }),
   );

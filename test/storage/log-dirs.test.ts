@@ -170,6 +170,18 @@ describe('a directory whose disk fails', () => {
     expect(openDataDirectory(files, '/b', 'test').endedCleanly).toBe(false);
   });
 
+  test('has failed when it was taken away: no log begins in what is in its place', async () => {
+    const dirs = open();
+    await fill(dirs, 2);
+    files.remove('/b');
+    files.makeDirectory('/b');
+    expect(() => append(log(dirs, 2), produced(['b']))).not.toThrow(); // in /a
+    expect(() => append(log(dirs, 3), produced(['b']))).toThrow(storageError);
+    await turn();
+    expect(partitions(dirs.offline())).toEqual([1, 3]);
+    expect(files.list('/b')).toEqual([]);
+  });
+
   test('is told with partitions that were not used since the start', async () => {
     const first = open();
     await fill(first, 4);

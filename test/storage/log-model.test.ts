@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { LogRunFaults } from './log-run-faults.ts';
 
 /** By hand: LOG_MODEL_OPERATIONS=100000 LOG_MODEL_SEED=7 npx vitest run test/storage/log-model.test.ts */
-const OPERATIONS = Number(process.env.LOG_MODEL_OPERATIONS ?? 12_000);
-const SEED = Number(process.env.LOG_MODEL_SEED ?? Date.now() % 1_000_000);
+const OPERATIONS = Number(process.env.LOG_MODEL_OPERATIONS ?? 6000);
+const SEEDS = process.env.LOG_MODEL_SEED ? [Number(process.env.LOG_MODEL_SEED)] : [1, Date.now() % 1_000_000];
 /** Then another log begins, compacted or not in turn. */
 const OPERATIONS_PER_LOG = 3000;
-/** From here on each kind of operation comes often enough to be counted on. */
-const ENOUGH = 12_000;
+/** From so many on each kind of operation comes at least once in a thousand: else it would not be tried at all. */
+const ENOUGH = 6000;
 /** An operation that takes longer waits for something that does not come. */
 const LONGEST_MS = 30_000;
 
@@ -23,12 +23,14 @@ async function within<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-test(`a log is as a plain array through ${OPERATIONS} operations`, { timeout: Math.max(60_000, OPERATIONS * 10) }, async () => {
-  console.info(`log model: seed ${SEED}, ${OPERATIONS} operations`);
+const timeout = Math.max(120_000, OPERATIONS * 10);
+
+test.each(SEEDS)('seed %i: a log is as a plain array, whatever is done to it and whatever fails', { timeout }, async (seed) => {
+  console.info(`log model: seed ${seed}, ${OPERATIONS} operations`);
   const counts = new Map<string, number>();
   for (let done = 0; done < OPERATIONS; done += OPERATIONS_PER_LOG) {
     const index = done / OPERATIONS_PER_LOG;
-    const run = new LogRunFaults(SEED + index, index % 2 === 1);
+    const run = new LogRunFaults(seed + index, index % 2 === 1);
     for (const name of Object.keys(run.operations)) counts.set(name, counts.get(name) ?? 0);
     for (let i = done; i < Math.min(OPERATIONS, done + OPERATIONS_PER_LOG); i++) {
       try {
@@ -36,11 +38,11 @@ test(`a log is as a plain array through ${OPERATIONS} operations`, { timeout: Ma
         counts.set(name, counts.get(name)! + 1);
       } catch (error) {
         const what = error instanceof Error ? error.message : String(error);
-        throw new Error(`operation ${i} of seed ${SEED}: ${what}\nafter ${run.trail.join('\n  ')}`, { cause: error });
+        throw new Error(`operation ${i} of seed ${seed}: ${what}\nafter ${run.trail.join('\n  ')}`, { cause: error });
       }
     }
     await run.checkAll();
   }
   if (process.env.LOG_MODEL_OPERATIONS) console.info([...counts].map(([name, count]) => `${name} ${count}`).join(', '));
-  if (OPERATIONS >= ENOUGH) for (const [name, count] of counts) expect(count, `times: ${name}`).toBeGreaterThan(20);
+  if (OPERATIONS >= ENOUGH) for (const [name, count] of counts) expect(count, `times: ${name}`).toBeGreaterThan(OPERATIONS / 1000);
 });

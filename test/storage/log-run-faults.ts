@@ -9,6 +9,10 @@ import { LogRunDamage } from './log-run-damage.ts';
 const MAX_RECORDS = 250;
 const DISK_BYTES = 2 ** 30;
 
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await turn();
+}
+
 /** What a crash may have met in the middle of. */
 interface Unfinished {
   /** Segments that retention was deleting, oldest first, and where the log goes on when all are gone. */
@@ -90,10 +94,12 @@ export class LogRunFaults extends LogRunDamage {
     this.reopen();
     const end = this.log.logEndOffset;
     this.takeOver(unfinished, end);
-    expect(end).toBeGreaterThanOrEqual(model.recordsEndBefore(least));
+    const promised = model.batches.some((batch) => endOf(batch) <= least);
+    if (promised || !isEmpty) expect(end).toBeGreaterThanOrEqual(model.recordsEndBefore(least));
     if (isEmpty) {
-      // No record was durable: it begins anew where the checkpoint says.
-      expect([this.log.logStartOffset, end]).toEqual([model.checkpointed, model.checkpointed]);
+      // No record was durable: it begins anew where the checkpoint says, which a truncation that was under way may have written.
+      expect(this.log.logStartOffset).toBe(end);
+      expect([model.checkpointed, model.start]).toContain(end);
       model.emptyAt(end);
       return;
     }
@@ -110,7 +116,7 @@ export class LogRunFaults extends LogRunDamage {
     expect(this.log.segmentStarts()[0]!.baseOffset).toBe(model.firstSegment);
     model.start = logStartOffset;
     model.checkpointed = Math.min(model.checkpointed, end);
-    if (this.compacted) model.adopt(this.onDisk(), { nowMs: this.clock.now(), limit: model.end, doneTo: null });
+    if (this.compacted) model.adopt(this.onDisk(), { nowMs: this.compactedAtMs, limit: model.end, doneTo: null });
     this.checkFolder();
   }
 
@@ -176,7 +182,17 @@ export class LogRunFaults extends LogRunDamage {
     } catch (error) {
       expect(error).toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR' });
     }
-    this.settle(inFile, await Promise.allSettled(pending));
+    this.settle(inFile, await this.allSettled(pending));
+  }
+
+  /** What could not be synced for want of a handle is tried again after a while. */
+  private async allSettled(pending: readonly Promise<void>[]): Promise<PromiseSettledResult<void>[]> {
+    const settled = Promise.allSettled(pending);
+    for (;;) {
+      const results = await Promise.race([settled, turns(50)]);
+      if (results) return results;
+      await this.clock.advance(1000);
+    }
   }
 
   /** The disk gives errors in the middle of something, and then the broker or the machine ends. */

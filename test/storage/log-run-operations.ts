@@ -77,8 +77,7 @@ export abstract class LogRunOperations extends LogRun {
     const { end } = this.model;
     const { bytes, batches } = this.fetched(1 + this.below(3));
     const isStale = this.below(2) === 0 && end > this.model.start;
-    this.model.batches = this.model.batches.filter((batch) => !batches.includes(batch));
-    this.model.end = end;
+    this.model.takeBack(batches, end);
     if (batches.length === 0) return;
     if (isStale) new BatchView(bytes).setBaseOffset(end - 1);
     else bytes[bytes.byteLength - 1]! ^= 1;

@@ -48,6 +48,8 @@ export abstract class LogRun {
   /** Compaction makes gaps here, and did in its leader's log. */
   protected readonly compacted: boolean;
   private serial = 0;
+  /** When the last compaction began. */
+  protected compactedAtMs = 0;
   /** The last operations, and lines of the log, for the report of a failure. */
   trail: string[] = [];
 
@@ -160,6 +162,7 @@ export abstract class LogRun {
   }
 
   protected compact(): Promise<CompactionResult> {
+    this.compactedAtMs = this.clock.now();
     return new Promise((resolve, reject) => this.log.compact((error, result) => (error ? reject(error) : resolve(result))));
   }
 
@@ -196,7 +199,7 @@ export abstract class LogRun {
     await expect(read(log, model.end + 1)).rejects.toEqual(failure('OFFSET_OUT_OF_RANGE'));
   }
 
-  protected async checkFolder(): Promise<void> {
+  protected checkFolder(): void {
     expect(this.files.list(FOLDER).filter((name) => !KEPT_FILES.test(name))).toEqual([]);
   }
 

@@ -6,7 +6,18 @@ import { openDataDirectory } from '../../src/storage/data-directory.ts';
 import { type LogStore, openLogStore } from '../../src/storage/log-store.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
 import { fewHandles } from '../support/few-handles.ts';
-import { append, appendFetched, CLUSTER_ID, closeStore, flush, orders, produced, readAll } from '../support/log-fixture.ts';
+import {
+  append,
+  appendFetched,
+  CLUSTER_ID,
+  closeStore,
+  flush,
+  orders,
+  produced,
+  readAll,
+  TOPIC_ID,
+  testConfig,
+} from '../support/log-fixture.ts';
 import { type Logged, listLogger } from '../support/memory-broker.ts';
 
 const FILLER = '/filler';
@@ -134,6 +145,49 @@ describe('a full disk', () => {
     await closeStore(store);
   });
 
+  test.each([0, 100, 300, 500, 700, 900, 1_500])(
+    'with %i bytes left a compaction fails, or not; the log stays as it is, and is compacted when there is room',
+    async (left) => {
+      const clock = fakeClock();
+      const files = memoryFiles({ clock, maxBytes: 100_000 });
+      const logged: Logged[] = [];
+      let store = open(files, clock, logged);
+      const compacted = { ...SMALL, compacted: true, minCleanableDirtyRatio: 0 };
+      const log = orders(store, compacted);
+      const kept: string[] = [];
+      for (let i = 0; i < 60; i++) if (await tryAppend(log, clock, `k${i % 7}`)) kept.push(`k${i % 7}`);
+      await flush(log);
+      const filler = files.open(FILLER, 'rw');
+      filler.writeSync([Buffer.alloc(100_000 - files.usedBytes() - left)], 0);
+      filler.close();
+      const compact = async (): Promise<Error | null> => {
+        let outcome: Error | null | undefined;
+        log.compact((error) => {
+          outcome = error;
+        });
+        for (let i = 0; i < 50 && outcome === undefined; i++) await clock.advance(10);
+        expect(outcome).toBeDefined();
+        return outcome!;
+      };
+      const failure = await compact();
+      if (failure) {
+        expect(failure).toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR', message: expect.stringContaining('ENOSPC') });
+        expect(new Set(await keysOf(log))).toEqual(new Set(kept)); // what was written anew before may have its place
+      }
+      expect(log.isOffline).toBe(false);
+      files.remove(FILLER);
+      expect(await compact()).toBeNull();
+      const keys = await keysOf(log);
+      expect(keys.length).toBeLessThan(kept.length);
+      expect(new Set(keys)).toEqual(new Set(kept));
+      files.kill();
+      store = open(files, clock);
+      expect(await keysOf(orders(store, compacted))).toEqual(keys);
+      await closeStore(store);
+      if (left === 0) expect(failure).not.toBeNull();
+    },
+  );
+
   test('a checkpoint that could not be written is written when it is next needed, though nothing changed since', async () => {
     const { clock, files } = disk(3_000);
     let store = open(files, clock);
@@ -183,6 +237,26 @@ describe('too many open files', () => {
       if (limit >= 3) expect(kept).toHaveLength(36); // .log and both indexes: that is enough for any number of logs
     },
   );
+
+  test('more logs than there are handles for, new ones too, and checkpoints: all goes on', async () => {
+    const clock = fakeClock();
+    const files = fewHandles(memoryFiles({ clock }), 1_000);
+    const logged: Logged[] = [];
+    const store = open(files, clock, logged);
+    files.limit = 8;
+    const logs = Array.from({ length: 20 }, (_, partition) => store.log({ topic: 'many', partition }, TOPIC_ID, testConfig(SMALL)));
+    for (let round = 0; round < 3; round++) {
+      for (const log of logs) expect(await tryAppend(log, clock, `k${round}`)).toBe(true);
+      store.writeCheckpoints();
+      store.writeHighWatermarks();
+    }
+    for (const log of logs) {
+      log.commitTo(Number.POSITIVE_INFINITY);
+      expect(await keysOf(log)).toEqual(['k0', 'k1', 'k2']);
+    }
+    await closeStore(store);
+    expect(told(logged)).toEqual([]);
+  });
 
   test('records that must be synced wait until they can be, and are not lost', async () => {
     const clock = fakeClock();

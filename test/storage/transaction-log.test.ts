@@ -286,6 +286,25 @@ describe('the transaction index of a segment', () => {
     expect(aborted()).toEqual(all);
   });
 
+  test('of a segment that a power failure took is not that of the next one which begins there', async () => {
+    await fill(true);
+    await closeStore(store);
+    files.replace(`${FOLDER}/00000000000000000010.txnindex`, files.read(`${FOLDER}/${names('.txnindex').at(-1)}`)!);
+    files.replace(`${FOLDER}/00000000000000000010.index`, Buffer.alloc(8));
+    open({ segmentBytes: 100 });
+    expect(log.logEndOffset).toBe(10);
+    expect(names('index').filter((name) => name.startsWith('00000000000000000010'))).toEqual([]);
+    await append(log, produced(['rolls'])).done;
+    await flush(log);
+    files.crash();
+    open({ segmentBytes: 100 });
+    expect(aborted()).toEqual(all);
+    expect([names('.log').includes('00000000000000000010.log'), names('.txnindex').includes('00000000000000000010.txnindex')]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
   test('that is damaged is made anew', async () => {
     await fill(true);
     await closeStore(store);

@@ -109,6 +109,7 @@ class Run {
         if (told.length > 0) break;
         files.kill(); // the fault is still waiting
         this.reopen();
+        model.start = this.log.logStartOffset;
         break;
       }
       case 'commit':

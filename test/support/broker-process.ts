@@ -10,6 +10,8 @@ export interface BrokerProcess {
   /** host:port for clients. */
   readonly bootstrap: string;
   readonly data: string;
+  /** Its log directories. */
+  readonly directories: readonly string[];
   /** Of its latest run. */
   readonly pid: number;
   /** What all its runs have written. */
@@ -28,6 +30,8 @@ export interface BrokerProcessOptions {
   /** Flags of `minikafka start` besides --port and --data. */
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** How many log directories: `disk-1`, `disk-2`, .. in the data directory. Left out: it is itself the only one. */
+  readonly disks?: number;
 }
 
 const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
@@ -37,14 +41,15 @@ const STOP_DEADLINE_MS = 20_000;
 const LISTENING = /listen(?:s|ing) on\s+(?:\w+:\/\/)?[^\s,]*:(\d+)/i;
 
 /** Starts a broker on a free port and a fresh data directory. Resolves when it listens. */
-export async function startBrokerProcess({ args = [], env = {} }: BrokerProcessOptions = {}): Promise<BrokerProcess> {
+export async function startBrokerProcess({ args = [], env = {}, disks }: BrokerProcessOptions = {}): Promise<BrokerProcess> {
   const data = mkdtempSync(join(tmpdir(), 'minikafka-test-'));
+  const directories = disks === undefined ? [data] : Array.from({ length: disks }, (_, i) => join(data, `disk-${i + 1}`));
   let past = '';
   let program: Program;
   let running = false;
 
   const run = async (port: number): Promise<number> => {
-    program = startProgram(process.execPath, [CLI, 'start', '--port', String(port), '--data', data, ...args], {
+    program = startProgram(process.execPath, [CLI, 'start', '--port', String(port), '--data', directories.join(','), ...args], {
       env: { ...withoutKafkaKeys(), ...env },
     });
     running = true;
@@ -64,6 +69,7 @@ export async function startBrokerProcess({ args = [], env = {} }: BrokerProcessO
     port,
     bootstrap: `localhost:${port}`,
     data,
+    directories,
     get pid() {
       return program.pid;
     },

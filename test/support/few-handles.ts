@@ -44,6 +44,7 @@ export function fewHandles(inner: Files, limit: number): FewHandles {
     makeDirectory: (path) => inner.makeDirectory(path),
     exists: (path) => inner.exists(path),
     isDirectory: (path) => inner.isDirectory(path),
+    size: (path) => inner.size(path),
     rename: (from, to) => inner.rename(from, to),
     remove: (path) => inner.remove(path),
     removeLater: (path, done) => inner.removeLater(path, done),

@@ -4,6 +4,7 @@ import type { Logger } from '../../src/core/logger.ts';
 import { eachBatch } from '../../src/protocol/records/batch.ts';
 import { buildBatch, type RecordInput } from '../../src/protocol/records/build.ts';
 import { type ReadRecord, readRecords } from '../../src/protocol/records/walk.ts';
+import type { CleanerSettings } from '../../src/storage/cleaner/settings.ts';
 import { openDataDirectory } from '../../src/storage/data-directory.ts';
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../src/storage/log-config.ts';
 import type { LogChunk } from '../../src/storage/log-reader.ts';
@@ -22,7 +23,14 @@ export const testConfig = (changes: Partial<LogConfig> = {}): LogConfig => ({
   ...changes,
 });
 
-export function openStore(files: Files, path: string, clock: FakeClock = fakeClock(), maxOpenFiles?: number, logger?: Logger): LogStore {
+export function openStore(
+  files: Files,
+  path: string,
+  clock: FakeClock = fakeClock(),
+  maxOpenFiles?: number,
+  logger?: Logger,
+  cleaner?: CleanerSettings,
+): LogStore {
   const directory = openDataDirectory(files, path, 'test');
   return openLogStore({
     directory,
@@ -31,6 +39,7 @@ export function openStore(files: Files, path: string, clock: FakeClock = fakeClo
     nodeId: 1,
     ...(maxOpenFiles && { maxOpenFiles }),
     ...(logger && { logger }),
+    ...(cleaner && { cleaner }),
   });
 }
 

@@ -75,6 +75,13 @@ export class LogModel {
     this.end = endOf(batch);
   }
 
+  /** These were refused, and the log ends where it did. */
+  takeBack(batches: readonly ModelBatch[], end: number): void {
+    if (this.compacted) for (const { producerId } of batches) this.unsure.add(producerId);
+    this.batches = this.batches.filter((batch) => !batches.includes(batch));
+    this.end = end;
+  }
+
   /** Appends were acknowledged: no more than flush.messages - 1 of what can be read may be lost. */
   acknowledged(): void {
     this.durable = Math.max(this.durable, this.end - (this.flushMessages - 1));
@@ -147,7 +154,8 @@ export class LogModel {
   endOfEpoch(leaderEpoch: number): { least: number; most: number } {
     const last = this.batches.findLast((batch) => batch.leaderEpoch === leaderEpoch)!;
     const next = this.batches.find((batch) => batch.leaderEpoch > leaderEpoch);
-    return { least: next ? endOf(last) : this.end, most: next?.offset ?? this.end };
+    // Compaction may have taken all batches of a later epoch, before those that replaced them were cut off.
+    return { least: next || this.compacted ? endOf(last) : this.end, most: next?.offset ?? this.end };
   }
 
   /** The last batch of a producer, if it is still there for sure to be known: what is before the start of the log may be forgotten. */

@@ -15,6 +15,7 @@ const EXAMPLES = `
 Examples:
   minikafka start
   minikafka start --port 19092 --data /var/lib/minikafka
+  minikafka start --data /disk1/minikafka,/disk2/minikafka
   minikafka start --ephemeral --topic orders:3 --topic users:1:cleanup.policy=compact,retention.ms=60000
   minikafka start --broker-id 4 --cluster ./minikafka-cluster
   minikafka start --config server.properties --override log.segment.bytes=67108864 --log-level warn
@@ -34,7 +35,7 @@ export function addStart(program: Command, context: Context): void {
     .description('Start a broker. It runs until Ctrl-C, SIGTERM or SIGHUP.')
     .option('--port <port>', 'port to listen on, 0 for any free one (default: 9092)', parsePort)
     .option('--host <host>', 'name or address to listen on (default: localhost, which other machines cannot reach)', parseHost)
-    .option('--data <directory>', 'where the data is kept (default: ./minikafka-data)')
+    .option('--data <directory,..>', 'where the data is kept; with several disks a directory on each (default: ./minikafka-data)')
     .option('--config <file>', "a server.properties, in Kafka's format")
     .option('--override <key=value>', 'one setting, over those of the file and the environment (repeatable)', collect)
     .option('--topic <name:partitions[:config=value,..]>', 'create a topic unless it exists (repeatable)', collect)

@@ -78,7 +78,8 @@ export function findLogs(files: Files, path: string): FoundLogs {
     // Folders of anything may have such names.
     if (log.baseOffsets.length > 0 || log.names.includes('partition.metadata')) logs.push(log);
   }
-  if (logs.length + unreadable.length === 0)
+  // Of several log directories one may have no partition yet.
+  if (logs.length + unreadable.length === 0 && !names.includes(META_FILE))
     throw usageError(`${path} is no data directory and no folder of a partition: there is no log in it`);
   return { logs, unreadable, directory: factsOf(files, path, path) };
 }

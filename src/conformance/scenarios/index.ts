@@ -33,7 +33,7 @@ import { leaveGroupScenarios } from './leave-group.ts';
 import { listGroupsScenarios } from './list-groups.ts';
 import { listOffsetsScenarios } from './list-offsets.ts';
 import { listConfigResourcesScenarios, listPartitionReassignmentsScenarios } from './listings.ts';
-import { describeLogDirsScenarios } from './log-dirs.ts';
+import { alterReplicaLogDirsScenarios, describeLogDirsScenarios } from './log-dirs.ts';
 import { metadataScenarios } from './metadata.ts';
 import { offsetCommitScenarios } from './offset-commit.ts';
 import { offsetDeleteScenarios } from './offset-delete.ts';
@@ -98,6 +98,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...describeConfigsDetailScenarios,
   ...alterConfigsScenarios,
   ...alterConfigsDetailScenarios,
+  ...alterReplicaLogDirsScenarios,
   ...describeLogDirsScenarios,
   ...createPartitionsScenarios,
   ...createPartitionsRefusedScenarios,

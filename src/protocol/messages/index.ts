@@ -3,6 +3,7 @@ import { AddPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { AlterClientQuotas } from './alter-client-quotas.ts';
 import { AlterConfigs } from './alter-configs.ts';
 import { AlterPartitionReassignments } from './alter-partition-reassignments.ts';
+import { AlterReplicaLogDirs } from './alter-replica-log-dirs.ts';
 import { ApiVersions } from './api-versions.ts';
 import { ConsumerGroupDescribe } from './consumer-group-describe.ts';
 import { CreateAcls } from './create-acls.ts';
@@ -54,6 +55,7 @@ export {
   AlterClientQuotas,
   AlterConfigs,
   AlterPartitionReassignments,
+  AlterReplicaLogDirs,
   ApiVersions,
   ConsumerGroupDescribe,
   CreateAcls,
@@ -131,6 +133,7 @@ export const APIS = [
   DeleteAcls,
   DescribeConfigs,
   AlterConfigs,
+  AlterReplicaLogDirs,
   DescribeLogDirs,
   CreatePartitions,
   DeleteGroups,

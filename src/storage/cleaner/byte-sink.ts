@@ -8,7 +8,8 @@ export class ByteSink {
   }
 
   put(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.reserve(bytes.byteLength));
+    const at = this.reserve(bytes.byteLength); // first: it may be another buffer then
+    this.bytes.set(bytes, at);
   }
 
   /** Makes room for so many bytes; returns where they begin. `bytes` may be another buffer afterwards. */

@@ -10,7 +10,7 @@ export const SLOT_BYTES = 24;
  * some 1.6 µs for a key from Node, this 0.2.)
  */
 export class KeyMap {
-  /** Of the last batch that was noted whole, -1: none. Later records are not known to the map. */
+  /** Up to which all is noted, -1: nothing is. Later records are not known to the map. */
   latestOffset = -1;
   private readonly slots: number;
   private readonly maxKeys: number;
@@ -28,7 +28,7 @@ export class KeyMap {
     const most = Math.max(Math.floor(bytes / SLOT_BYTES), 2);
     const enough = Math.ceil(expectedKeys / loadFactor) + 1;
     this.slots = primeUpTo(Math.max(Math.min(most, enough + SLACK), 2));
-    this.maxKeys = enough <= this.slots ? expectedKeys : Math.max(Math.floor(this.slots * loadFactor), 1);
+    this.maxKeys = enough <= this.slots ? expectedKeys : Math.min(Math.max(Math.floor(most * loadFactor), 1), this.slots - 1);
     this.digests = new Int32Array(this.slots * 4);
     this.offsets = new Float64Array(this.slots);
     this.hash = hash;
@@ -41,11 +41,11 @@ export class KeyMap {
     return this.slots * SLOT_BYTES;
   }
 
-  /** Notes the offset of a key, which is in `bytes` from `at` on. False: it is a new key, and there is no room for another. */
+  /** Notes the offset of a key, which is in `bytes` from `at` on. False: there is no room for another key, and as in Kafka this one is not looked for. */
   put(bytes: Uint8Array, at: number, length: number, offset: number): boolean {
+    if (this.keys >= this.maxKeys) return false;
     const slot = this.find(bytes, at, length);
     if (this.offsets[slot] === 0) {
-      if (this.keys >= this.maxKeys) return false;
       this.keys++;
       const { w0, w1, w2, w3 } = this.hash;
       const { digests } = this;
@@ -55,6 +55,7 @@ export class KeyMap {
       digests[slot * 4 + 3] = w3;
     }
     this.offsets[slot] = offset + 1;
+    this.latestOffset = offset;
     return true;
   }
 
