@@ -63,7 +63,7 @@ export class Disk {
 
   /** Power is lost. */
   crash(): void {
-    this.files.crash(this.random.chance(0.5) ? () => this.random.unit() : undefined);
+    this.files.crash(this.random.chance(0.5) ? () => this.random.unit() : undefined, { torn: this.random.chance(0.5) });
   }
 
   replaceWithEmpty(): void {
