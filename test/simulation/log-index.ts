@@ -33,6 +33,8 @@ export class LogIndex {
   private files: IndexedFile[] = [];
   private byOffset = new Map<number, StoredBatch>();
   private end = 0;
+  /** The folder says whose it is. */
+  private isKnown = false;
 
   /** @param name of the folder */
   constructor(name: () => string) {
@@ -75,8 +77,8 @@ export class LogIndex {
   refresh(disk: Files, compacted: boolean): void {
     this.folder = join(disk.exists(join(SECOND_DIR, this.name())) ? SECOND_DIR : DATA_DIR, this.name());
     // A power failure may leave batches in a folder of which nobody knows any more whose it is: they are lost with it.
-    const isKnown = disk.exists(join(this.folder, 'partition.metadata'));
-    const names = isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
+    this.isKnown ||= /topic_id: \S{22}\n/.test(disk.read(join(this.folder, 'partition.metadata'))?.toString() ?? '');
+    const names = this.isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
     if (compacted && names.join() !== this.files.map(({ name }) => name).join()) this.reset();
     const known = new Map(this.files.map((file) => [file.name, file]));
     this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });
@@ -89,6 +91,7 @@ export class LogIndex {
 
   /** Another disk, or one that was not watched for a while. */
   reset(): void {
+    this.isKnown = false;
     this.files = [];
     this.byOffset.clear();
     this.end = 0;
