@@ -226,7 +226,13 @@ export class LogRunFaults extends LogRunDamage {
 
   private async breakTruncation(): Promise<void> {
     const target = this.truncationTarget();
-    await this.breakDown(async () => truncate(this.log, target), { cutting: target }, this.model.batchAt(target)?.offset ?? target);
+    // All of it goes, and a power failure brings back any part of it.
+    const deleting = target <= this.model.start ? this.log.segmentStarts().map(({ baseOffset }) => baseOffset) : [];
+    await this.breakDown(
+      async () => truncate(this.log, target),
+      { cutting: target, deleting },
+      this.model.batchAt(target)?.offset ?? target,
+    );
   }
 
   /** The next broker meets a disk that fails as it opens the log, and the one after it a disk that works. */
