@@ -88,10 +88,20 @@ export class LogEnds {
       const key = partitionKey(partition.topicId, partition.partition);
       if (this.told.has(key) || this.mustTell(image, partition)) this.dirty.set(key, { topic: topic.name, partition: partition.partition });
     }
+    for (const { topicId, partition } of changes.logEnds) this.compare(image, topicId, partition);
     for (const { partitions } of changes.deletedTopics) {
       for (const { topicId, partition } of partitions) if (this.told.has(partitionKey(topicId, partition))) this.everything = true;
     }
     if (this.everything || this.dirty.size > 0) this.loop.kick();
+  }
+
+  /** A write in doubt that comes late says again what is no longer true. */
+  private compare(image: MetadataImage, topicId: string, partition: number): void {
+    const told = this.told.get(partitionKey(topicId, partition));
+    const end = image.logEnds(topicId, partition)?.get(this.options.nodeId);
+    if (!told || !end || told.at === `${end.brokerEpoch}/${end.leaderEpoch}`) return;
+    told.at = '';
+    this.dirty.set(partitionKey(topicId, partition), told);
   }
 
   /** Whether this broker is one of several members, all on the disks that were admitted, that nobody leads, and one that may have lost records; what is on a failed disk nobody can tell. */

@@ -2,11 +2,21 @@ import { join } from 'node:path';
 import type { Files } from '../core/files.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
+import { asError } from './disk-failure.ts';
+import type { Done } from './log-types.ts';
 import { writeSmallFile } from './partition-folder.ts';
 
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint';
 const LOG_STARTS = 'log-start-offset-checkpoint';
 const HIGH_WATERMARKS = 'replication-offset-checkpoint';
+
+/** The recovery points on their way. */
+const LATER = `${RECOVERY_POINTS}.later.tmp`;
+
+/** Who makes names durable, away from the loop. */
+interface NameSyncs {
+  syncDirectory(folder: string, done: Done): void;
+}
 
 /** What a log says of itself. */
 export interface LogOffsets {
@@ -29,6 +39,9 @@ export class LogCheckpoints {
   /** The files still say something of logs that are gone. */
   private forgot = false;
   private stale = false;
+  /** Counts what was written. */
+  private writes = 0;
+  private isWritingLater = false;
 
   /** @param isNew no broker used the directory before */
   constructor(files: Files, path: string, isNew: boolean) {
@@ -39,6 +52,7 @@ export class LogCheckpoints {
     this.logStarts = readCheckpoint(files, path, LOG_STARTS);
     this.highWatermarks = readCheckpoint(files, path, HIGH_WATERMARKS);
     this.cleaner = new CleanerCheckpoint(files, path);
+    files.remove(join(path, LATER));
     if (isNew) writeSmallFile(files, join(path, RECOVERY_POINTS), offsetsText(new Map())); // later a missing one was lost
   }
 
@@ -70,7 +84,7 @@ export class LogCheckpoints {
   }
   /** They could not be written, as on a full disk: what is noted here is not all in the files. */
   get isStale(): boolean {
-    return this.stale;
+    return this.stale || this.isWritingLater;
   }
   get hasForgotten(): boolean {
     return this.forgot;
@@ -88,6 +102,55 @@ export class LogCheckpoints {
     this.cleaner.write();
     this.forgot = false;
     this.stale = false;
+    this.writes++;
+  }
+  /**
+   * Makes it durable, without holding the loop up for a sync, that everything of a log before `offset` is: the recovery points alone. `done` may be
+   * called before this returns. What is written at once meanwhile is newer, and stays.
+   */
+  recoveryPointLater(name: string, offset: number, log: LogOffsets, names: NameSyncs, done: Done): void {
+    if (this.of(name).recoveryPoint >= offset && !this.isStale) {
+      done(null);
+      return;
+    }
+    const { recoveryPoint, logStartOffset, highWatermark } = log;
+    this.note(name, { recoveryPoint, logStartOffset, highWatermark });
+    if (this.isWritingLater) {
+      attempt(() => this.write(), done);
+      return;
+    }
+    const { writes } = this;
+    this.isWritingLater = true;
+    const end: Done = (error) => {
+      this.isWritingLater = false;
+      this.stale ||= error !== null && writes === this.writes;
+      done(error);
+    };
+    this.putLater((error) => {
+      if (error || writes !== this.writes) return end(error);
+      attempt(
+        () => this.files.rename(join(this.path, LATER), join(this.path, RECOVERY_POINTS)),
+        (failure) => {
+          if (failure) end(failure);
+          else names.syncDirectory(this.path, end);
+        },
+      );
+    });
+  }
+  private putLater(done: Done): void {
+    const { files, path, recoveryPoints } = this;
+    attempt(
+      () => {
+        files.remove(join(path, LATER));
+        const handle = files.open(join(path, LATER), 'rw');
+        const end: Done = (error) => {
+          handle.close();
+          done(error);
+        };
+        handle.write([Buffer.from(offsetsText(recoveryPoints))], 0, (error) => (error ? end(error) : handle.sync(end)));
+      },
+      (error) => error && done(error),
+    );
   }
   /**
    * Writes the high watermarks, which change more often, when they did. Not synced: after a power failure old ones, or none, only make a replica
@@ -107,4 +170,15 @@ export class LogCheckpoints {
 function put(checkpoint: Checkpoint, name: string, offset: number): void {
   if (offset > 0) checkpoint.set(name, offset);
   else checkpoint.delete(name);
+}
+
+/** `done` gets what `act` throws. */
+function attempt(act: () => void, done: Done): void {
+  try {
+    act();
+  } catch (error) {
+    done(asError(error));
+    return;
+  }
+  done(null);
 }

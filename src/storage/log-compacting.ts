@@ -81,13 +81,11 @@ export abstract class LogCompacting extends LogFlushing {
   }
 
   private begin(compaction: Compaction, job: CompactionJob): void {
-    try {
-      this.location.madeDurable(job.endOffset);
-    } catch (error) {
-      compaction.end(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    compaction.run(this.context.cleaner.begin(job));
+    this.location.madeDurableLater(job.endOffset, (error) => {
+      if (compaction.isOver) return;
+      if (error) compaction.end(error);
+      else compaction.run(this.context.cleaner.begin(job));
+    });
   }
 
   private compactionJob(

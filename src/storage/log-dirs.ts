@@ -350,6 +350,7 @@ export class LogDirs {
         takenBack: refuse,
         promisesLess: refuse,
         madeDurable: refuse,
+        madeDurableLater: refuse,
         compactedTo: refuse,
         firstDirtyOffset: -1,
         ...{ gapsBefore: 0, recoveryPoint: 0, logStartOffset: 0, highWatermark: 0, unclean: true },

@@ -65,9 +65,10 @@ export class LogStore extends LogDirectory {
 
   /** @internal use `openLogStore` */
   constructor(options: LogStoreOptions, meta: MetaProperties) {
-    const { directory } = options;
-    const { files, path } = directory;
-    const resources = options.resources ?? logResources(files, options);
+    const resources = options.resources ?? logResources(options.directory.files, options);
+    const { files } = resources.cache; // which give up a handle of a log where there is no other
+    const directory = { ...options.directory, files };
+    const { path } = directory;
     super(directory, meta, resources.logger, options.randomBytes ?? randomBytes);
     this.onFailure = options.onFailure ?? (() => {});
     this.sharesResources = options.resources !== undefined;
@@ -122,6 +123,7 @@ export class LogStore extends LogDirectory {
       madeDurable: (offset) => {
         if (checkpoints.of(name).recoveryPoint < offset || checkpoints.isStale) this.writeCheckpoints();
       },
+      madeDurableLater: (offset, done) => checkpoints.recoveryPointLater(name, offset, log(), this.context.cleaner, done),
       gapsBefore: checkpoints.gapsBefore(name),
       get recoveryPoint() {
         return checkpoints.of(name).recoveryPoint;

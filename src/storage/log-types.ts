@@ -73,6 +73,8 @@ export interface LogLocation extends TopicPartition {
    * behind the recovery point is one that a power failure has left.
    */
   madeDurable(offset: number): void;
+  /** As `madeDurable`, without holding the loop up. `done` may be called before this returns. */
+  madeDurableLater(offset: number, done: Done): void;
   /** Everything before `offset` is compacted now, and what was written for it is in its place: the cleaner-offset-checkpoint says so. Less than before: the log was cut. */
   compactedTo(offset: number): void;
   /** What the cleaner-offset-checkpoint says: never beyond the end of the log, maybe before its start; -1: nothing. */

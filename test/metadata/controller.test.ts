@@ -223,6 +223,25 @@ test('when all members may have lost records, the one with the most leads, once 
   await brokers.close();
 });
 
+test('what was told is told again when an earlier write of it, in doubt until then, comes through after it', async () => {
+  const brokers = await brokersOf([1, 2]);
+  await brokers.create('a', [[1, 2]]);
+  for (const id of [1, 2]) await brokers.expire(brokers.kill(id));
+  for (const id of [1, 2]) brokers.disks.get(id)!.generation = 1;
+  brokers.logEnds.set(1, { lastEpoch: 0, logEndOffset: 1 }).set(2, { lastEpoch: 0, logEndOffset: 2 });
+  await brokers.start(1);
+  await brokers.settle();
+  const [kv] = (await brokers.store.range('/b/end/1/')).kvs;
+  const late = { ...JSON.parse(Buffer.from(kv!.value).toString()), leaderEpoch: 0 };
+  await brokers.store.txn([], [{ put: kv!.key, value: Buffer.from(JSON.stringify(late)), lease: kv!.lease! }]);
+  await brokers.settle();
+  expect((await brokers.store.get(kv!.key)).kv!.value).toEqual(kv!.value);
+  await brokers.start(2);
+  await brokers.settle();
+  expect(await brokers.partition('a')).toMatchObject({ leader: 2, isr: [2] });
+  await brokers.close();
+});
+
 test('a log that cannot be read yet is told of later', async () => {
   const brokers = await brokersOf([1, 2]);
   await brokers.create('a', [[1, 2]]);

@@ -74,7 +74,9 @@ export class LogIndex {
    */
   refresh(disk: Files, compacted: boolean): void {
     this.folder = join(disk.exists(join(SECOND_DIR, this.name())) ? SECOND_DIR : DATA_DIR, this.name());
-    const names = disk.list(this.folder).filter((name) => name.endsWith('.log'));
+    // A power failure may leave batches in a folder of which nobody knows any more whose it is: they are lost with it.
+    const isKnown = disk.exists(join(this.folder, 'partition.metadata'));
+    const names = isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
     if (compacted && names.join() !== this.files.map(({ name }) => name).join()) this.reset();
     const known = new Map(this.files.map((file) => [file.name, file]));
     this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });

@@ -6,7 +6,18 @@ import { openDataDirectory } from '../../src/storage/data-directory.ts';
 import { type LogStore, openLogStore } from '../../src/storage/log-store.ts';
 import type { PartitionLog } from '../../src/storage/partition-log.ts';
 import { fewHandles } from '../support/few-handles.ts';
-import { append, appendFetched, CLUSTER_ID, closeStore, flush, orders, produced, readAll } from '../support/log-fixture.ts';
+import {
+  append,
+  appendFetched,
+  CLUSTER_ID,
+  closeStore,
+  flush,
+  orders,
+  produced,
+  readAll,
+  TOPIC_ID,
+  testConfig,
+} from '../support/log-fixture.ts';
 import { type Logged, listLogger } from '../support/memory-broker.ts';
 
 const FILLER = '/filler';
@@ -226,6 +237,26 @@ describe('too many open files', () => {
       if (limit >= 3) expect(kept).toHaveLength(36); // .log and both indexes: that is enough for any number of logs
     },
   );
+
+  test('more logs than there are handles for, new ones too, and checkpoints: all goes on', async () => {
+    const clock = fakeClock();
+    const files = fewHandles(memoryFiles({ clock }), 1_000);
+    const logged: Logged[] = [];
+    const store = open(files, clock, logged);
+    files.limit = 8;
+    const logs = Array.from({ length: 20 }, (_, partition) => store.log({ topic: 'many', partition }, TOPIC_ID, testConfig(SMALL)));
+    for (let round = 0; round < 3; round++) {
+      for (const log of logs) expect(await tryAppend(log, clock, `k${round}`)).toBe(true);
+      store.writeCheckpoints();
+      store.writeHighWatermarks();
+    }
+    for (const log of logs) {
+      log.commitTo(Number.POSITIVE_INFINITY);
+      expect(await keysOf(log)).toEqual(['k0', 'k1', 'k2']);
+    }
+    await closeStore(store);
+    expect(told(logged)).toEqual([]);
+  });
 
   test('records that must be synced wait until they can be, and are not lost', async () => {
     const clock = fakeClock();

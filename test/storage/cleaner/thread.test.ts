@@ -59,7 +59,7 @@ describe('the thread that compacts', { timeout: DEADLINE_MS + 10_000 }, () => {
       expect(report.result.messagesAfter).toBe(KEYS);
       if (!LONG) return;
       console.log(JSON.stringify(report));
-      expect(Math.max(report.compacting.stallMs, report.after.stallMs)).toBeLessThan(MAX_STALL_MS);
+      expect(report.compacting.stallMs).toBeLessThan(MAX_STALL_MS);
     },
   );
 
@@ -77,7 +77,12 @@ describe('the thread that compacts', { timeout: DEADLINE_MS + 10_000 }, () => {
     const { folder, program, thread } = await cleanerBundle('esm');
     writeFileSync(
       thread,
-      "import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ ready: true }); parentPort.on('message', ({ kind }) => { if (kind === 'next') process.exit(3); });",
+      `import { parentPort } from 'node:worker_threads';
+      parentPort.postMessage({ ready: true });
+      parentPort.on('message', ({ kind, id }) => {
+        if (kind === 'sync') parentPort.postMessage({ id, event: null });
+        if (kind === 'next') process.exit(3);
+      });`,
     );
     const { report } = await run(program, 5_000);
     rmSync(folder, { recursive: true });
