@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Files } from '../../src/core/files.ts';
+import { crc32c } from '../../src/protocol/records/crc.ts';
 import { DATA_DIR, SECOND_DIR } from './disk.ts';
 
 /** One record batch as it lies on a disk: what tells it from every other. */
@@ -107,7 +108,10 @@ export class LogIndex {
       let position = file.batches.at(-1)?.end ?? 0;
       const fresh = Buffer.alloc(Math.max(0, size - position));
       handle.readSync(fresh, position);
+      let from = 0;
       for (const batch of parseBatches(fresh)) {
+        if (crc32c(fresh.subarray(from + 21, from + batch.bytes)) !== batch.crc) break; // torn by a power failure: not there
+        from += batch.bytes;
         position += batch.bytes;
         file.batches.push({ end: position, batch });
         this.byOffset.set(batch.baseOffset, batch);
