@@ -28,6 +28,8 @@ export interface Files {
   removeLater(path: string, done: (error: Error | null) => void): void;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(path: string): void;
+  /** As `syncDirectory`, without holding the caller up: a busy disk takes tens of ms for it. */
+  syncDirectoryLater(path: string, done: (error: Error | null) => void): void;
   /** Bytes of the file system that holds a folder, and those of them that this process may still take. */
   volume(path: string): { readonly totalBytes: number; readonly usableBytes: number };
   /**

@@ -181,12 +181,20 @@ class MemoryDisk implements MemoryFiles {
   }
 
   removeLater(path: string, done: (error: Error | null) => void): void {
+    this.later(() => this.remove(path), done);
+  }
+
+  syncDirectoryLater(path: string, done: (error: Error | null) => void): void {
+    this.later(() => this.syncDirectory(path), done);
+  }
+
+  private later(act: () => void, done: (error: Error | null) => void): void {
     const { power } = this;
     this.soon(() => {
       if (power !== this.power) return;
       let failed: Error | null = null;
       try {
-        this.remove(path);
+        act();
       } catch (error) {
         failed = error instanceof Error ? error : new Error(String(error));
       }

@@ -1,4 +1,5 @@
 import {
+  close,
   closeSync,
   copyFileSync,
   existsSync,
@@ -6,9 +7,11 @@ import {
   fdatasync,
   fdatasyncSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
+  open,
   openSync,
   read,
   readdirSync,
@@ -66,6 +69,7 @@ export const realFiles: Files = {
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   removeLater: (path, done) => unlink(path, (error) => done(error?.code === 'ENOENT' ? null : error)),
   syncDirectory,
+  syncDirectoryLater,
   volume(path) {
     const { bsize, blocks, bavail } = statfsSync(path);
     return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
@@ -217,6 +221,17 @@ function syncDirectory(path: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+function syncDirectoryLater(path: string, done: (error: Error | null) => void): void {
+  if (process.platform === 'win32') {
+    setImmediate(done, null);
+    return;
+  }
+  open(path, 'r', (failed, fd) => {
+    if (failed) done(failed);
+    else fsync(fd, (error) => close(fd, () => done(error)));
+  });
 }
 
 function unlessMissing<T>(act: () => T, otherwise: T): T {

@@ -1,7 +1,7 @@
 import type { Files } from '../core/files.ts';
 import { inTurn } from './in-turn.ts';
 import type { Done } from './log-types.ts';
-import { syncFolder } from './partition-folder.ts';
+import { syncFolder, syncFolderLater } from './partition-folder.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { isOutOfHandles } from './shortage.ts';
@@ -217,8 +217,8 @@ export class Flusher {
     });
     steps.push((next) => {
       const newest = covered.findLast((segment) => !segment.isDoomed);
-      if (generation === this.generation) this.syncNames(indexes, newest?.baseOffset ?? -1);
-      next(null);
+      if (generation === this.generation) this.syncNamesLater(indexes, newest?.baseOffset ?? -1, next);
+      else next(null);
     });
     inTurn(steps, (error) => {
       if (error || indexError) this.dirty = true;
@@ -237,15 +237,38 @@ export class Flusher {
    * when a .log is new: leader epochs and indexes are learned from it. `newest`: the last segment whose files are there.
    */
   private syncNames(all: boolean, newest: number): void {
+    const what = this.namesToSync(all, newest);
     try {
-      if (this.identityDirty || (all && this.folderDirty)) {
-        syncFolder(this.files, this.folder);
-        this.folderDirty = false;
-      } else if (all || newest > this.namedTo) this.files.syncDirectory(this.folder);
+      if (what === 'folder') syncFolder(this.files, this.folder);
+      else if (what === 'names') this.files.syncDirectory(this.folder);
     } catch (error) {
+      if (what === 'folder') this.identityDirty = true;
       throw asSyncError(error);
     }
-    this.identityDirty = false;
     this.namedTo = Math.max(this.namedTo, newest);
+  }
+
+  private syncNamesLater(all: boolean, newest: number, done: Done): void {
+    const { files, folder, generation } = this;
+    const what = this.namesToSync(all, newest);
+    const synced: Done = (error) => {
+      if (error && what === 'folder') {
+        this.identityDirty = true;
+        this.folderDirty = true;
+      }
+      if (!error && generation === this.generation) this.namedTo = Math.max(this.namedTo, newest);
+      done(error && asSyncError(error));
+    };
+    if (what === 'folder') syncFolderLater(files, folder, synced);
+    else if (what === 'names') files.syncDirectoryLater(folder, synced);
+    else synced(null);
+  }
+
+  /** What is about to be synced. What changes meanwhile waits for the next time. */
+  private namesToSync(all: boolean, newest: number): 'folder' | 'names' | 'nothing' {
+    const isWhole = this.identityDirty || (all && this.folderDirty);
+    if (isWhole) this.folderDirty = false;
+    this.identityDirty = false;
+    return isWhole ? 'folder' : all || newest > this.namedTo ? 'names' : 'nothing';
   }
 }

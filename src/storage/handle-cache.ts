@@ -63,6 +63,7 @@ export class HandleCache {
         }
       };
     };
+    const syncDirectory = making((path: string) => files.syncDirectory(path));
     return {
       open: making((path, mode) => files.open(path, mode)),
       list: making((path) => files.list(path)),
@@ -71,7 +72,17 @@ export class HandleCache {
       copy: making((from, to) => files.copy(from, to)),
       remove: making((path) => files.remove(path)),
       removeLater: (path, done) => files.removeLater(path, done),
-      syncDirectory: making((path) => files.syncDirectory(path)),
+      syncDirectory,
+      syncDirectoryLater: (path, done) =>
+        files.syncDirectoryLater(path, (error) => {
+          if (!error || !isOutOfHandles(error)) return done(error);
+          try {
+            syncDirectory(path);
+          } catch (failed) {
+            return done(failed instanceof Error ? failed : new Error(String(failed)));
+          }
+          done(null);
+        }),
       makeDirectory: (path) => files.makeDirectory(path),
       exists: (path) => files.exists(path),
       isDirectory: (path) => files.isDirectory(path),

@@ -186,7 +186,7 @@ function verify(
     if (recovered.cutBytes === 0 && !hole) continue;
     // A log is a prefix of what was written: what follows a loss goes too.
     segment.flushSync();
-    for (const dropped of segments.slice(i + 1)) {
+    for (const dropped of segments.slice(i + 1).reverse()) {
       cutBytes += dropped.size;
       dropped.remove();
     }

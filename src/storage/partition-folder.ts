@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Files } from '../core/files.ts';
+import { inTurn } from './in-turn.ts';
 
 /** Names and small files of a partition's folder, as Apache Kafka has them. */
 
@@ -95,6 +96,21 @@ function removeQuietly(files: Files, path: string): void {
   } catch {
     // It is written anew before it is ever read.
   }
+}
+
+/** As `syncFolder`, without holding the caller up. */
+export function syncFolderLater(files: Files, folder: string, done: (error: Error | null) => void): void {
+  const small = [METADATA_FILE, LEADER_EPOCH_FILE].map((name) => (next: (error: Error | null) => void) => {
+    const path = join(folder, name);
+    if (!files.exists(path)) return next(null);
+    const handle = files.open(path, 'rw');
+    handle.sync((error) => {
+      handle.close();
+      next(error);
+    });
+  });
+  const folders = [folder, join(folder, '..')].map((path) => (next: (error: Error | null) => void) => files.syncDirectoryLater(path, next));
+  inTurn([...small, ...folders], done);
 }
 
 /** Makes the folder's small files, its entries, and its own entry durable. */

@@ -63,7 +63,10 @@ export function recoverSegment(segment: Segment, epochs: LeaderEpochs, options: 
     if (!isSound(segment, batch, next, fileSize - at, crc)) break;
     const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp } = batch;
     epochs.assign(partitionLeaderEpoch, next); // not behind a gap of compaction: see queueFetched
-    segment.written({ position: at, batchBytes: wanted, lastOffset, maxTimestamp }, indexIntervalBytes);
+    segment.written(
+      { position: at, batchBytes: wanted, lastOffset, maxTimestamp: batch.count > 0 ? maxTimestamp : -1 },
+      indexIntervalBytes,
+    );
     lastGap = baseOffset - next;
     next = lastOffset + 1;
     at += wanted;

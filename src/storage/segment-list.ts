@@ -96,7 +96,7 @@ export class SegmentList {
   }
 
   replaceAll(segment: Segment): void {
-    for (const old of this.all.splice(0)) old.remove();
+    for (const old of this.all.splice(0).reverse()) old.remove(); // what a kill leaves of them is a prefix
     this.all.push(segment);
   }
 }

@@ -235,7 +235,7 @@ export class Segment {
     void this.maxTimestamp; // looked up before the scan, which allows no other in it
     this.places.scan(this.lastStart, this.size, (header) => {
       next = header.nextOffset;
-      this.noteTimestamp(header);
+      if (header.count > 0) this.noteTimestamp(header); // compaction leaves batches without records, for their producers
       return false;
     });
     return next;
@@ -255,7 +255,7 @@ export class Segment {
     this.highestTimestamp = undefined;
     void this.maxTimestamp;
     this.places.scan(this.lastStart, position, (header) => {
-      this.noteTimestamp(header);
+      if (header.count > 0) this.noteTimestamp(header); // compaction leaves batches without records, for their producers
       return false;
     });
   }

@@ -95,6 +95,7 @@ export function filesOf(life: Life, files: Files): Files {
     copy: alive((from, to) => files.copy(from, to)),
     remove: alive((path) => files.remove(path)),
     removeLater: alive((path, done) => files.removeLater(path, (error) => life.run(() => done(error)))),
+    syncDirectoryLater: alive((path, done) => files.syncDirectoryLater(path, (error) => life.run(() => done(error)))),
     syncDirectory: alive((path) => files.syncDirectory(path)),
     volume: alive((path) => files.volume(path)),
     lock: alive((path, holder) => lock.call(files, path, holder)),

@@ -30,6 +30,8 @@ export function failingFiles(disk: Failing): Files {
     rename: (from, to) => orFail('rename', from, () => disk.inner.rename(from, to)),
     copy: (from, to) => orFail('copyfile', from, () => disk.inner.copy(from, to)),
     remove: (path) => orFail('rm', path, () => disk.inner.remove(path)),
+    syncDirectoryLater: (path, done) =>
+      disk.isFailed(path) ? disk.soon(() => done(broken('fsync'))) : disk.inner.syncDirectoryLater(path, done),
     removeLater: (path, done) => (disk.isFailed(path) ? disk.soon(() => done(broken('unlink'))) : disk.inner.removeLater(path, done)),
     syncDirectory: (path) => orFail('fsync', path, () => disk.inner.syncDirectory(path)),
     volume: (path) => orFail('statfs', path, () => disk.inner.volume(path)),

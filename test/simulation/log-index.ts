@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Files } from '../../src/core/files.ts';
+import { crc32c } from '../../src/protocol/records/crc.ts';
 import { DATA_DIR, SECOND_DIR } from './disk.ts';
 
 /** One record batch as it lies on a disk: what tells it from every other. */
@@ -33,6 +34,8 @@ export class LogIndex {
   private files: IndexedFile[] = [];
   private byOffset = new Map<number, StoredBatch>();
   private end = 0;
+  /** The folder says whose it is. */
+  private isKnown = false;
 
   /** @param name of the folder */
   constructor(name: () => string) {
@@ -75,8 +78,8 @@ export class LogIndex {
   refresh(disk: Files, compacted: boolean): void {
     this.folder = join(disk.exists(join(SECOND_DIR, this.name())) ? SECOND_DIR : DATA_DIR, this.name());
     // A power failure may leave batches in a folder of which nobody knows any more whose it is: they are lost with it.
-    const isKnown = disk.exists(join(this.folder, 'partition.metadata'));
-    const names = isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
+    this.isKnown ||= /topic_id: \S{22}\n/.test(disk.read(join(this.folder, 'partition.metadata'))?.toString() ?? '');
+    const names = this.isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
     if (compacted && names.join() !== this.files.map(({ name }) => name).join()) this.reset();
     const known = new Map(this.files.map((file) => [file.name, file]));
     this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });
@@ -89,6 +92,7 @@ export class LogIndex {
 
   /** Another disk, or one that was not watched for a while. */
   reset(): void {
+    this.isKnown = false;
     this.files = [];
     this.byOffset.clear();
     this.end = 0;
@@ -104,7 +108,10 @@ export class LogIndex {
       let position = file.batches.at(-1)?.end ?? 0;
       const fresh = Buffer.alloc(Math.max(0, size - position));
       handle.readSync(fresh, position);
+      let from = 0;
       for (const batch of parseBatches(fresh)) {
+        if (crc32c(fresh.subarray(from + 21, from + batch.bytes)) !== batch.crc) break; // torn by a power failure: not there
+        from += batch.bytes;
         position += batch.bytes;
         file.batches.push({ end: position, batch });
         this.byOffset.set(batch.baseOffset, batch);

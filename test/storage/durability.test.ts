@@ -25,6 +25,7 @@ class Load {
   acknowledged = 0;
   read = 0;
   readonly acknowledgedAt: number[] = [];
+  private isDead = false;
   private readonly store: LogStore;
   readonly log: PartitionLog;
   private readonly config: Partial<LogConfig>;
@@ -56,6 +57,7 @@ class Load {
     const end = this.appended.length;
     append(this.log, produced(keys, 1000, 10 + this.below(300))).done.then(
       () => {
+        if (this.isDead) return; // what is left of its broker in this process tells nobody any more
         this.acknowledged = Math.max(this.acknowledged, end);
         this.acknowledgedAt[end] = this.clock.monotonicMs();
       },
@@ -69,6 +71,7 @@ class Load {
 
   /** The end, and what the next broker has. */
   async die(how: End): Promise<string[]> {
+    this.isDead = true;
     if (how === 'process') this.files.kill();
     else this.files.crash(this.below(4) === 0 ? undefined : this.random, { torn: this.below(2) === 0 });
     return this.survivors();

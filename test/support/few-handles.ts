@@ -47,6 +47,7 @@ export function fewHandles(inner: Files, limit: number): FewHandles {
     size: (path) => inner.size(path),
     rename: (from, to) => inner.rename(from, to),
     remove: (path) => inner.remove(path),
+    syncDirectoryLater: (path, done) => inner.syncDirectoryLater(path, done),
     removeLater: (path, done) => inner.removeLater(path, done),
     volume: (path) => inner.volume(path),
     lock: (path, holder) => inner.lock(path, holder),

@@ -217,7 +217,8 @@ class CleaningPass {
   }
 
   private note(output: Segment, position: number, { bytes, length }: ByteSink, at: number): void {
-    const { lastOffset, maxTimestamp } = view.reset(bytes, at);
+    const { lastOffset, maxTimestamp: highest, count } = view.reset(bytes, at);
+    const maxTimestamp = count > 0 ? highest : -1; // no record of it can be found by its time
     if (position + length - at > MAX_SEGMENT_BYTES) throw new Error(`${output.log.path} would be longer than an index can tell`);
     output.written({ position, batchBytes: length - at, lastOffset, maxTimestamp }, this.job.indexIntervalBytes);
   }
