@@ -1,6 +1,5 @@
 import type { KnownDifference } from './known.ts';
 
-const TRANSACTIONS = 'There are no transactions yet: they are refused, so that clients give up at once.';
 const NO_ID_YET = 'What is only validated gets no id; Apache Kafka makes one up.';
 const WIDER = 'The minimum stays 0, as in Apache Kafka 3.9: old and odd clients go by it.';
 const FEATURES = 'A feature is advertised when it is built.';
@@ -52,9 +51,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { scenario: 'ApiVersions: what is served', path: 'finalizedFeatures.*', absentIn: 'minikafka', reason: FEATURES },
   { scenario: 'ApiVersions: what is served', path: 'supportedFeatures.eligible.leader.replicas.version*', reason: ALWAYS_ELR },
   { scenario: 'UpdateFeatures: validated only', step: 'switched off', reason: ALWAYS_ELR },
-
-  { scenario: 'InitProducerId: with a transactional id', reason: TRANSACTIONS },
-  { scenario: 'FindCoordinator: of a transactional id', reason: TRANSACTIONS },
 
   { scenario: 'Produce: message sets that are damaged', path: '*.errorCode', reason: SPEAKING_CODE },
   { scenario: 'Produce: batches that are refused', step: 'null', path: 'outcome', reason: UNANSWERED },

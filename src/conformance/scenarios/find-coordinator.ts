@@ -48,7 +48,8 @@ export const findCoordinatorScenarios = [
     FindCoordinator,
     'of a transactional id',
     async (stage) => {
-      await stage.step('refused, for there are no transactions', request(TRANSACTION, stage.name('t')), codes(stage.version));
+      await stage.step('one', request(TRANSACTION, stage.name('t')), codes(stage.version));
+      await stage.step('without a name', request(TRANSACTION, ''), codes(stage.version));
     },
     [1, 6],
   ),

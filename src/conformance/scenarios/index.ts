@@ -53,6 +53,15 @@ import { staticMembersScenarios } from './static-members.ts';
 import { syncGroupScenarios } from './sync-group.ts';
 import { throttlingScenarios } from './throttling.ts';
 import { describeTopicPartitionsScenarios } from './topic-partitions.ts';
+import {
+  describeProducersScenarios,
+  describeTransactionsScenarios,
+  listTransactionsScenarios,
+  transactionalProduceScenarios,
+  txnOffsetCommitScenarios,
+  writeTxnMarkersScenarios,
+} from './transactional-records.ts';
+import { addOffsetsToTxnScenarios, addPartitionsToTxnScenarios, endTxnScenarios, initTransactionalScenarios } from './transactions.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -90,6 +99,16 @@ export const SCENARIOS: readonly Scenario[] = [
   ...deleteRecordsScenarios,
   ...deletedRecordsScenarios,
   ...initProducerIdScenarios,
+  ...initTransactionalScenarios,
+  ...addPartitionsToTxnScenarios,
+  ...addOffsetsToTxnScenarios,
+  ...endTxnScenarios,
+  ...transactionalProduceScenarios,
+  ...txnOffsetCommitScenarios,
+  ...writeTxnMarkersScenarios,
+  ...describeProducersScenarios,
+  ...describeTransactionsScenarios,
+  ...listTransactionsScenarios,
   ...offsetForLeaderEpochScenarios,
   ...describeAclsScenarios,
   ...createAclsScenarios,

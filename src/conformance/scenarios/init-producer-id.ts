@@ -34,20 +34,4 @@ export const initProducerIdScenarios = [
     },
     [0, 5],
   ),
-
-  scenario(
-    InitProducerId,
-    'with a transactional id',
-    async (stage) => {
-      await stage.step(
-        'refused, for there are no transactions',
-        { transactionalId: stage.name('t'), transactionTimeoutMs: 60_000 },
-        ({ errorCode }) => ({
-          // Apache Kafka's coordinator may still be loading when it is first asked.
-          errorCode: errorCode === 14 || errorCode === 15 || errorCode === 16 || errorCode === 51 ? 0 : errorCode,
-        }),
-      );
-    },
-    [0, 5],
-  ),
 ];

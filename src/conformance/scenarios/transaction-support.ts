@@ -1,0 +1,66 @@
+import { AddPartitionsToTxn, EndTxn, FindCoordinator, InitProducerId } from '../../protocol/messages/index.ts';
+import { batchBytes } from '../batch-bytes.ts';
+import type { Stage } from '../stage.ts';
+import type { Topic } from './produce-support.ts';
+
+/** A producer as the coordinator knows it. */
+export interface Producer {
+  readonly transactionalId: string;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+type AnyStage = Pick<Stage<never, never>, 'name' | 'until'>;
+
+const TRANSACTION = 1;
+/** What both Kafkas speak, for what scenarios need around their own API. */
+const AROUND = { findCoordinator: 3, initProducerId: 4, addPartitionsToTxn: 3, endTxn: 3 };
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, CONCURRENT_TRANSACTIONS: not yet. */
+const NOT_YET: readonly number[] = [14, 15, 16, 51];
+export const isSettled = ({ errorCode }: { readonly errorCode: number }): boolean => !NOT_YET.includes(errorCode);
+
+/** A transactional id whose coordinator is ready. */
+export async function transactionalId(stage: AnyStage, own = 't'): Promise<string> {
+  const id = stage.name(own);
+  await stage.until(FindCoordinator, AROUND.findCoordinator, { key: id, keyType: TRANSACTION }, ({ errorCode }) => errorCode === 0);
+  return id;
+}
+
+/** A producer that has taken a transactional id over: in epoch 0 when nobody had it. */
+export async function producer(stage: AnyStage, own = 't', transactionTimeoutMs = 60_000): Promise<Producer> {
+  const id = await transactionalId(stage, own);
+  const answer = await stage.until(InitProducerId, AROUND.initProducerId, { transactionalId: id, transactionTimeoutMs }, isSettled);
+  return { transactionalId: id, producerId: answer?.producerId ?? -1, producerEpoch: answer?.producerEpoch ?? -1 };
+}
+
+/** AddPartitionsToTxn below version 4. */
+export const adding = (
+  { producerEpoch, producerId, transactionalId: id }: Producer,
+  ...topics: { name: string; partitions: number[] }[]
+) => ({
+  v3AndBelowTransactionalId: id,
+  v3AndBelowProducerId: producerId,
+  v3AndBelowProducerEpoch: producerEpoch,
+  v3AndBelowTopics: topics,
+});
+
+/** A transaction that has these partitions. */
+export async function begin(stage: AnyStage, who: Producer, topic: Pick<Topic, 'name'>, ...partitions: number[]): Promise<void> {
+  const added = ({
+    resultsByTopicV3AndBelow: [result],
+  }: {
+    resultsByTopicV3AndBelow: { resultsByPartition: { partitionErrorCode: number }[] }[];
+  }) => !NOT_YET.includes(result?.resultsByPartition[0]?.partitionErrorCode ?? 0);
+  await stage.until(AddPartitionsToTxn, AROUND.addPartitionsToTxn, adding(who, { name: topic.name, partitions }), added as never);
+}
+
+/** Ends a transaction; once this is over the producer may begin the next. */
+export async function end(stage: AnyStage, who: Producer, committed: boolean): Promise<void> {
+  await stage.until(EndTxn, AROUND.endTxn, { ...who, committed }, isSettled);
+  // Repeated until the markers are written, which the first answer does not wait for.
+  await stage.until(EndTxn, AROUND.endTxn, { ...who, committed }, isSettled);
+}
+
+/** A batch of a producer's transaction. */
+export const transactional = ({ producerEpoch, producerId }: Producer, baseSequence: number, ...values: string[]) =>
+  batchBytes({ values, producerId, producerEpoch, baseSequence, attributes: 16 });
