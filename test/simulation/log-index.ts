@@ -34,8 +34,6 @@ export class LogIndex {
   private files: IndexedFile[] = [];
   private byOffset = new Map<number, StoredBatch>();
   private end = 0;
-  /** The folder says whose it is. */
-  private isKnown = false;
 
   /** @param name of the folder */
   constructor(name: () => string) {
@@ -76,10 +74,12 @@ export class LogIndex {
    * Reads what changed. Compaction puts other files in place of full ones: then all is read again. @param compacted whether that may have happened
    */
   refresh(disk: Files, compacted: boolean): void {
-    this.folder = join(disk.exists(join(SECOND_DIR, this.name())) ? SECOND_DIR : DATA_DIR, this.name());
     // A power failure may leave batches in a folder of which nobody knows any more whose it is: they are lost with it.
-    this.isKnown ||= /topic_id: \S{22}\n/.test(disk.read(join(this.folder, 'partition.metadata'))?.toString() ?? '');
-    const names = this.isKnown ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
+    const isKnown = (folder: string) => /topic_id: \S{22}\s*$/.test(disk.read(join(folder, 'partition.metadata'))?.toString() ?? '');
+    const folder = [SECOND_DIR, DATA_DIR].map((directory) => join(directory, this.name())).find(isKnown);
+    if (folder !== this.folder) this.reset();
+    this.folder = folder ?? '';
+    const names = folder ? disk.list(this.folder).filter((name) => name.endsWith('.log')) : [];
     if (compacted && names.join() !== this.files.map(({ name }) => name).join()) this.reset();
     const known = new Map(this.files.map((file) => [file.name, file]));
     this.files = names.map((name) => known.get(name) ?? { name, size: 0, batches: [] });
@@ -92,7 +92,6 @@ export class LogIndex {
 
   /** Another disk, or one that was not watched for a while. */
   reset(): void {
-    this.isKnown = false;
     this.files = [];
     this.byOffset.clear();
     this.end = 0;

@@ -90,7 +90,9 @@ export class LogRunFaults extends LogRunDamage {
   /** @param least records before it must be there */
   protected afterCrash(least: number, lostPower: boolean, unfinished: Unfinished = {}): void {
     const { files, model } = this;
-    const isEmpty = !files.list(FOLDER).some((name) => name.endsWith('.log') || name.endsWith('.log.swap'));
+    // A folder that does not say whose it is was never synced: it is set aside, with batches that nobody was promised.
+    const isNamed = files.read(`${FOLDER}/partition.metadata`)?.includes('topic_id') ?? false;
+    const isEmpty = !isNamed || !files.list(FOLDER).some((name) => name.endsWith('.log') || name.endsWith('.log.swap'));
     this.reopen();
     const end = this.log.logEndOffset;
     this.takeOver(unfinished, end);

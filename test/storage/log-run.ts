@@ -163,6 +163,8 @@ export abstract class LogRun {
 
   protected compact(): Promise<CompactionResult> {
     this.compactedAtMs = this.clock.now();
+    // What DeleteRecords has taken is not looked at; a death that brings it back leaves its repeated keys until later ones come.
+    this.model.compactedFrom = Math.max(this.model.compactedFrom, this.model.start);
     return new Promise((resolve, reject) => this.log.compact((error, result) => (error ? reject(error) : resolve(result))));
   }
 
