@@ -1,3 +1,4 @@
+import { asError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import { inTurn } from './in-turn.ts';
 import type { Done } from './log-types.ts';
@@ -17,8 +18,8 @@ export class SyncError extends Error {
 
 /** What a sync met: a file that could not even be opened is as it was, and may be synced later. */
 function asSyncError(error: unknown): Error {
-  const { message } = error instanceof Error ? error : new Error(String(error));
-  return error instanceof Error && isOutOfHandles(error) ? error : new SyncError(message, { cause: error });
+  const met = asError(error);
+  return isOutOfHandles(met) ? met : new SyncError(met.message, { cause: error });
 }
 
 /** The folder with whose it is, the names in it, or neither. */
@@ -136,7 +137,7 @@ export class Flusher {
     try {
       for (const segment of ready) segment.seal();
     } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(asError(error));
       return;
     }
     this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, sealed: ready, indexes: true, done });
@@ -213,7 +214,7 @@ export class Flusher {
         if (segments.endOf(segment) <= endOffset) segment.seal();
         else segment.spill();
       } catch (error) {
-        indexError ??= error instanceof Error ? error : new Error(String(error));
+        indexError ??= asError(error);
         return segment.log.sync(synced);
       }
       segment.flush(synced);

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
 import { isMessageSet } from '../protocol/records/legacy-check.ts';
 import type { Recompressed } from '../protocol/records/recompress.ts';
@@ -104,7 +104,7 @@ export class ProduceLine {
       if (prepared) this.append(prepared.records, prepared.valid, produced);
       else this.beginLater(records, () => prepareLater(batch, wanted, this.options.clock), produced);
     } catch (error) {
-      produced(errorOf(error), null);
+      produced(asError(error), null);
     }
   }
 
@@ -135,7 +135,7 @@ export class ProduceLine {
         },
         (error) => {
           giveBack();
-          over(errorOf(error), null);
+          over(asError(error), null);
         },
       );
     });
@@ -154,7 +154,7 @@ export class ProduceLine {
     try {
       this.append(prepared.records, prepared.valid, produced);
     } catch (refusal) {
-      produced(errorOf(refusal), null);
+      produced(asError(refusal), null);
     }
   }
 
@@ -179,5 +179,3 @@ export class ProduceLine {
     const appended: AppendInfo = this.options.append(records, valid, (error) => produced(error, error ? null : appended));
   }
 }
-
-const errorOf = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
