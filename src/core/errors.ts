@@ -39,6 +39,11 @@ export function isError(error: unknown): error is Error {
   return error instanceof Error || types.isNativeError(error);
 }
 
+/** What was thrown, as an Error: itself if it is one. */
+export function asError(thrown: unknown): Error {
+  return isError(thrown) ? thrown : new Error(String(thrown));
+}
+
 /** What Node calls a failure: ENOENT, ERR_BUFFER_TOO_LARGE; empty when it is not Node's. */
 export function nodeCodeOf(error: unknown): string {
   return isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : '';

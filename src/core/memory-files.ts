@@ -1,6 +1,6 @@
 import { resolve, sep } from 'node:path';
 import type { Clock } from './clock.ts';
-import { LockedError } from './errors.ts';
+import { asError, LockedError } from './errors.ts';
 import type { FileHandle, Files, Lock } from './files.ts';
 import { Directory } from './memory-directory.ts';
 import { type Fault, type FaultyOperation, failure, MemoryFaults } from './memory-faults.ts';
@@ -196,7 +196,7 @@ class MemoryDisk implements MemoryFiles {
       try {
         act();
       } catch (error) {
-        failed = error instanceof Error ? error : new Error(String(error));
+        failed = asError(error);
       }
       done(failed);
     });

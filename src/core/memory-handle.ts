@@ -1,3 +1,4 @@
+import { asError } from './errors.ts';
 import type { FileHandle } from './files.ts';
 import { failure, type MemoryFaults } from './memory-faults.ts';
 import type { MemoryFile } from './memory-file.ts';
@@ -111,7 +112,7 @@ export class MemoryHandle implements FileHandle {
       try {
         act();
       } catch (error) {
-        failed = error instanceof Error ? error : new Error(String(error));
+        failed = asError(error);
       }
       this.inFlight--;
       if (this.closed && this.inFlight === 0) this.file.close();

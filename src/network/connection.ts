@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { BufferPool } from '../core/bytes.ts';
 import type { Clock, Timer } from '../core/clock.ts';
+import { asError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Wire } from '../core/transport.ts';
 import { HANG_UP, NO_REPLY } from '../handlers/handler.ts';
@@ -132,7 +133,7 @@ export class Connection {
     try {
       this.frames.push(chunk, (bytes, release) => void this.held.push({ bytes, release }));
     } catch (error) {
-      this.unreadable = error instanceof Error ? error : new Error(String(error));
+      this.unreadable = asError(error);
     }
     this.proceed();
   }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import { isError } from '../core/errors.ts';
+import { asError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Cleanable } from '../storage/compaction-range.ts';
 import { type CompactionResult, NOTHING_COMPACTED } from '../storage/log-compacting.ts';
@@ -215,7 +215,7 @@ export class Compactions {
   }
 
   private failed(partition: Compactable, error: unknown): void {
-    const failure = isError(error) ? error : new Error(String(error));
+    const failure = asError(error);
     this.failures.failed(partition, failure, this.options.clock.monotonicMs(), this.backoffMs);
   }
 }

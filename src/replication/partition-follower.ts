@@ -1,3 +1,4 @@
+import { asError } from '../core/errors.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import { BatchView } from '../protocol/records/batch.ts';
 import type { Done } from '../storage/log-types.ts';
@@ -113,7 +114,7 @@ export class Following {
       act(ready);
     } catch (error) {
       this.busy = false;
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(asError(error));
     }
   }
 
@@ -121,7 +122,7 @@ export class Following {
     try {
       act();
     } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(asError(error));
       return;
     }
     done(null);

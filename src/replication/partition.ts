@@ -1,4 +1,4 @@
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import type { WaitKey } from '../core/purgatory.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import type { PartitionImage } from '../metadata/image.ts';
@@ -203,7 +203,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
     try {
       this.leading().whenCommitted(offset - 1, Number.POSITIVE_INFINITY, done);
     } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(asError(error));
     }
   }
 
@@ -256,7 +256,7 @@ export class Partition extends PartitionReading implements FollowedPartition, Fo
         const { logEndOffset, logStartOffset } = log;
         done(null, { lastEpoch: logEndOffset > logStartOffset ? log.epochOf(logEndOffset - 1) : -1, logEndOffset });
       } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)), { lastEpoch: -1, logEndOffset: 0 });
+        done(asError(error), { lastEpoch: -1, logEndOffset: 0 });
       }
     });
   }

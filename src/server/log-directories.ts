@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import type { BrokerConfig } from '../config.ts';
 import { readBootId } from '../core/boot-id.ts';
+import { asError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import type { Logger } from '../core/logger.ts';
 import type { MetadataImage } from '../metadata/image.ts';
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts';
-import { asError, mayBeLeftOut } from '../storage/disk-failure.ts';
+import { mayBeLeftOut } from '../storage/disk-failure.ts';
 import { DiskIdentity } from '../storage/disk-identity.ts';
 import type { LogDirs, OfflineDirectory } from '../storage/log-dirs.ts';
 import { folderName, parseFolderName, type TopicPartition } from '../storage/partition-folder.ts';

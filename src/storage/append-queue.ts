@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { asError } from '../core/errors.ts';
 import type { Done } from './log-types.ts';
 import type { ProducerBefore } from './producer-state.ts';
 import type { Segment, WrittenBatch } from './segment.ts';
@@ -179,7 +180,7 @@ export class AppendQueue {
       }
       file.writeSync(chunks, position);
     } catch (error) {
-      finish(error instanceof Error ? error : new Error(String(error)));
+      finish(asError(error));
       return;
     }
     finish(null);

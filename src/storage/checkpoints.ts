@@ -47,8 +47,9 @@ export function checkpointText(lines: readonly string[]): string {
 /** The entries of a checkpoint file; null when it is missing, of another version, or not whole. */
 export function checkpointLines(content: Buffer | null): string[] | null {
   const [version, count, ...lines] = (content?.toString('utf8') ?? '').split('\n');
+  if (lines.at(-1) !== '') return null; // a power failure has left a part of it: "0" and a line end, or half a number
   while (lines.at(-1) === '') lines.pop();
-  return version === VERSION && Number(count) === lines.length ? lines : null;
+  return version === VERSION && isCount(count) && Number(count) === lines.length ? lines : null;
 }
 
 export function isCount(text: string | undefined): text is string {

@@ -1,3 +1,4 @@
+import { asError } from '../core/errors.ts';
 import type { CleanedGroup, MappedKeys } from './cleaner/job.ts';
 import { type CompactionEvent, type CompactionSession, isGroup } from './cleaner/sessions.ts';
 import type { Done } from './log-types.ts';
@@ -157,7 +158,7 @@ export class Compaction {
       segment.changeSuffix(CLEANED, SWAP);
     } catch (error) {
       discard(segment);
-      this.end(error instanceof Error ? error : new Error(String(error)));
+      this.end(asError(error));
       return;
     }
     const swap: Swap = { old, segment, state: 'waiting' };

@@ -1,4 +1,4 @@
-import { isError, LockedError, nodeCodeOf } from '../core/errors.ts';
+import { LockedError, nodeCodeOf } from '../core/errors.ts';
 import { sqliteErrorCode } from '../core/sqlite.ts';
 import { DirectoryGoneError } from './data-directory.ts';
 import { SyncError } from './flusher.ts';
@@ -33,10 +33,6 @@ export function mayBeLeftOut(error: unknown): boolean {
   const code = nodeCodeOf(error);
   if (SQLITE_UNUSABLE.has(sqliteErrorCode(error) & 0xff)) return true;
   return /^E[A-Z0-9]+$/.test(code) ? !OF_THE_PROCESS.has(code) : isDiskFailure(error);
-}
-
-export function asError(error: unknown): Error {
-  return isError(error) ? error : new Error(String(error));
 }
 
 /** Logs that cannot be used any more before the broker is started again. */

@@ -1,3 +1,4 @@
+import { asError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import { inTurn } from './in-turn.ts';
 import type { Done } from './log-types.ts';
@@ -17,9 +18,12 @@ export class SyncError extends Error {
 
 /** What a sync met: a file that could not even be opened is as it was, and may be synced later. */
 function asSyncError(error: unknown): Error {
-  const { message } = error instanceof Error ? error : new Error(String(error));
-  return error instanceof Error && isOutOfHandles(error) ? error : new SyncError(message, { cause: error });
+  const met = asError(error);
+  return isOutOfHandles(met) ? met : new SyncError(met.message, { cause: error });
 }
+
+/** The folder with whose it is, the names in it, or neither. */
+type NamesToSync = 'folder' | 'names' | 'nothing';
 
 interface FlushRequest {
   readonly segments: SegmentList;
@@ -133,7 +137,7 @@ export class Flusher {
     try {
       for (const segment of ready) segment.seal();
     } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(asError(error));
       return;
     }
     this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, sealed: ready, indexes: true, done });
@@ -210,7 +214,7 @@ export class Flusher {
         if (segments.endOf(segment) <= endOffset) segment.seal();
         else segment.spill();
       } catch (error) {
-        indexError ??= error instanceof Error ? error : new Error(String(error));
+        indexError ??= asError(error);
         return segment.log.sync(synced);
       }
       segment.flush(synced);
@@ -242,8 +246,7 @@ export class Flusher {
       if (what === 'folder') syncFolder(this.files, this.folder);
       else if (what === 'names') this.files.syncDirectory(this.folder);
     } catch (error) {
-      if (what === 'folder') this.identityDirty = true;
-      throw asSyncError(error);
+      throw this.notSynced(what, error);
     }
     this.namedTo = Math.max(this.namedTo, newest);
   }
@@ -252,20 +255,26 @@ export class Flusher {
     const { files, folder, generation } = this;
     const what = this.namesToSync(all, newest);
     const synced: Done = (error) => {
-      if (error && what === 'folder') {
-        this.identityDirty = true;
-        this.folderDirty = true;
-      }
-      if (!error && generation === this.generation) this.namedTo = Math.max(this.namedTo, newest);
-      done(error && asSyncError(error));
+      if (folder !== this.folder) return done(null); // the log has moved: all that counts is durable in its new place, and the old one may be gone
+      if (error) return done(this.notSynced(what, error));
+      if (generation === this.generation) this.namedTo = Math.max(this.namedTo, newest);
+      done(null);
     };
     if (what === 'folder') syncFolderLater(files, folder, synced);
     else if (what === 'names') files.syncDirectoryLater(folder, synced);
     else synced(null);
   }
 
+  private notSynced(what: NamesToSync, error: unknown): Error {
+    if (what === 'folder') {
+      this.identityDirty = true;
+      this.folderDirty = true;
+    }
+    return asSyncError(error);
+  }
+
   /** What is about to be synced. What changes meanwhile waits for the next time. */
-  private namesToSync(all: boolean, newest: number): 'folder' | 'names' | 'nothing' {
+  private namesToSync(all: boolean, newest: number): NamesToSync {
     const isWhole = this.identityDirty || (all && this.folderDirty);
     if (isWhole) this.folderDirty = false;
     this.identityDirty = false;

@@ -1,3 +1,4 @@
+import { asError } from '../core/errors.ts';
 import type { FileHandle, Files } from '../core/files.ts';
 import { isOutOfHandles } from './shortage.ts';
 
@@ -79,7 +80,7 @@ export class HandleCache {
           try {
             syncDirectory(path);
           } catch (failed) {
-            return done(failed instanceof Error ? failed : new Error(String(failed)));
+            return done(asError(failed));
           }
           done(null);
         }),

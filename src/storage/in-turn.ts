@@ -1,3 +1,4 @@
+import { asError } from '../core/errors.ts';
 import type { Done } from './log-types.ts';
 
 /** Runs steps one after the other, until one fails. A step may throw instead of reporting. */
@@ -22,7 +23,7 @@ export function inTurn(steps: readonly ((done: Done) => void)[], done: Done): vo
       try {
         steps[i++]!(next);
       } catch (error) {
-        next(error instanceof Error ? error : new Error(String(error)));
+        next(asError(error));
       }
     }
     running = false;

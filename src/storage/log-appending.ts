@@ -1,4 +1,4 @@
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
 import { buildEndMarker } from '../protocol/records/end-marker.ts';
 import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
@@ -100,7 +100,7 @@ export abstract class LogAppending extends LogCompacting {
       else this.queue.whenIdle(() => done(null));
     } catch (error) {
       // Batches before the one that could not be queued are on their way.
-      this.queue.whenIdle(() => done(error instanceof Error ? error : new Error(String(error))));
+      this.queue.whenIdle(() => done(asError(error)));
     }
   }
 

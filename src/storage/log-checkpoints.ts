@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { asError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import { type Checkpoint, offsetsText, readCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import { CleanerCheckpoint } from './cleaner-checkpoint.ts';
-import { asError } from './disk-failure.ts';
 import type { Done } from './log-types.ts';
 import { writeSmallFile } from './partition-folder.ts';
 

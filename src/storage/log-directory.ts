@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import type { RandomBytes } from '../core/bytes.ts';
-import type { KafkaError } from '../core/errors.ts';
+import { asError, type KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { DataDirectory, MetaProperties } from './data-directory.ts';
-import { asError } from './disk-failure.ts';
 import { readDiskState } from './disk-state.ts';
 import { inTurn } from './in-turn.ts';
 import type { Done } from './log-types.ts';

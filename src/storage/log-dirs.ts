@@ -1,11 +1,11 @@
 import { randomBytes as cryptoBytes } from 'node:crypto';
 import type { RandomBytes } from '../core/bytes.ts';
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { CleanerSettings } from './cleaner/settings.ts';
 import { claimDirectory, type DataDirectory } from './data-directory.ts';
-import { asError, type FailureListener, type LogFailure, mayBeLeftOut } from './disk-failure.ts';
+import { type FailureListener, type LogFailure, mayBeLeftOut } from './disk-failure.ts';
 import { inTurn } from './in-turn.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogMoves } from './log-moves.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import type { Files } from '../core/files.ts';
 import type { Logger } from '../core/logger.ts';
-import { asError, isDiskFailure } from './disk-failure.ts';
+import { isDiskFailure } from './disk-failure.ts';
 import { storageError } from './log-errors.ts';
 import { LogMove, SourceError } from './log-move.ts';
 import type { LogStore } from './log-store.ts';

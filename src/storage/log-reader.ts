@@ -1,4 +1,5 @@
 import type { BufferPool } from '../core/bytes.ts';
+import { asError } from '../core/errors.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import { follows } from './batch-scanner.ts';
 import { DamageError } from './log-errors.ts';
@@ -84,7 +85,7 @@ function readBytes(
     }
     bytesRead = file.readSync(bytes, position);
   } catch (error) {
-    finish(error instanceof Error ? error : new Error(String(error)), 0);
+    finish(asError(error), 0);
     return;
   }
   finish(null, bytesRead);
@@ -96,7 +97,7 @@ function give(plan: ReadPlan, bytes: Buffer, length: number, release: () => void
     chunk = wholeBatches(plan, bytes, length, release);
   } catch (error) {
     release();
-    done(error instanceof Error ? error : new Error(String(error)), null);
+    done(asError(error), null);
     return;
   }
   done(null, chunk);

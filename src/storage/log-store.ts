@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { RandomBytes } from '../core/bytes.ts';
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import { claimDirectory, type DataDirectory, type MetaProperties, markCleanEnd, markInUse, requireSame } from './data-directory.ts';
-import { asError, type FailureListener, isDiskFailure } from './disk-failure.ts';
+import { type FailureListener, isDiskFailure } from './disk-failure.ts';
 import { inLanes } from './in-turn.ts';
 import { LogCheckpoints } from './log-checkpoints.ts';
 import type { LogConfig } from './log-config.ts';

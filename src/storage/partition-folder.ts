@@ -98,25 +98,9 @@ function removeQuietly(files: Files, path: string): void {
   }
 }
 
-/** As `syncFolder`, without holding the caller up. */
-export function syncFolderLater(files: Files, folder: string, done: (error: Error | null) => void): void {
-  const small = [METADATA_FILE, LEADER_EPOCH_FILE].map((name) => (next: (error: Error | null) => void) => {
-    const path = join(folder, name);
-    if (!files.exists(path)) return next(null);
-    const handle = files.open(path, 'rw');
-    handle.sync((error) => {
-      handle.close();
-      next(error);
-    });
-  });
-  const folders = [folder, join(folder, '..')].map((path) => (next: (error: Error | null) => void) => files.syncDirectoryLater(path, next));
-  inTurn([...small, ...folders], done);
-}
-
 /** Makes the folder's small files, its entries, and its own entry durable. */
 export function syncFolder(files: Files, folder: string): void {
-  for (const name of [METADATA_FILE, LEADER_EPOCH_FILE]) {
-    const path = join(folder, name);
+  for (const path of smallFiles(folder)) {
     if (!files.exists(path)) continue;
     const handle = files.open(path, 'rw');
     try {
@@ -125,6 +109,22 @@ export function syncFolder(files: Files, folder: string): void {
       handle.close();
     }
   }
-  files.syncDirectory(folder);
-  files.syncDirectory(join(folder, '..'));
+  for (const path of foldersOf(folder)) files.syncDirectory(path);
 }
+
+/** As `syncFolder`, without holding the caller up. */
+export function syncFolderLater(files: Files, folder: string, done: (error: Error | null) => void): void {
+  const small = smallFiles(folder).map((path) => (next: (error: Error | null) => void) => {
+    if (!files.exists(path)) return next(null); // by now the folder may be gone, or another's
+    const handle = files.open(path, 'rw');
+    handle.sync((error) => {
+      handle.close();
+      next(error);
+    });
+  });
+  const folders = foldersOf(folder).map((path) => (next: (error: Error | null) => void) => files.syncDirectoryLater(path, next));
+  inTurn([...small, ...folders], done);
+}
+
+const smallFiles = (folder: string): string[] => [METADATA_FILE, LEADER_EPOCH_FILE].map((name) => join(folder, name));
+const foldersOf = (folder: string): string[] => [folder, join(folder, '..')];

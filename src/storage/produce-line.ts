@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { KafkaError } from '../core/errors.ts';
+import { asError, KafkaError } from '../core/errors.ts';
 import { BatchView } from '../protocol/records/batch.ts';
 import { isMessageSet } from '../protocol/records/legacy-check.ts';
 import type { Recompressed } from '../protocol/records/recompress.ts';
@@ -108,7 +108,7 @@ export class ProduceLine {
       if (prepared) this.append(prepared.records, prepared.valid, taken);
       else this.beginLater(taken, () => prepareLater(batch, wanted, this.options.clock));
     } catch (error) {
-      produced(errorOf(error), null);
+      produced(asError(error), null);
     }
   }
 
@@ -141,7 +141,7 @@ export class ProduceLine {
         },
         (error) => {
           giveBack();
-          over(errorOf(error), null);
+          over(asError(error), null);
         },
       );
     });
@@ -161,7 +161,7 @@ export class ProduceLine {
     try {
       this.append(prepared.records, prepared.valid, taken);
     } catch (refusal) {
-      produced(errorOf(refusal), null);
+      produced(asError(refusal), null);
     }
   }
 
@@ -187,5 +187,3 @@ export class ProduceLine {
     const appended: AppendInfo = this.options.append(records, valid, done, verification);
   }
 }
-
-const errorOf = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));

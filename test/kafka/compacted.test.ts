@@ -13,7 +13,7 @@ import { type RunningBroker, temporaryDirectory } from './broker-process.ts';
 import { dumpLogs } from './dump-log.ts';
 import { CODECS, inSequence } from './load.ts';
 import { startMinikafka } from './minikafka.ts';
-import { lineOf, Peer } from './peer.ts';
+import { lineOf, type Peer, withPeer } from './peer.ts';
 import { withoutKafka } from './with-kafka.ts';
 
 /*
@@ -46,14 +46,6 @@ const values = new Map<string, Map<string, string | null>>();
 let ours: RunningBroker;
 let failed = false;
 
-async function withPeer<T>({ port }: RunningBroker, act: (peer: Peer) => Promise<T>): Promise<T> {
-  const peer = await Peer.open(port);
-  try {
-    return await act(peer);
-  } finally {
-    await peer.close();
-  }
-}
 async function started(starting: Promise<RunningBroker>): Promise<RunningBroker> {
   const broker = await starting;
   brokers.push(broker);

@@ -22,7 +22,7 @@ import type { RunningBroker } from './broker-process.ts';
 import { batchesIn, dumpProblems, logFilesBelow } from './dump-log.ts';
 import { CODECS, inSequence, load } from './load.ts';
 import { startMinikafka } from './minikafka.ts';
-import { Peer } from './peer.ts';
+import { Peer, withPeer } from './peer.ts';
 import { withoutKafka } from './with-kafka.ts';
 
 const PARTITIONS = 3;
@@ -154,15 +154,6 @@ describe.skipIf(withoutKafka)('a file that is broken makes the check fail', () =
     bytes.writeBigInt64BE(bytes.readBigInt64BE(at) + 1n, at);
   }
 });
-
-async function withPeer<T>({ port }: RunningBroker, act: (peer: Peer) => Promise<T>): Promise<T> {
-  const peer = await Peer.open(port);
-  try {
-    return await act(peer);
-  } finally {
-    await peer.close();
-  }
-}
 
 /** Several producers, each with its codec and each other one idempotent. After so many batches comes kill -9, with requests under way. */
 async function killUnderLoad(broker: RunningBroker, seed: number, batches: number): Promise<void> {

@@ -9,7 +9,7 @@ import { type RunningBroker, temporaryDirectory } from './broker-process.ts';
 import { dumpProblems } from './dump-log.ts';
 import { CODECS, inSequence, linesOf, load } from './load.ts';
 import { runMinikafka, startMinikafka } from './minikafka.ts';
-import { lineOf, Peer } from './peer.ts';
+import { lineOf, type Peer, withPeer } from './peer.ts';
 import { withoutKafka } from './with-kafka.ts';
 
 /*
@@ -29,15 +29,6 @@ const sent = new Map<string, { batches: RecordInput[][]; from: number }>();
 const ids = new Map<string, string>();
 /** The last batch of an idempotent producer, to be sent again. */
 let last: { bytes: Buffer; baseOffset: number; next: Buffer };
-
-async function withPeer<T>({ port }: RunningBroker, act: (peer: Peer) => Promise<T>): Promise<T> {
-  const peer = await Peer.open(port);
-  try {
-    return await act(peer);
-  } finally {
-    await peer.close();
-  }
-}
 
 async function started(starting: Promise<RunningBroker>): Promise<RunningBroker> {
   const broker = await starting;

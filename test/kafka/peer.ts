@@ -187,3 +187,13 @@ export function lineOf({ offset, timestamp, key, value, headers }: ReadRecord): 
   const bytes = (of: Uint8Array | null) => (of === null ? 'null' : `${of.byteLength}:${createHash('sha1').update(of).digest('hex')}`);
   return [offset, timestamp, bytes(key), bytes(value), ...headers.map((header) => `${header.key}=${bytes(header.value)}`)].join(' ');
 }
+
+/** Runs `act` with a connection to a broker, and closes it. */
+export async function withPeer<T>({ port }: { readonly port: number }, act: (peer: Peer) => Promise<T>): Promise<T> {
+  const peer = await Peer.open(port);
+  try {
+    return await act(peer);
+  } finally {
+    await peer.close();
+  }
+}

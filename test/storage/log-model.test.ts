@@ -3,7 +3,8 @@ import { LogRunFaults } from './log-run-faults.ts';
 
 /** By hand: LOG_MODEL_OPERATIONS=100000 LOG_MODEL_SEED=7 npx vitest run test/storage/log-model.test.ts */
 const OPERATIONS = Number(process.env.LOG_MODEL_OPERATIONS ?? 6000);
-const SEEDS = process.env.LOG_MODEL_SEED ? [Number(process.env.LOG_MODEL_SEED)] : [1, Date.now() % 1_000_000];
+/** The same each time, so that a failure is of the change at hand; other seeds and long runs by hand look further. */
+const SEEDS = process.env.LOG_MODEL_SEED ? [Number(process.env.LOG_MODEL_SEED)] : [1, 2];
 /** Then another log begins, compacted or not in turn. */
 const OPERATIONS_PER_LOG = 3000;
 /** From so many on each kind of operation comes at least once in a thousand: else it would not be tried at all. */

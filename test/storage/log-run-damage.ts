@@ -91,14 +91,20 @@ export abstract class LogRunDamage extends LogRunOperations {
       if (!chunk) break;
       for (const view = new BatchView(chunk.bytes); view.at < chunk.bytes.byteLength; view.next()) {
         if (!view.isWhole() || view.magic !== 2 || !view.crcMatches()) return; // a client refuses it
-        if (!isAsWritten(view, expected.shift(), flip, this.compacted))
-          throw new Error(`read ${view.baseOffset}, which was not written so`);
+        if (isAsWritten(view, expected[0], flip, this.compacted)) expected.shift();
+        else if (!this.isMovedIntoGap(view, flip)) throw new Error(`read ${view.baseOffset}, which was not written so`);
       }
       if (chunk.nextOffset <= offset) throw new Error(`no progress at ${offset}`);
       offset = chunk.nextOffset;
       chunk.release();
     }
     expect(expected).toEqual([]);
+  }
+
+  /** A batch before the start of a compacted log, whose base offset was moved behind it, into a gap: docs/durability.md says that this is not seen. */
+  private isMovedIntoGap({ crc }: BatchView, { inBatch }: Flip): boolean {
+    const was = this.model.batches.find(({ offset }) => offset === inBatch?.offset);
+    return this.compacted && inBatch !== null && inBatch.at < BASE_OFFSET_BYTES && was?.crc === crc;
   }
 
   /** Indexes that are damaged are not believed. */

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
+import { asError } from '../../core/errors.ts';
 import type { Files } from '../../core/files.ts';
 import type { Done } from '../log-types.ts';
 import { Segment } from '../segment.ts';
@@ -175,5 +176,3 @@ class Pace {
     return Math.max(this.readyMs - nowMs, 0);
   }
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
