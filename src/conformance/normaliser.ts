@@ -67,6 +67,22 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'OffsetFetch.groups': ['groupId'],
   'OffsetFetch.groups.topics': ['name', 'topicId'],
   'OffsetFetch.groups.topics.partitions': ['partitionIndex'],
+  'AddPartitionsToTxn.resultsByTopicV3AndBelow': ['name'],
+  'AddPartitionsToTxn.resultsByTopicV3AndBelow.resultsByPartition': ['partitionIndex'],
+  'AddPartitionsToTxn.resultsByTransaction': ['transactionalId'],
+  'AddPartitionsToTxn.resultsByTransaction.topicResults': ['name'],
+  'AddPartitionsToTxn.resultsByTransaction.topicResults.resultsByPartition': ['partitionIndex'],
+  'WriteTxnMarkers.markers': ['producerId'],
+  'WriteTxnMarkers.markers.topics': ['name'],
+  'WriteTxnMarkers.markers.topics.partitions': ['partitionIndex'],
+  'TxnOffsetCommit.topics': ['name', 'topicId'],
+  'TxnOffsetCommit.topics.partitions': ['partitionIndex'],
+  'DescribeProducers.topics': ['name'],
+  'DescribeProducers.topics.partitions': ['partitionIndex'],
+  'DescribeProducers.topics.partitions.activeProducers': ['producerId'],
+  'DescribeTransactions.transactionStates': ['transactionalId'],
+  'DescribeTransactions.transactionStates.topics': ['topic'],
+  'ListTransactions.transactionStates': ['transactionalId'],
 };
 
 /** Configs whose value is this broker's own: where it runs. */
@@ -184,6 +200,7 @@ export class Normaliser {
   private keyPart(element: Record<string, unknown>, name: string): string {
     const part = element[name];
     if (part === null || part === undefined || part === ZERO_UUID) return '';
+    if (name === 'producerId') return this.placeholders.get(`producer id ${part}`) ?? String(part);
     if (typeof part !== 'string') return String(part);
     const text = (this.renamed.get(part) ?? part).replaceAll(this.ownPrefix, '~');
     if (name === 'topicId') return this.placeholders.get(text) ?? '<topic id>';
@@ -234,6 +251,8 @@ export class Normaliser {
       case 'logAppendTimeMs':
       case 'maxTimestamp':
       case 'baseTimestamp':
+      case 'lastTimestamp':
+      case 'transactionStartTimeMs':
       case 'timestamp': // The broker's clock. Scenarios send timestamps that are years old, so that they stay visible.
         return Math.abs(value - this.clock.now()) < NOW_WITHIN_MS ? '<now>' : value;
       default:

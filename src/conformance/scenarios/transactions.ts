@@ -1,6 +1,7 @@
-import { AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId } from '../../protocol/messages/index.ts';
+import { AddOffsetsToTxn, AddPartitionsToTxn, DescribeTransactions, EndTxn, InitProducerId } from '../../protocol/messages/index.ts';
+import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
-import { adding, begin, end, isSettled, type Producer, producer, transactionalId } from './transaction-support.ts';
+import { adding, begin, end, isOver, isSettled, type Producer, producer, told, transactionalId } from './transaction-support.ts';
 
 const BATCHED_SINCE = 4;
 
@@ -46,6 +47,46 @@ export const initTransactionalScenarios = [
       await stage.step('which is aborted', again);
       await stage.eventually('when it is', again, isSettled);
       await stage.stepOf(EndTxn, 3, 'the one before commits', { ...who, committed: true });
+    },
+    [0, 5],
+  ),
+
+  scenario(
+    InitProducerId,
+    'while its own transaction is open',
+    async (stage) => {
+      const topic = await stage.topic('a');
+      const who = await producer(stage);
+      const again = (producerEpoch: number) => ({ ...who, producerEpoch, transactionTimeoutMs: 60_000 });
+      await begin(stage, who, topic, 0);
+      await stage.step('an earlier epoch', again(who.producerEpoch - 1));
+      await stage.step('a later epoch', again(who.producerEpoch + 1));
+      await stage.stepOf(DescribeTransactions, 0, 'what is left of it', told(who), inOrder);
+      await isOver(stage, who);
+      await begin(stage, who, topic, 0);
+      await stage.step('its own', again(who.producerEpoch));
+      await stage.eventually('when it is aborted', again(who.producerEpoch), isSettled);
+      await stage.eventually('in the next epoch', again(who.producerEpoch + 1), isSettled);
+      await stage.eventually('in the one after that', again(who.producerEpoch + 2), isSettled);
+    },
+    [3, 5],
+  ),
+
+  scenario(
+    InitProducerId,
+    'after a transaction',
+    async (stage) => {
+      const topic = await stage.topic('a');
+      for (const committed of [true, false]) {
+        const who = await producer(stage, committed ? 't' : 'u');
+        await begin(stage, who, topic, 0);
+        await end(stage, who, committed);
+        const request = { transactionalId: who.transactionalId, transactionTimeoutMs: 30_000 };
+        await stage.step(`${committed}: another producer`, request);
+        await stage.stepOf(DescribeTransactions, 0, `${committed}: told`, told(who));
+        if (stage.version < 3) continue;
+        await stage.step(`${committed}: the one before`, { ...who, transactionTimeoutMs: 30_000 });
+      }
     },
     [0, 5],
   ),
@@ -104,7 +145,86 @@ export const addPartitionsToTxnScenarios = [
     },
     [4, 5],
   ),
+
+  scenario(
+    AddPartitionsToTxn,
+    'several transactions',
+    async (stage) => {
+      const topic = await stage.topic('a', { partitions: 3 });
+      const old = await producer(stage, 't');
+      const [one, two, three] = [await producer(stage, 't'), await producer(stage, 'u'), await producer(stage, 'v')];
+      const of = (who: Producer, partitions: number[], verifyOnly = false, name = topic.name) => ({
+        ...who,
+        verifyOnly,
+        topics: [{ name, partitions }],
+      });
+      const step = (name: string, ...transactions: ReturnType<typeof of>[]) => stage.step(name, { transactions });
+      await step('two', of(one, [0, 1]), of(two, [0]));
+      await step('a fenced one, and a good one', of(old, [2]), of(two, [1]));
+      await step('one of a partition that does not exist, and a good one', of(one, [9, 2]), of(two, [1]));
+      await step('one that is added to, one that is asked about', of(three, [0]), of(two, [0, 2], true));
+      await step('asked about, and added to', of(two, [2], true), of(one, [2]));
+      const twice = [
+        { name: topic.name, partitions: [1, 1] },
+        { name: topic.name, partitions: [2] },
+      ];
+      await stage.step('a topic twice, a partition twice', { transactions: [{ ...three, verifyOnly: false, topics: twice }] });
+      for (const who of [one, two, three])
+        await stage.stepOf(DescribeTransactions, 0, `${who.transactionalId.slice(-1)} has them`, told(who), inOrder);
+    },
+    [4, 5],
+  ),
+
+  scenario(
+    AddPartitionsToTxn,
+    'no partitions, of a transaction that has not begun',
+    async (stage) => {
+      const who = await producer(stage);
+      await stage.step('no topics', toAdd(stage.version, who, []));
+      await stage.stepOf(DescribeTransactions, 0, 'it has begun', told(who));
+      await stage.stepOf(EndTxn, 3, 'it commits', { ...who, committed: true });
+      await isOver(stage, who);
+      await stage.stepOf(DescribeTransactions, 0, 'it is committed', told(who));
+    },
+    [0, 5],
+  ),
+
+  scenario(
+    AddPartitionsToTxn,
+    'by a producer that is fenced',
+    async (stage) => {
+      const topic = await stage.topic('a');
+      const old = await producer(stage);
+      await begin(stage, old, topic, 0);
+      const who = await producer(stage);
+      const of = (producerEpoch: number) => toAdd(stage.version, { ...who, producerEpoch }, [{ name: topic.name, partitions: [0] }]);
+      for (let epoch = old.producerEpoch; epoch <= who.producerEpoch; epoch++) await stage.step(`in epoch ${epoch}`, of(epoch));
+      const offsets = (producerEpoch: number) => ({ ...who, producerEpoch, groupId: stage.name('g') });
+      await stage.until(AddOffsetsToTxn, 3, offsets(who.producerEpoch), isSettled);
+      for (const version of [1, 3]) {
+        await stage.stepOf(AddOffsetsToTxn, version, `AddOffsetsToTxn ${version}`, offsets(old.producerEpoch));
+        await stage.stepOf(EndTxn, version, `EndTxn ${version}`, { ...old, committed: true });
+      }
+      for (const version of [3, 4]) {
+        const again = { ...old, transactionTimeoutMs: 60_000 };
+        await stage.stepOf(InitProducerId, version, `InitProducerId ${version}`, again);
+      }
+      await stage.stepOf(DescribeTransactions, 0, 'the transaction of the other goes on', told(who), inOrder);
+    },
+    [0, 5],
+  ),
 ];
+
+/** The group's partition of __consumer_offsets follows from the run's name. */
+const inOrder = ({ transactionStates }: ResponseOf<typeof DescribeTransactions>) => ({
+  transactionStates: transactionStates.map((state) => ({
+    ...state,
+    topics: state.topics.map(({ partitions, topic }) => ({
+      topic,
+      partitions: topic === '__consumer_offsets' ? partitions.length : partitions.toSorted((a, b) => a - b),
+    })),
+  })),
+});
 
 export const addOffsetsToTxnScenarios = [
   scenario(
@@ -123,43 +243,5 @@ export const addOffsetsToTxnScenarios = [
       await stage.step('no group', { ...who, groupId: '' });
     },
     [0, 4],
-  ),
-];
-
-export const endTxnScenarios = [
-  scenario(
-    EndTxn,
-    'of a transaction',
-    async (stage) => {
-      const topic = await stage.topic('a', { partitions: 2 });
-      for (const committed of [true, false]) {
-        const who = await producer(stage, committed ? 't' : 'u');
-        await stage.step(`${committed}: nothing has begun`, { ...who, committed: true });
-        await begin(stage, who, topic, 0, 1);
-        await stage.step(`${committed}: a later epoch`, { ...who, producerEpoch: who.producerEpoch + 1, committed });
-        await stage.step(`${committed}: another producer`, { ...who, producerId: who.producerId + 1000, committed });
-        await stage.step(`${committed}: it`, { ...who, committed });
-        await stage.eventually(`${committed}: again`, { ...who, committed }, isSettled);
-        await stage.step(`${committed}: the other way round`, { ...who, committed: !committed });
-        await stage.step(`${committed}: by what it has next`, { ...who, producerEpoch: who.producerEpoch + 1, committed });
-      }
-      const nobody = { transactionalId: stage.name('nobody'), producerId: 1, producerEpoch: 0, committed: true };
-      await stage.step('an id of nobody', nobody);
-      await stage.step('no id', { ...nobody, transactionalId: '' });
-    },
-    [0, 5],
-  ),
-
-  scenario(
-    EndTxn,
-    'that has not begun, aborted',
-    async (stage) => {
-      const who = await producer(stage);
-      await stage.step('once', { ...who, committed: false });
-      await stage.eventually('again', { ...who, committed: false }, isSettled);
-      await stage.eventually('in the next epoch', { ...who, producerEpoch: who.producerEpoch + 1, committed: false }, isSettled);
-      await stage.eventually('in the one after that', { ...who, producerEpoch: who.producerEpoch + 2, committed: false }, isSettled);
-    },
-    [5, 5],
   ),
 ];
