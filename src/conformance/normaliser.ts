@@ -28,6 +28,7 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'Produce.responses': ['name', 'topicId'],
   'Produce.responses.partitionResponses': ['index'],
   'Fetch.responses': ['topic', 'topicId'],
+  'Fetch.responses.partitions.abortedTransactions': ['firstOffset'],
   'ListOffsets.topics': ['name'],
   'ListOffsets.topics.partitions': ['partitionIndex'],
   'CreateTopics.topics': ['name'],

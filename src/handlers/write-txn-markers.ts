@@ -21,10 +21,10 @@ export const writeTxnMarkers = handler(WriteTxnMarkers, [0, 2], ({ markerWriter 
   async handle({ markers }) {
     const written = await markerWriter.write(markers.map(toWrite));
     return {
-      // As in Apache Kafka, what names no topics is not answered.
+      // As in Apache Kafka, what names no partitions is not answered.
       markers: markers.flatMap((marker, i) => {
         const codes = new Map(written[i]!.map(({ error, partition, topic }) => [`${topic}-${partition}`, ERROR_CODES[error].code]));
-        return marker.topics.length === 0 ? [] : [replyOf(marker, (topic, partition) => codes.get(`${topic}-${partition}`)!)];
+        return written[i]!.length === 0 ? [] : [replyOf(marker, (topic, partition) => codes.get(`${topic}-${partition}`)!)];
       }),
     };
   },

@@ -44,9 +44,13 @@ export const endTxnScenarios = [
     async (stage) => {
       const who = await producer(stage);
       await stage.step('once', { ...who, committed: false });
-      await stage.eventually('again', { ...who, committed: false }, isSettled);
-      await stage.eventually('in the next epoch', { ...who, producerEpoch: who.producerEpoch + 1, committed: false }, isSettled);
-      await stage.eventually('in the one after that', { ...who, producerEpoch: who.producerEpoch + 2, committed: false }, isSettled);
+      await isOver(stage, who);
+      await stage.step('again', { ...who, committed: false });
+      for (let n = 1; n <= 2; n++) {
+        await stage.step(`in epoch ${n}`, { ...who, producerEpoch: who.producerEpoch + n, committed: false });
+        await isOver(stage, who);
+      }
+      await stage.step('in the next, commits', { ...who, producerEpoch: who.producerEpoch + 3, committed: true });
     },
     [5, 5],
   ),

@@ -1,6 +1,7 @@
 import { FindCoordinator } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
+import { transactionalId } from './transaction-support.ts';
 
 const GROUP = 0;
 const TRANSACTION = 1;
@@ -50,6 +51,13 @@ export const findCoordinatorScenarios = [
     async (stage) => {
       await stage.step('one', request(TRANSACTION, stage.name('t')), codes(stage.version));
       await stage.step('without a name', request(TRANSACTION, ''), codes(stage.version));
+      const id = await transactionalId(stage);
+      await stage.step('who it is', request(TRANSACTION, id));
+      await stage.step('with a name that is no topic name', request(TRANSACTION, stage.name('/ ü\n"')));
+      if (stage.version < 4) return;
+      await stage.step('three', request(TRANSACTION, stage.name('c'), id, ''));
+      await stage.step('one twice', request(TRANSACTION, id, id));
+      await stage.step('none', request(TRANSACTION));
     },
     [1, 6],
   ),

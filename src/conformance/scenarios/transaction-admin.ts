@@ -9,7 +9,7 @@ import {
 } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
 import { one } from './produce-support.ts';
-import { append, begin, end, offsetAt, producer, read, transactional, transactionalId } from './transaction-support.ts';
+import { append, begin, end, inOrder, offsetAt, producer, read, transactional, transactionalId } from './transaction-support.ts';
 
 export const writeTxnMarkersScenarios = [
   scenario(
@@ -53,6 +53,7 @@ export const writeTxnMarkersScenarios = [
     async (stage) => {
       const topic = await stage.topic('a');
       for (const transactionResult of [true, false]) {
+        await producer(stage, transactionResult ? 't' : 'u');
         const who = await producer(stage, transactionResult ? 't' : 'u');
         await begin(stage, who, topic, 0);
         await append(stage, who, topic, 0, ['a']);
@@ -89,10 +90,10 @@ export const writeTxnMarkersScenarios = [
         { name: b.name, partitionIndexes: [0] },
       ];
       await stage.step('two producers', { markers: [marker(7_000_000, whole), marker(7_000_001, whole, false)] });
-      await stage.step('a producer and none', { markers: [marker(7_000_002, whole), marker(7_000_003, [])] });
       await stage.step('a topic without partitions', { markers: [marker(7_000_002, [{ name: a.name, partitionIndexes: [] }])] });
       await stage.step('a name that is none', { markers: [marker(7_000_002, [{ name: '', partitionIndexes: [0] }])] });
-      await stage.step('a partition twice', { markers: [marker(7_000_004, [{ name: b.name, partitionIndexes: [0, 0] }])] });
+      // One of them without any, or a partition twice, Apache Kafka never answers.
+      await stage.step('none', { markers: [marker(7_000_003, [])] });
       await stage.stepOf(Fetch, 11, 'the markers', read(b, 0));
     },
     [0, 2],
@@ -109,7 +110,7 @@ export const describeTransactionsScenarios = [
       const asked = { transactionalIds: [who.transactionalId] };
       await stage.step('empty', asked);
       await begin(stage, who, topic, 0, 1);
-      await stage.step('ongoing', asked);
+      await stage.step('ongoing', asked, inOrder);
       await end(stage, who, true);
       await stage.step('committed', asked);
       await begin(stage, who, topic, 1);

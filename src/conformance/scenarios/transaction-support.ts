@@ -6,6 +6,7 @@ import {
   InitProducerId,
   Produce,
 } from '../../protocol/messages/index.ts';
+import type { ResponseOf } from '../../protocol/schema.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import type { Stage } from '../stage.ts';
 import type { Topic } from './produce-support.ts';
@@ -124,3 +125,14 @@ export async function append<Q, R>(
   const { errorCode } = responses[0]!.partitionResponses[0]!;
   if (errorCode !== 0) throw new Error(`${who.transactionalId} cannot append: ${errorCode}`);
 }
+
+/** Of DescribeTransactions, which answers partitions in any order; which one of __consumer_offsets a group has follows from the run's name. */
+export const inOrder = ({ transactionStates }: ResponseOf<typeof DescribeTransactions>) => ({
+  transactionStates: transactionStates.map((state) => ({
+    ...state,
+    topics: state.topics.map(({ partitions, topic }) => ({
+      topic,
+      partitions: topic === '__consumer_offsets' ? partitions.length : partitions.toSorted((a, b) => a - b),
+    })),
+  })),
+});
