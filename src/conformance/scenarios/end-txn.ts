@@ -10,7 +10,7 @@ import {
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
 import { one } from './produce-support.ts';
-import { append, begin, isOver, isSettled, producer, read, told, transactional } from './transaction-support.ts';
+import { almostExhausted, append, begin, endAlone, isOver, isSettled, producer, read, told, transactional } from './transaction-support.ts';
 
 export const endTxnScenarios = [
   scenario(
@@ -87,6 +87,25 @@ export const endTxnScenarios = [
       const next = { ...who, producerEpoch: who.producerEpoch + 1 };
       await stage.stepOf(InitProducerId, 5, 'a producer begins anew from there', { ...next, transactionTimeoutMs: 60_000 });
       await stage.stepOf(InitProducerId, 5, 'and from where it was', { ...who, transactionTimeoutMs: 60_000 });
+    },
+    [5, 5],
+  ),
+
+  scenario(
+    EndTxn,
+    'in the last epochs of a producer id',
+    async (stage) => {
+      const topic = await stage.topic('a');
+      const who = await almostExhausted(stage, 't');
+      const last = await endAlone(stage, who, false);
+      await append(stage, last, topic, 0, ['the last'], 12);
+      await stage.step('the last', { ...last, committed: true });
+      await isOver(stage, last);
+      await stage.step('again', { ...last, committed: true });
+      await stage.step('the other way round', { ...last, committed: false });
+      await stage.step('the epoch before', { ...who, committed: true });
+      await stage.stepOf(DescribeTransactions, 0, 'told', told(who));
+      await stage.stepOf(Fetch, 11, 'read', read(topic, 1));
     },
     [5, 5],
   ),

@@ -136,3 +136,22 @@ export const inOrder = ({ transactionStates }: ResponseOf<typeof DescribeTransac
     })),
   })),
 });
+
+/** The last epoch that a client gets to see. */
+const LAST_EPOCH = 32_766;
+const IN_FLIGHT = 50;
+
+/** A producer in the last but one of its epochs: each InitProducerId takes one. Seconds, even when they are pipelined. */
+export async function almostExhausted<Q, R>(stage: Stage<Q, R>, own: string): Promise<Producer> {
+  const who = await producer(stage, own);
+  const request = { transactionalId: who.transactionalId, transactionTimeoutMs: 60_000 };
+  let next = who.producerEpoch + 1;
+  const take = async () => {
+    while (next++ < LAST_EPOCH) {
+      const { errorCode } = await stage.ask(InitProducerId, AROUND.initProducerId, request);
+      if (errorCode !== 0) throw new Error(`${who.transactionalId} gets no epoch: ${errorCode}`);
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, take));
+  return { ...who, producerEpoch: LAST_EPOCH - 1 };
+}

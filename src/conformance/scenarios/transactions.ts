@@ -1,10 +1,46 @@
-import { AddOffsetsToTxn, AddPartitionsToTxn, DescribeTransactions, EndTxn, InitProducerId } from '../../protocol/messages/index.ts';
+import { AddOffsetsToTxn, AddPartitionsToTxn, DescribeTransactions, EndTxn, Fetch, InitProducerId } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
-import { adding, begin, end, inOrder, isOver, isSettled, type Producer, producer, told, transactionalId } from './transaction-support.ts';
+import {
+  adding,
+  almostExhausted,
+  append,
+  begin,
+  end,
+  inOrder,
+  isOver,
+  isSettled,
+  type Producer,
+  producer,
+  read,
+  told,
+  transactionalId,
+} from './transaction-support.ts';
 
 const BATCHED_SINCE = 4;
 
+const exhaustedScenario = scenario(
+  InitProducerId,
+  'when its epochs are used up',
+  async (stage) => {
+    const topic = await stage.topic('a');
+    const who = await almostExhausted(stage, 't');
+    const request = { transactionalId: who.transactionalId, transactionTimeoutMs: 60_000 };
+    await stage.step('the last epoch', { ...request, ...who });
+    const last = { ...who, producerEpoch: who.producerEpoch + 1 };
+    await begin(stage, last, topic, 0);
+    await append(stage, last, topic, 0, ['a']);
+    await stage.step('a transaction in it is aborted', request);
+    await isOver(stage, last);
+    await stage.stepOf(Fetch, 11, 'read', read(topic, 1));
+    await stage.stepOf(DescribeTransactions, 0, 'told', told(who));
+    await stage.step('another producer id', request);
+    await stage.step('the one before', { ...request, ...last });
+  },
+  [4, 4],
+);
+
 export const initTransactionalScenarios = [
+  exhaustedScenario,
   scenario(
     InitProducerId,
     'with a transactional id',
