@@ -28,7 +28,6 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'Produce.responses': ['name', 'topicId'],
   'Produce.responses.partitionResponses': ['index'],
   'Fetch.responses': ['topic', 'topicId'],
-  'Fetch.responses.partitions.abortedTransactions': ['firstOffset'],
   'ListOffsets.topics': ['name'],
   'ListOffsets.topics.partitions': ['partitionIndex'],
   'CreateTopics.topics': ['name'],
@@ -85,6 +84,9 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'DescribeTransactions.transactionStates.topics': ['topic'],
   'ListTransactions.transactionStates': ['transactionalId'],
 };
+
+/** Arrays whose order means nothing to clients either, which sort them, and the number by which they stand in transcripts. */
+const SORTED_ARRAYS: Readonly<Record<string, string>> = { 'Fetch.responses.partitions.abortedTransactions': 'firstOffset' };
 
 /** Configs whose value is this broker's own: where it runs. */
 export const OWN_CONFIGS: ReadonlySet<string> = new Set([
@@ -171,9 +173,9 @@ export class Normaliser {
 
   private array(path: string, field: string, array: readonly unknown[]): Json {
     const keys = KEYED_ARRAYS[path];
-    if (!keys) return array.map((element) => this.value(path, field, element));
+    if (!keys) return sorted(array, SORTED_ARRAYS[path]).map((element) => this.value(path, field, element));
     const keyed: { [key: string]: Json } = {};
-    const sorted = array
+    const ordered = array
       .map((element) => ({
         element,
         key: keys
@@ -182,7 +184,7 @@ export class Normaliser {
           .trim(),
       }))
       .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    for (const { element } of sorted) {
+    for (const { element } of ordered) {
       const normal = this.value(path, field, element);
       // Once more: ids that were new have their placeholders now.
       const key =
@@ -277,4 +279,9 @@ export class Normaliser {
     this.placeholders.set(kind === 'uuid' ? id : `${kind} ${id}`, placeholder);
     return placeholder;
   }
+}
+
+function sorted(array: readonly unknown[], by: string | undefined): readonly unknown[] {
+  if (by === undefined) return array;
+  return array.toSorted((a, b) => Number((a as Record<string, unknown>)[by]) - Number((b as Record<string, unknown>)[by]));
 }

@@ -31,7 +31,7 @@ export const endTxnScenarios = [
         await stage.step(`${committed}: the other way round`, { ...who, committed: !committed });
         await stage.step(`${committed}: by what it has next`, { ...who, producerEpoch: who.producerEpoch + 1, committed });
       }
-      const nobody = { transactionalId: stage.name('nobody'), producerId: 1, producerEpoch: 0, committed: true };
+      const nobody = { transactionalId: await stage.transactionalId('nobody'), producerId: 1, producerEpoch: 0, committed: true };
       await stage.step('an id of nobody', nobody);
       await stage.step('no id', { ...nobody, transactionalId: '' });
     },

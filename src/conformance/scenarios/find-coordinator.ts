@@ -1,7 +1,6 @@
 import { FindCoordinator } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
-import { transactionalId } from './transaction-support.ts';
 
 const GROUP = 0;
 const TRANSACTION = 1;
@@ -51,7 +50,7 @@ export const findCoordinatorScenarios = [
     async (stage) => {
       await stage.step('one', request(TRANSACTION, stage.name('t')), codes(stage.version));
       await stage.step('without a name', request(TRANSACTION, ''), codes(stage.version));
-      const id = await transactionalId(stage);
+      const id = await stage.transactionalId('x');
       await stage.step('who it is', request(TRANSACTION, id));
       await stage.step('with a name that is no topic name', request(TRANSACTION, stage.name('/ ü\n"')));
       if (stage.version < 4) return;

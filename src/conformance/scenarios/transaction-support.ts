@@ -1,11 +1,4 @@
-import {
-  AddPartitionsToTxn,
-  DescribeTransactions,
-  EndTxn,
-  FindCoordinator,
-  InitProducerId,
-  Produce,
-} from '../../protocol/messages/index.ts';
+import { AddPartitionsToTxn, DescribeTransactions, EndTxn, InitProducerId, Produce } from '../../protocol/messages/index.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { batchBytes } from '../batch-bytes.ts';
 import type { Stage } from '../stage.ts';
@@ -18,26 +11,18 @@ export interface Producer {
   readonly producerEpoch: number;
 }
 
-type AnyStage = Pick<Stage<never, never>, 'name' | 'until'>;
+type AnyStage = Pick<Stage<never, never>, 'transactionalId' | 'until'>;
 
-const TRANSACTION = 1;
 /** What both Kafkas speak, for what scenarios need around their own API. */
-const AROUND = { findCoordinator: 3, initProducerId: 4, addPartitionsToTxn: 3, endTxn: 3, describeTransactions: 0 };
+const AROUND = { initProducerId: 4, addPartitionsToTxn: 3, endTxn: 3, describeTransactions: 0 };
 const TRANSACTIONS_V2 = 5;
 /** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, CONCURRENT_TRANSACTIONS: not yet. */
 const NOT_YET: readonly number[] = [14, 15, 16, 51];
 export const isSettled = ({ errorCode }: { readonly errorCode: number }): boolean => !NOT_YET.includes(errorCode);
 
-/** A transactional id whose coordinator is ready. */
-export async function transactionalId(stage: AnyStage, own = 't'): Promise<string> {
-  const id = stage.name(own);
-  await stage.until(FindCoordinator, AROUND.findCoordinator, { key: id, keyType: TRANSACTION }, ({ errorCode }) => errorCode === 0);
-  return id;
-}
-
 /** A producer that has taken a transactional id over: in epoch 0 when nobody had it. */
 export async function producer(stage: AnyStage, own = 't', transactionTimeoutMs = 60_000): Promise<Producer> {
-  const id = await transactionalId(stage, own);
+  const id = await stage.transactionalId(own);
   const answer = await stage.until(InitProducerId, AROUND.initProducerId, { transactionalId: id, transactionTimeoutMs }, isSettled);
   return { transactionalId: id, producerId: answer?.producerId ?? -1, producerEpoch: answer?.producerEpoch ?? -1 };
 }

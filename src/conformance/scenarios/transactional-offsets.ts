@@ -48,7 +48,7 @@ export const txnOffsetCommitScenarios = [
       await stage.step('a later epoch', { ...commit, producerEpoch: who.producerEpoch + 1 });
       await stage.step('an earlier epoch', { ...commit, producerEpoch: who.producerEpoch - 1 });
       await stage.step('another producer', { ...commit, producerId: who.producerId + 1000 });
-      await stage.step('an id of nobody', { ...commit, transactionalId: stage.name('nobody') });
+      await stage.step('an id of nobody', { ...commit, transactionalId: await stage.transactionalId('nobody') });
       await stage.step('no id', { ...commit, transactionalId: '' });
       await stage.step('no group', { ...commit, groupId: '' });
       await stage.step('no topics', { ...commit, topics: [] });

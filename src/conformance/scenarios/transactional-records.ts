@@ -68,7 +68,7 @@ export const transactionalProduceScenarios = [
       });
       await stage.step('a later epoch', write({ ...who, producerEpoch: who.producerEpoch + 1 }, 0));
       await stage.step('another producer', write({ ...who, producerId: who.producerId + 1_000_000 }, 0));
-      await stage.step('an id of nobody', write(who, 0, stage.name('nobody')));
+      await stage.step('an id of nobody', write(who, 0, await stage.transactionalId('nobody')));
       await stage.step('an empty id', write(who, 0, ''));
       await begin(stage, who, topic, 0);
       await stage.step('not the first sequence of an epoch', write(who, 5));
@@ -178,9 +178,9 @@ export const transactionalProduceScenarios = [
     async (stage) => {
       const topic = await stage.topic('a');
       const all = [await producer(stage, 't'), await producer(stage, 'u'), await producer(stage, 'v')];
-      for (const who of all) {
+      for (const [i, who] of all.entries()) {
         await begin(stage, who, topic, 0);
-        await append(stage, who, topic, 0, [who.transactionalId.slice(-1)]);
+        await append(stage, who, topic, 0, [`producer ${i}`]);
       }
       const [first, second, third] = all as [Producer, Producer, Producer];
       await append(stage, second, topic, 1, ['second']);

@@ -13,7 +13,6 @@ import {
   producer,
   read,
   told,
-  transactionalId,
 } from './transaction-support.ts';
 
 const BATCHED_SINCE = 4;
@@ -45,11 +44,11 @@ export const initTransactionalScenarios = [
     InitProducerId,
     'with a transactional id',
     async (stage) => {
-      const id = await transactionalId(stage);
+      const id = await stage.transactionalId('t');
       const fresh = { transactionalId: id, transactionTimeoutMs: 60_000 };
       for (const transactionTimeoutMs of [0, -1, 900_001])
         await stage.step(`timeout ${transactionTimeoutMs}`, { ...fresh, transactionTimeoutMs });
-      await stage.until(InitProducerId, 4, { ...fresh, transactionalId: stage.name('other') }, isSettled);
+      await stage.until(InitProducerId, 4, { ...fresh, transactionalId: await stage.transactionalId('other') }, isSettled);
       const first = await stage.step('the first', fresh);
       const second = await stage.step('the next', fresh);
       if (stage.version < 3) return;
@@ -63,7 +62,7 @@ export const initTransactionalScenarios = [
       await stage.step('with an id and no epoch', { ...fresh, producerId, producerEpoch: -1 });
       await stage.step('the id of nobody yet, with an id', {
         ...fresh,
-        transactionalId: stage.name('new'),
+        transactionalId: await stage.transactionalId('new'),
         producerId: producerId + 1000,
         producerEpoch: 1,
       });
@@ -156,7 +155,7 @@ export const addPartitionsToTxnScenarios = [
       await stage.step('a later epoch', add([0], { producerEpoch: who.producerEpoch + 1 }));
       await stage.step('an earlier epoch', add([0], { producerEpoch: who.producerEpoch - 1 }));
       await stage.step('another producer', add([0], { producerId: who.producerId + 1000 }));
-      await stage.step('an id of nobody', add([0], { transactionalId: stage.name('nobody') }));
+      await stage.step('an id of nobody', add([0], { transactionalId: await stage.transactionalId('nobody') }));
       await stage.step('no id', add([0], { transactionalId: '' }));
       await end(stage, who, true);
       await stage.step('of the next transaction', add([2]));
@@ -178,7 +177,7 @@ export const addPartitionsToTxnScenarios = [
       await stage.step('one that it has not', ask(1));
       await stage.step('a later epoch', ask(0, { producerEpoch: who.producerEpoch + 1 }));
       await stage.step('another producer', ask(0, { producerId: who.producerId + 1000 }));
-      await stage.step('an id of nobody', ask(0, { transactionalId: stage.name('nobody') }));
+      await stage.step('an id of nobody', ask(0, { transactionalId: await stage.transactionalId('nobody') }));
       await stage.step('no id', ask(0, { transactionalId: '' }));
       await stage.step('a partition that does not exist', ask(9));
       await end(stage, who, false);
@@ -211,8 +210,8 @@ export const addPartitionsToTxnScenarios = [
         { name: topic.name, partitions: [2] },
       ];
       await stage.step('a topic twice, a partition twice', { transactions: [{ ...three, verifyOnly: false, topics: twice }] });
-      for (const who of [one, two, three])
-        await stage.stepOf(DescribeTransactions, 0, `${who.transactionalId.slice(-1)} has them`, told(who), inOrder);
+      for (const [name, who] of Object.entries({ one, two, three }))
+        await stage.stepOf(DescribeTransactions, 0, `${name} has them`, told(who), inOrder);
     },
     [4, 5],
   ),
@@ -270,7 +269,7 @@ export const addOffsetsToTxnScenarios = [
       await stage.step('a later epoch', { ...who, groupId, producerEpoch: who.producerEpoch + 1 });
       await stage.step('an earlier epoch', { ...who, groupId, producerEpoch: who.producerEpoch - 1 });
       await stage.step('another producer', { ...who, groupId, producerId: who.producerId + 1000 });
-      await stage.step('an id of nobody', { ...who, groupId, transactionalId: stage.name('nobody') });
+      await stage.step('an id of nobody', { ...who, groupId, transactionalId: await stage.transactionalId('nobody') });
       await stage.step('no id', { ...who, groupId, transactionalId: '' });
       await stage.step('no group', { ...who, groupId: '' });
     },
