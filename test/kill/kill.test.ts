@@ -68,7 +68,7 @@ class KilledBroker {
   /** Of its output, up to where it was judged. */
   private judged = 0;
   private endedCleanly = true;
-  private passing = new Map<string, number>();
+  private passing = new Map<string, string>();
 
   constructor(broker: BrokerProcess, random: () => number) {
     this.broker = broker;
@@ -116,7 +116,7 @@ class KilledBroker {
     this.endedCleanly = false;
     for (const [what, times] of Object.entries(count)) this.figures[what as keyof typeof count] += times;
     expect(wrong).toEqual([]);
-    for (const data of this.broker.directories) for (const [path, ino] of passingFiles(data)) this.passing.set(path, ino);
+    for (const data of this.broker.directories) for (const [path, identity] of passingFiles(data)) this.passing.set(path, identity);
   }
 
   private count({ records, commits, churn, trimmer }: MixedLoad): void {
