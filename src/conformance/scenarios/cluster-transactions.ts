@@ -6,12 +6,14 @@ import {
   FindCoordinator,
   InitProducerId,
   ListOffsets,
+  Metadata,
   Produce,
   TxnOffsetCommit,
+  WriteTxnMarkers,
 } from '../../protocol/messages/index.ts';
 import { scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
-import { at, clusterTopic, coordinatorOf } from './cluster-support.ts';
+import { at, clusterTopic, coordinatorOf, named } from './cluster-support.ts';
 import { offsetsOf } from './offset-support.ts';
 import { one } from './produce-support.ts';
 import { adding, inOrder, isSettled, offsetAt, type Producer, told, transactional } from './transaction-support.ts';
@@ -99,5 +101,27 @@ export const transactionsBackScenarios = [
       }
     },
     [0, 0],
+  ),
+
+  scenario(
+    WriteTxnMarkers,
+    'to a broker that does not lead',
+    async (stage) => {
+      const topic = await clusterTopic(stage, 'a', [[1, 2]]);
+      const offsets = '__consumer_offsets';
+      const { topics } = await stage.ask(Metadata, 12, named(offsets));
+      const leader = topics[0]?.partitions.find(({ partitionIndex }) => partitionIndex === 0)?.leaderId ?? 1;
+      const to = (name: string) => ({
+        markers: [
+          {
+            ...{ producerId: 7_000_000, producerEpoch: 0, transactionResult: true, coordinatorEpoch: 0 },
+            topics: [{ name, partitionIndexes: [0] }],
+          },
+        ],
+      });
+      for (const id of [2, 3]) await stage.stepOf(WriteTxnMarkers, stage.version, `broker ${id}`, to(topic.name), undefined, at(id));
+      await stage.stepOf(WriteTxnMarkers, stage.version, 'of the offsets of groups', to(offsets), undefined, at((leader % 3) + 1));
+    },
+    [1, 2],
   ),
 ];
