@@ -173,6 +173,20 @@ export class Flusher {
     this.advance(endOffset, true);
   }
 
+  /**
+   * Before the second segment of a log gets its file: a power failure must not leave that and take the first one, as the log would begin there. Later
+   * ones may go, which leaves a hole that a start sees.
+   */
+  nameFirst(first: Segment): void {
+    if (this.namedTo >= first.baseOffset) return;
+    try {
+      this.files.syncDirectory(this.folder);
+    } catch (error) {
+      throw asSyncError(error);
+    }
+    this.namedTo = first.baseOffset;
+  }
+
   private request(request: FlushRequest): void {
     this.requests.push(request);
     if (this.running) return;
