@@ -63,6 +63,8 @@ export class Flusher {
   private generation = 0;
   private requests: FlushRequest[] = [];
   private running = false;
+  /** A sync failed: what it lost no other brings back, nor tells of. */
+  private failure: SyncError | null = null;
 
   constructor(files: Files, slots: SyncSlots, folder: string) {
     this.files = files;
@@ -198,12 +200,15 @@ export class Flusher {
     this.slots.take(() => {
       const together = this.requests;
       this.requests = [];
-      this.makeDurable(together, (error, indexError) => {
+      const synced = (error: Error | null, indexError: Error | null) => {
+        if (error instanceof SyncError) this.failure = error;
         this.slots.giveBack(); // and joins the line again: other logs wait too
         for (const { indexes, done } of together) done(error ?? (indexes ? indexError : null));
         this.running = this.requests.length > 0;
         if (this.running) this.takeSlot();
-      });
+      };
+      if (this.failure) synced(this.failure, null);
+      else this.makeDurable(together, synced);
     });
   }
 
