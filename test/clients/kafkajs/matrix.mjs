@@ -98,7 +98,7 @@ class KafkaJs {
 
   async read(topic, partition, offset, count, { committed = true } = {}) {
     const read = [];
-    const groupId = `${topic}-reader-${(this.groups += 1)}`;
+    const groupId = `${topic}-kafkajs-${(this.groups += 1)}`;
     const settings = { groupId, sessionTimeout: 6000, heartbeatInterval: 500, maxWaitTimeInMs: 100 };
     const consumer = this.kafka.consumer({ ...settings, readUncommitted: !committed });
     await consumer.connect();

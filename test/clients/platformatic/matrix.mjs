@@ -94,7 +94,7 @@ class Platformatic {
   /** Reads one partition from an offset on; the others of the topic are left at their end. */
   async read(topic, partition, offset, count, { committed = true, look = () => {} } = {}) {
     const isolationLevel = committed ? FetchIsolationLevels.READ_COMMITTED : FetchIsolationLevels.READ_UNCOMMITTED;
-    const consumer = this.consumer(`${topic}-reader-${(this.groups += 1)}`, { isolationLevel });
+    const consumer = this.consumer(`${topic}-platformatic-${(this.groups += 1)}`, { isolationLevel });
     try {
       const ends = (await consumer.listOffsets({ topics: [topic] })).get(topic);
       const offsets = ends.map((end, number) => ({ topic, partition: number, offset: number === partition ? BigInt(offset) : end }));
