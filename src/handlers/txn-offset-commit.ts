@@ -6,6 +6,7 @@ import type { RequestOf } from '../protocol/schema.ts';
 import type { Verification } from '../storage/verifications.ts';
 import { type Handling, handler } from './handler.ts';
 import { failAll, merge, resolve } from './offsets-to-commit.ts';
+import { verifyPartition } from './partition-verification.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof TxnOffsetCommit>;
@@ -64,12 +65,10 @@ function verify(
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
-  const adds = version >= ADDS_SINCE;
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
-  if (!guard) return Promise.resolve(undefined);
+  const of = { transactionalId, producerId, producerEpoch, baseSequence: 0, adds: version >= ADDS_SINCE };
   return new Promise((resolve, reject) => {
-    partitionVerifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, OFFSETS_TOPIC, index, (error) => {
-      if (error === 'NONE') resolve(guard);
+    verifyPartition({ ...of, topic: OFFSETS_TOPIC, partition }, partitionVerifier, (error, verification) => {
+      if (error === 'NONE') resolve(verification);
       else reject(new KafkaError(refusal(error, version)));
     });
   });
