@@ -14,7 +14,7 @@ type TxnOffsetCommitNeeds = Needs<'groups' | 'metadata' | 'replicas' | 'partitio
 
 const KNOWS_ABORTABLE_SINCE = 4; // KIP-1050
 const ADDS_SINCE = 5; // KIP-890
-const TOPIC_IDS_SINCE = 6; // KIP-848
+const TOPIC_IDS_SINCE = 6; // KIP-848, and GROUP_ID_NOT_FOUND
 
 /**
  * TxnOffsetCommit (28): commits offsets of a group within a transaction: they hold when it does.
@@ -45,6 +45,7 @@ export const txnOffsetCommit = handler(
         memberId: request.memberId,
         groupInstanceId: request.groupInstanceId,
         generationId: request.generationIdOrMemberEpoch,
+        knowsGroupIdNotFound: version >= TOPIC_IDS_SINCE,
         topics: found,
         transaction: { producerId, producerEpoch, verification },
       });
