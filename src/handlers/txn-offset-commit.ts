@@ -1,5 +1,6 @@
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { TxnOffsetCommit } from '../protocol/messages/txn-offset-commit.ts';
 import type { RequestOf } from '../protocol/schema.ts';
@@ -65,6 +66,7 @@ function verify(
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
   const adds = version >= ADDS_SINCE;
+  if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
   const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
   if (!guard) return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {

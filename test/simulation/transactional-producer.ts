@@ -224,8 +224,8 @@ export class TransactionalProducer extends Client {
     const baseSequence = this.sequences.get(partition) ?? 0;
     const records = batchBytes({ values, ...this.identity, baseSequence, attributes: TRANSACTIONAL_BIT });
     const sent = this.book.sends(transaction, partition, records.readUInt32BE(CRC_POSITION));
-    const timeoutMs = this.random.pick([300, 1_000, 4_000]);
-    const outcome = await this.insist(this.random.pick([1_000, 8_000]), async () => {
+    const timeoutMs = this.random.pick([100, 300, 1_000, 4_000]);
+    const outcome = await this.insist(this.random.pick([0, 200, 1_000, 8_000]), async () => {
       const leader = await this.leaderOf(topic, partition);
       const version = this.version === 2 ? 12 : 11;
       const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }];

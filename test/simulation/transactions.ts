@@ -35,7 +35,7 @@ export class Transactions {
     const brokers = [...machines.keys()];
     const random = world.random.fork('transactions');
     const versions = random.pick([[1], [2], [1, 2]] as const);
-    const everyMs = random.pick([30, 150, 600]);
+    const everyMs = random.pick([60, 250, 700]);
     for (const transactionalId of IDS) {
       for (let rival = 0; rival < RIVALS; rival++) {
         const options = { transactionalId, topic, partitions, everyMs, versions };

@@ -1,4 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import type { Producer } from './add-partitions.ts';
 import { FENCING_EPOCH, isExhausted, LAST_EPOCH, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
 
@@ -29,7 +30,7 @@ export function endTransaction(known: Transaction, request: EndTransaction, fres
 /** Transactions v1: the epoch stays. */
 function endInEpoch(known: Transaction, { commits, producerEpoch, producerId, version }: EndTransaction, nowMs: number): Ended {
   if (producerId !== known.producerId) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
-  if (producerEpoch !== known.producerEpoch) throw new KafkaError('PRODUCER_FENCED');
+  if (producerEpoch !== known.producerEpoch && safetyRules.coordinatorChecksEpoch) throw new KafkaError('PRODUCER_FENCED');
   refuseIfEndedOtherwise(known, commits);
   if (known.status === 'Empty') throw new KafkaError('INVALID_TXN_STATE');
   if (known.status !== 'Ongoing') return { kind: 'repeated' };
@@ -42,7 +43,7 @@ function endWithEpoch(known: Transaction, request: EndTransaction, freshId: numb
   const hasRotated = producerId === known.previousProducerId && producerEpoch === LAST_EPOCH && known.producerEpoch === 0;
   const isRepeated = hasRotated || producerEpoch === known.producerEpoch - 1;
   if (producerId !== known.producerId && !hasRotated) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
-  if (producerEpoch !== known.producerEpoch && !isRepeated) throw new KafkaError('PRODUCER_FENCED');
+  if (producerEpoch !== known.producerEpoch && !isRepeated && safetyRules.coordinatorChecksEpoch) throw new KafkaError('PRODUCER_FENCED');
   if (isRepeated || known.status === 'PrepareCommit' || known.status === 'PrepareAbort') refuseIfEndedOtherwise(known, commits);
   if (isRepeated && (known.status === 'CompleteCommit' || known.status === 'CompleteAbort')) return { kind: 'repeated' };
   // Nothing was written that could be committed; an abort fences what may still be on its way.
