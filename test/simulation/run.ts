@@ -137,7 +137,8 @@ class Simulation {
     this.transactions = isTransactional ? new Transactions(this.world, this.machines, this.checker, TOPIC, this.shape.partitions) : null;
     this.admin = new Admin('admin', this.world, this.machines);
     const chance = random.fork('faults');
-    this.faults = faults ?? (calm ? planKills : planFaults)(chance, FAULTS_FROM_MS, FAULTS_TO_MS, kinds);
+    const plan = { fromMs: FAULTS_FROM_MS, toMs: FAULTS_TO_MS, kinds, transactions: isTransactional };
+    this.faults = faults ?? (calm ? planKills : planFaults)(chance, plan);
     const { producers = [], readers = [] } = this.transactions ?? {};
     const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers, ...producers, ...readers].map(({ name }) => name);
     this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
@@ -192,7 +193,8 @@ class Simulation {
     for (const reader of this.readers) reader.start(400);
     for (const committer of this.committers) committer.start(250);
     this.transactions?.start();
-    await this.admin.churn(TOPIC, partitions, replicationFactor);
+    const others = this.shape.transactions ? Transactions.coordinatorTopics(this.machines.size) : [];
+    await this.admin.churn([{ topic: TOPIC, partitions, replicationFactor }, ...others]);
   }
 
   private stopProducers(): void {
@@ -206,7 +208,10 @@ class Simulation {
     if (stepsAtOnce.at !== scheduler.now) this.stepsAtOnce = { at: scheduler.now, steps: 0 };
     else if (++stepsAtOnce.steps > MAX_STEPS_AT_ONCE) throw new Violation('LOOP', `${process.name} goes on and on at ${scheduler.now} ms`);
     const machine = this.byHost.get(process.name);
-    if (machine) this.checker.afterEvent(machine);
+    if (machine) {
+      this.checker.afterEvent(machine);
+      this.injector.afterEvent(machine);
+    }
     return this.failure === null;
   }
 

@@ -1,3 +1,4 @@
+import type { ChurnedTopic } from './admin.ts';
 import type { Checker } from './checker.ts';
 import { CommittedReader } from './committed-reader.ts';
 import { requireReplayed, STATE_TOPIC, statesOf } from './coordinator-states.ts';
@@ -48,6 +49,15 @@ export class Transactions {
     }
   }
 
+  /** Where coordinators live: they move, too. */
+  static coordinatorTopics(brokers: number): ChurnedTopic[] {
+    const replicationFactor = Math.min(3, brokers);
+    return [
+      { topic: STATE_TOPIC, partitions: 2, replicationFactor },
+      { topic: OFFSETS_TOPIC, partitions: 1, replicationFactor },
+    ];
+  }
+
   start(): void {
     for (const producer of this.producers) producer.start();
     for (const reader of this.readers) reader.start(300);
@@ -91,10 +101,10 @@ export class Transactions {
     return counts;
   }
 
-  /** Disks were lost beyond what is promised: then nothing is said of transactions, which rest on all of these. */
+  /** Disks were lost beyond what is promised, or wait for an operator: then nothing is said of transactions, which rest on all of these. */
   private get isTainted(): boolean {
-    for (const { name, tainted } of this.checker.ledgers.values())
-      if (tainted && (name.startsWith(this.topic) || name.startsWith(STATE_TOPIC) || name.startsWith(OFFSETS_TOPIC))) return true;
+    for (const { name, tainted, value } of this.checker.ofTopics())
+      if ((tainted || value.leader < 0) && (name.startsWith(this.topic) || name.startsWith(STATE_TOPIC) || name.startsWith(OFFSETS_TOPIC))) return true;
     return false;
   }
 
