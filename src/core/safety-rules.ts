@@ -65,6 +65,10 @@ export const safetyRules = {
   initFences: true,
   /** The transaction coordinator refuses a producer of another epoch. */
   coordinatorChecksEpoch: true,
+  /** An end that comes again, with transactions v2, ends nothing that has begun since. */
+  repeatedEndIsOver: true,
+  /** What a coordinator answers without a write of its own rests on nothing that may still be lost. */
+  repliesRestOnCommitted: true,
   /** A transaction that took too long is aborted with a new epoch: its producer is fenced. */
   timeoutFences: true,
   /** Nothing begins while a transaction is decided, and not all its markers are written: CONCURRENT_TRANSACTIONS. */

@@ -1,3 +1,4 @@
+import { isPrepared } from '../../src/coordinator/transaction/transaction-status.ts';
 import type { ChurnedTopic } from './admin.ts';
 import type { Checker } from './checker.ts';
 import { CommittedReader } from './committed-reader.ts';
@@ -13,6 +14,10 @@ const IDS = ['ledger', 'mailer'];
 /** Programs that share a transactional id. */
 const RIVALS = 3;
 const CHECK_EVERY_MS = 500;
+/** For a write, when nothing is wrong. */
+const SLACK_MS = 500;
+/** For the markers of a transaction, when nothing is wrong: the reassignments of a moment ago may hold them up. */
+const MARKERS_MS = 5_000;
 const OFFSETS_TOPIC = '__consumer_offsets';
 
 /** The transactional part of a run: producers that fence each other, readers of what is committed, and what is held against both. */
@@ -25,6 +30,7 @@ export class Transactions {
   private readonly checker: Checker;
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly topic: string;
+  private isCalm = false;
   /** What each id's group has committed, when all was over. */
   private readonly offsets = new Map<string, number>();
 
@@ -69,8 +75,9 @@ export class Transactions {
     scheduler.after(scheduler.world, CHECK_EVERY_MS, 'checks', check);
   }
 
-  /** No transaction begins any more. */
+  /** No transaction begins any more, and nothing has been wrong for a while. */
   stop(): void {
+    this.isCalm = true;
     for (const producer of this.producers) producer.stop();
     for (const reader of this.readers) reader.restartForGood();
   }
@@ -104,7 +111,8 @@ export class Transactions {
   /** Disks were lost beyond what is promised, or wait for an operator: then nothing is said of transactions, which rest on all of these. */
   private get isTainted(): boolean {
     for (const { name, tainted, value } of this.checker.ofTopics())
-      if ((tainted || value.leader < 0) && (name.startsWith(this.topic) || name.startsWith(STATE_TOPIC) || name.startsWith(OFFSETS_TOPIC))) return true;
+      if ((tainted || value.leader < 0) && (name.startsWith(this.topic) || name.startsWith(STATE_TOPIC) || name.startsWith(OFFSETS_TOPIC)))
+        return true;
     return false;
   }
 
@@ -119,7 +127,26 @@ export class Transactions {
   }
 
   private checkStates(): void {
-    for (const machine of this.machines.values()) if (machine.isUp) requireReplayed(machine);
+    for (const machine of this.machines.values()) {
+      if (!machine.isUp) continue;
+      requireReplayed(machine);
+      if (this.isCalm) this.requireNoneLate(machine);
+    }
+  }
+
+  /** What was left open is aborted when its time is over, and what is decided is over soon. */
+  private requireNoneLate(machine: Machine): void {
+    if (this.isTainted) return;
+    const nowMs = this.world.scheduler.clockOf(machine.process).now();
+    const scanMs = Number(this.world.configs['transaction.abort.timed.out.transaction.cleanup.interval.ms']);
+    for (const { transactions } of statesOf(machine)) {
+      for (const { partitions: _, ...transaction } of transactions.values()) {
+        const { startMs, status, timeoutMs, updateMs } = transaction;
+        const isLate = status === 'Ongoing' && startMs + timeoutMs + scanMs + SLACK_MS < nowMs;
+        const isStuck = isPrepared(status) && updateMs + MARKERS_MS < nowMs;
+        if (isLate || isStuck) throw new Violation('TIMEOUT', `${machine.host} at ${nowMs}: ${JSON.stringify(transaction)}`);
+      }
+    }
   }
 
   /** The faults ended long ago, and no transaction was begun for longer than any may take. */
