@@ -1,6 +1,7 @@
 import type { PartitionVerifier } from '../coordinator/transaction/partition-verifier.ts';
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { Verification } from '../storage/verifications.ts';
@@ -40,8 +41,12 @@ export function verifyThen(
   refused: (error: KafkaError) => void,
 ): void {
   const { producerEpoch, producerId, baseSequence } = batch;
-  const toVerify = { transactionalId, producerId, producerEpoch, baseSequence, adds: version >= ADDS_SINCE, topic, partition };
-  verifyPartition(toVerify, verifier, (error, verification) => {
+  const adds = version >= ADDS_SINCE;
+  if (!adds && !safetyRules.verifyFirstBatch) {
+    append('off');
+    return;
+  }
+  verifyPartition({ transactionalId, producerId, producerEpoch, baseSequence, adds, topic, partition }, verifier, (error, verification) => {
     if (error === 'NONE') append(verification);
     else refused(refusal(error, version));
   });

@@ -1,5 +1,6 @@
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { TxnOffsetCommit } from '../protocol/messages/txn-offset-commit.ts';
 import type { RequestOf } from '../protocol/schema.ts';
@@ -67,6 +68,7 @@ function verify(
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
   const of = { transactionalId, producerId, producerEpoch, baseSequence: 0, adds: version >= ADDS_SINCE };
+  if (!of.adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
   return new Promise((resolve, reject) => {
     verifyPartition({ ...of, topic: OFFSETS_TOPIC, partition }, partitionVerifier, (error, verification) => {
       if (error === 'NONE') resolve(verification);
