@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigResourceTypes, type Producer } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startCluster, type TestCluster } from '../../src/testing.ts';
-import { brokerUnderTest, unique } from '../support/broker-under-test.ts';
+import { startBrokerProcess } from '../support/broker-process.ts';
+import { unique } from '../support/broker-under-test.ts';
 import { eventually } from '../support/eventually.ts';
 import { prng } from '../support/prng.ts';
 import { type Program, startProgram } from '../support/program.ts';
@@ -86,9 +87,10 @@ function application(bootstrap: string, input: string, output: string, more: Rea
   const id = unique('word-count');
   const folder = mkdtempSync(join(tmpdir(), 'minikafka-streams-'));
   const started: Program[] = [];
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
     for (const each of started) each.signal('SIGKILL');
     await Promise.all(started.map((each) => each.ended()));
+    if (task.result?.state === 'fail') for (const each of started) console.error(each.output().slice(-4000));
     rmSync(folder, { recursive: true, force: true });
   });
   const serde = 'org.apache.kafka.common.serialization.Serdes$StringSerde';
@@ -118,7 +120,7 @@ function application(bootstrap: string, input: string, output: string, more: Rea
   };
 }
 
-/** Wherever the instances were, each word has been counted once more each time: 1, 2, .. */
+/** Whatever happened to instances and brokers, each word has been counted once more each time: 1, 2, .. */
 function expectCounts(output: readonly CommittedRecord[], sent: ReadonlyMap<string, number>): void {
   const counts = new Map<string, number[]>();
   for (const { key, value } of output) counts.set(key, [...(counts.get(key) ?? []), Number(value)]);
@@ -157,8 +159,6 @@ describe.skipIf(wordCount === null)('a word count of Kafka Streams with exactly_
     const instances = await Promise.all(NAMES.map((name) => counter.start(name)));
     feeder.start(() => output.count);
     await progress();
-    const began = performance.now();
-    const say = (what: string) => console.log(`${Math.round(performance.now() - began)} ms: ${what}; ${output.count} of ${feeder.words}`);
     for (let round = 0; round < ROUNDS; round++) {
       const broker = cluster.brokers[Math.floor(random() * cluster.brokers.length)]!;
       const instance = Math.floor(random() * NAMES.length);
@@ -167,31 +167,47 @@ describe.skipIf(wordCount === null)('a word count of Kafka Streams with exactly_
       await deaths[0]!();
       await sleep(random() * 1_000);
       await deaths[1]!();
-      say(`broker ${broker.id} and instance ${NAMES[instance]} killed`);
+      console.log(
+        `round ${round + 1}: broker ${broker.id} and instance ${NAMES[instance]} killed, ${output.count} of ${feeder.words} words counted`,
+      );
       await progress();
-      say('progress');
       const [again] = await Promise.all([counter.start(NAMES[instance]!), broker.start()]);
       instances[instance] = again;
-      say('both started again');
       await progress();
-      say('progress');
     }
     await feeder.stop();
-    say('fed');
     await progress(feeder.words);
-    say('done');
     for (const each of instances) each.signal('SIGTERM');
     expect(await Promise.all(instances.map((each) => each.ended()))).toEqual(instances.map(() => STOPPED_BY_SIGTERM));
     expect(counter.started.flatMap((each) => each.lines().filter((line) => line === 'state ERROR'))).toEqual([]);
-    say('ended');
     expectCounts(output.all(), feeder.sent);
     const again = await CommittedRecords.of(client, 'counts');
     await eventually(() => expect(again.count).toBeGreaterThanOrEqual(feeder.words));
     expect(again.all()).toEqual(output.all());
     const left = await expectChangelog(client, counter.changelog, feeder.sent);
     expect(left).toBeLessThan(feeder.words);
-    say(`${feeder.words} words counted; ${left} records left in the changelog`);
+    console.log(`${feeder.words} words counted; ${left} records left in the changelog`);
   }, 240_000);
+
+  test('runs on one broker without a setting, which has one replica of what it makes for it', async () => {
+    const broker = await startBrokerProcess();
+    onTestFinished(() => broker.remove());
+    const client = kafkaJs(broker.bootstrap);
+    const admin = await client.admin();
+    await admin.createTopics({ topics: ['lines', 'counts'].map((topic) => ({ topic, numPartitions: PARTITIONS })), waitForLeaders: true });
+    const output = await CommittedRecords.of(client, 'counts');
+    const feeder = new Feeder(await client.producer({ idempotent: true }), 'lines');
+    const counter = application(broker.bootstrap, 'lines', 'counts');
+    const instance = await counter.start('only');
+    for (let n = 0; n < 10; n++) await feeder.send();
+    await eventually(() => expect(output.count).toBeGreaterThanOrEqual(feeder.words), DEADLINE_MS);
+    instance.signal('SIGTERM');
+    expect(await instance.ended()).toEqual(STOPPED_BY_SIGTERM);
+    expectCounts(output.all(), feeder.sent);
+    await expectChangelog(client, counter.changelog, feeder.sent);
+    const { topics } = await admin.fetchTopicMetadata({ topics: [counter.changelog, '__transaction_state', '__consumer_offsets'] });
+    expect(topics.map(({ partitions }) => partitions.every(({ replicas }) => replicas.length === 1))).toEqual([true, true, true]);
+  });
 });
 
 async function killed(program: Program): Promise<void> {
