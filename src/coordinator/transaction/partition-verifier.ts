@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { ErrorName } from '../../core/error-codes.ts';
 import { KafkaError } from '../../core/errors.ts';
+import type { VerificationGuard } from '../../storage/verifications.ts';
 import type { Producer, Verdict } from './add-partitions.ts';
 
 /** Whether a transaction has a partition, or (`adds`) that it gets it: transactions v2. */
@@ -8,6 +9,14 @@ export interface Question {
   readonly transactionalId: string;
   readonly producer: Producer;
   readonly adds: boolean;
+}
+
+/** A partition that asks, for a batch that it is to take. */
+export interface Asking {
+  readonly topic: string;
+  readonly partition: number;
+  /** `Partition.beginVerification`, before each time that the coordinator is asked. */
+  readonly begin: () => VerificationGuard | null;
 }
 
 /** All partitions that are asked for of one transaction. */
@@ -30,12 +39,15 @@ const MAX_BATCH = 1_000;
 /** Beyond it producers are told to come again: a coordinator that does not answer must not collect questions for ever. */
 const MAX_WAITING = 10_000;
 
+/** `guard`: what goes with the batch; null, the transaction is open there. */
+type Done = (error: ErrorName, guard: VerificationGuard | null) => void;
+
 interface Waiting {
   readonly question: Question;
-  readonly topic: string;
-  readonly partition: number;
+  readonly asking: Asking;
   readonly sinceMs: number;
-  readonly done: (error: ErrorName) => void;
+  readonly done: Done;
+  guard: VerificationGuard | null;
 }
 
 interface Queue {
@@ -56,15 +68,22 @@ export class PartitionVerifier {
     this.options = options;
   }
 
-  /** `done` gets NONE or what the coordinator says; COORDINATOR_NOT_AVAILABLE, NETWORK_EXCEPTION when it says nothing. */
-  verify(question: Question, topic: string, partition: number, done: (error: ErrorName) => void): void {
+  /**
+   * `done` gets NONE or what the coordinator says; COORDINATOR_NOT_AVAILABLE, NETWORK_EXCEPTION when it says nothing. It may be called before this returns.
+   * @throws KafkaError as `begin`
+   */
+  verify(question: Question, asking: Asking, done: Done): void {
+    const guard = asking.begin();
+    if (!guard) {
+      done('NONE', null);
+      return;
+    }
     if (this.waiting >= MAX_WAITING) {
-      done('COORDINATOR_NOT_AVAILABLE');
+      done('COORDINATOR_NOT_AVAILABLE', guard);
       return;
     }
     this.waiting++;
-    const sinceMs = this.options.clock.monotonicMs();
-    this.enqueue({ question, topic, partition, sinceMs, done });
+    this.enqueue({ question, asking, sinceMs: this.options.clock.monotonicMs(), done, guard });
   }
 
   private enqueue(waiting: Waiting): void {
@@ -88,7 +107,7 @@ export class PartitionVerifier {
       .ask(coordinator, questions)
       .then(
         (verdicts) => {
-          for (const [i, each] of taken.entries()) this.settle(each, verdicts[indexOf[i]!]!(each.topic, each.partition));
+          for (const [i, each] of taken.entries()) this.settle(each, verdicts[indexOf[i]!]!(each.asking.topic, each.asking.partition));
         },
         (error: unknown) => {
           for (const each of taken) this.answer(each, error instanceof KafkaError ? error.errorName : 'NETWORK_EXCEPTION');
@@ -102,16 +121,38 @@ export class PartitionVerifier {
   }
 
   private settle(waiting: Waiting, error: ErrorName): void {
+    if (!waiting.question.adds) {
+      this.answer(waiting, error);
+      return;
+    }
+    // The marker of the transaction before may come between question and answer. An epoch has one transaction only, so the question can be put again.
+    const isLate = error === 'NONE' && waiting.guard?.isSpent === true;
+    if (!isLate && error !== 'CONCURRENT_TRANSACTIONS') {
+      this.answer(waiting, error);
+      return;
+    }
     const { clock, retryMs } = this.options;
     const { backoffMs, maxMs } = retryMs();
-    const mayRetry = waiting.question.adds && error === 'CONCURRENT_TRANSACTIONS';
-    if (mayRetry && clock.monotonicMs() - waiting.sinceMs + backoffMs <= maxMs) clock.after(backoffMs, () => this.enqueue(waiting));
-    else this.answer(waiting, error);
+    const waitMs = isLate ? 0 : backoffMs;
+    if (clock.monotonicMs() - waiting.sinceMs + waitMs > maxMs) this.answer(waiting, 'CONCURRENT_TRANSACTIONS');
+    else if (isLate) this.again(waiting);
+    else clock.after(waitMs, () => this.again(waiting));
   }
 
-  private answer({ done }: Waiting, error: ErrorName): void {
+  private again(waiting: Waiting): void {
+    try {
+      waiting.guard = waiting.asking.begin();
+    } catch (error) {
+      this.answer(waiting, error instanceof KafkaError ? error.errorName : 'UNKNOWN_SERVER_ERROR');
+      return;
+    }
+    if (waiting.guard) this.enqueue(waiting);
+    else this.answer(waiting, 'NONE');
+  }
+
+  private answer({ done, guard }: Waiting, error: ErrorName): void {
     this.waiting--;
-    done(error);
+    done(error, guard);
   }
 }
 
@@ -119,7 +160,7 @@ export class PartitionVerifier {
 function gathered(all: readonly Waiting[]): { questions: Questions[]; indexOf: number[] } {
   const questions: (Question & { topics: Map<string, Set<number>> })[] = [];
   const known = new Map<string, number>();
-  const indexOf = all.map(({ partition, question, topic }) => {
+  const indexOf = all.map(({ asking: { partition, topic }, question }) => {
     const { adds, producer, transactionalId } = question;
     const key = `${producer.producerId} ${producer.producerEpoch} ${adds} ${transactionalId}`;
     const index = known.get(key) ?? questions.push({ ...question, topics: new Map() }) - 1;

@@ -1,10 +1,10 @@
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
@@ -20,10 +20,10 @@ import org.apache.kafka.streams.state.KeyValueStore;
  *
  * SETTINGS INPUT OUTPUT [NAME=VALUE ..]   SETTINGS: a file of properties, for Kafka Streams; NAME=VALUE: configs of the changelog
  *
- * Writes each state that the instance comes to, and the exception that ends a thread. Ends well at SIGTERM only.
+ * Writes each state that the instance comes to. Ends at a signal.
  */
 public class WordCount {
-  public static void main(String[] args) throws IOException {
+  public static void main(String[] args) throws Exception {
     Properties settings = new Properties();
     try (var in = Files.newInputStream(Path.of(args[0]))) {
       settings.load(in);
@@ -45,5 +45,6 @@ public class WordCount {
     streams.setStateListener((now, before) -> System.out.println("state " + now));
     Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
     streams.start();
+    new CountDownLatch(1).await(); // until a signal
   }
 }
