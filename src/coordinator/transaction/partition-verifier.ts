@@ -11,11 +11,11 @@ export interface Question {
   readonly adds: boolean;
 }
 
-/** A partition that asks, for a batch that it is to take. */
+/** A partition that is to take a batch. */
 export interface Asking {
   readonly topic: string;
   readonly partition: number;
-  /** `Partition.beginVerification`, before each time that the coordinator is asked. */
+  /** `Partition.beginVerification`: for each batch, and before each time that the coordinator is asked. */
   readonly begin: () => VerificationGuard | null;
 }
 
@@ -34,20 +34,22 @@ export interface PartitionVerifierOptions {
   readonly retryMs: () => { readonly backoffMs: number; readonly maxMs: number };
 }
 
-/** Transactions in one request: what is asked beyond that waits for the next. */
+/** Partitions in one request: what is asked beyond that waits for the next. */
 const MAX_BATCH = 1_000;
-/** Beyond it producers are told to come again: a coordinator that does not answer must not collect questions for ever. */
+/** Batches. Beyond it producers are told to come again: a coordinator that does not answer must not collect them for ever. */
 const MAX_WAITING = 10_000;
 
 /** `guard`: what goes with the batch; null, the transaction is open there. */
 type Done = (error: ErrorName, guard: VerificationGuard | null) => void;
 
+/** A partition that waits for the word of a coordinator, and its batches of one transaction in their order. */
 interface Waiting {
+  readonly key: string;
   readonly question: Question;
   readonly asking: Asking;
   readonly sinceMs: number;
-  readonly done: Done;
-  guard: VerificationGuard | null;
+  readonly batches: Done[];
+  guard: VerificationGuard;
 }
 
 interface Queue {
@@ -57,12 +59,16 @@ interface Queue {
 
 /**
  * Asks the coordinators of transactions whether a partition that this broker leads is part of them, before it takes their first record (KIP-890). One
- * request to each coordinator at a time, with all that has gathered meanwhile; answers come in the order of the questions.
+ * request to each coordinator at a time, with all that has gathered meanwhile.
+ *
+ * Batches of one producer for one partition are answered in their order: one that was overtaken would be in order, and what overtook it would not be,
+ * which a producer that has heard of both takes for lost records.
  */
 export class PartitionVerifier {
   private readonly options: PartitionVerifierOptions;
   private readonly queues = new Map<number, Queue>();
-  private waiting = 0;
+  private readonly latest = new Map<string, Waiting>();
+  private batches = 0;
 
   constructor(options: PartitionVerifierOptions) {
     this.options = options;
@@ -73,17 +79,26 @@ export class PartitionVerifier {
    * @throws KafkaError as `begin`
    */
   verify(question: Question, asking: Asking, done: Done): void {
+    const { adds, producer } = question;
     const guard = asking.begin();
-    if (!guard) {
+    const key = `${adds} ${producer.producerId} ${producer.producerEpoch} ${asking.partition} ${asking.topic}`;
+    const ahead = this.latest.get(key);
+    if (!guard && !ahead) {
       done('NONE', null);
       return;
     }
-    if (this.waiting >= MAX_WAITING) {
+    if (this.batches >= MAX_WAITING) {
       done('COORDINATOR_NOT_AVAILABLE', guard);
       return;
     }
-    this.waiting++;
-    this.enqueue({ question, asking, sinceMs: this.options.clock.monotonicMs(), done, guard });
+    this.batches++;
+    // In transactions v1 an epoch has several: what is said of the one before is not said of this.
+    if (ahead && (adds || !guard || guard === ahead.guard)) ahead.batches.push(done);
+    else if (guard) {
+      const waiting = { key, question, asking, sinceMs: this.options.clock.monotonicMs(), batches: [done], guard };
+      this.latest.set(key, waiting);
+      this.enqueue(waiting);
+    }
   }
 
   private enqueue(waiting: Waiting): void {
@@ -121,13 +136,9 @@ export class PartitionVerifier {
   }
 
   private settle(waiting: Waiting, error: ErrorName): void {
-    if (!waiting.question.adds) {
-      this.answer(waiting, error);
-      return;
-    }
-    // The marker of the transaction before may come between question and answer. An epoch has one transaction only, so the question can be put again.
-    const isLate = error === 'NONE' && waiting.guard?.isSpent === true;
-    if (!isLate && error !== 'CONCURRENT_TRANSACTIONS') {
+    // The marker of the transaction before may come between question and answer. An epoch has one transaction in v2, so the question can be put again.
+    const isLate = error === 'NONE' && waiting.guard.isSpent;
+    if (!waiting.question.adds || (!isLate && error !== 'CONCURRENT_TRANSACTIONS')) {
       this.answer(waiting, error);
       return;
     }
@@ -140,19 +151,24 @@ export class PartitionVerifier {
   }
 
   private again(waiting: Waiting): void {
+    let guard: VerificationGuard | null;
     try {
-      waiting.guard = waiting.asking.begin();
+      guard = waiting.asking.begin();
     } catch (error) {
       this.answer(waiting, error instanceof KafkaError ? error.errorName : 'UNKNOWN_SERVER_ERROR');
       return;
     }
-    if (waiting.guard) this.enqueue(waiting);
-    else this.answer(waiting, 'NONE');
+    if (guard) {
+      waiting.guard = guard;
+      this.enqueue(waiting);
+    } else this.answer(waiting, 'NONE');
   }
 
-  private answer({ done, guard }: Waiting, error: ErrorName): void {
-    this.waiting--;
-    done(error, guard);
+  private answer(waiting: Waiting, error: ErrorName): void {
+    const { batches, guard, key } = waiting;
+    if (this.latest.get(key) === waiting) this.latest.delete(key);
+    this.batches -= batches.length;
+    for (const done of batches) done(error, guard);
   }
 }
 

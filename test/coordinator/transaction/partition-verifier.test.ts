@@ -165,6 +165,45 @@ test('before it asks again the partition is asked: its transaction may be open b
   expect(answers.at(-1)).toBe('2 NONE');
 });
 
+test('batches for one partition are answered in their order, also those that come while the first is waiting, or when the transaction is open', async () => {
+  const { ask, asked, answers, clock } = fixture();
+  const guard = new VerificationGuard();
+  ask(0, true, 't', { begin: () => guard });
+  await clock.advance(0);
+  asked()[0]!.answer('CONCURRENT_TRANSACTIONS');
+  await clock.advance(10);
+  ask(0, true, 't', { begin: () => new VerificationGuard() }); // the marker came
+  ask(0, true, 't', { begin: () => null });
+  ask(1, true);
+  await clock.advance(0);
+  asked()[0]!.answer();
+  await clock.advance(0);
+  expect(answers).toEqual(['1 NONE']);
+  await clock.advance(10);
+  expect(asked().map(({ questions, answer }) => [questions.length, answer()])).toEqual([[1, undefined]]);
+  await clock.advance(0);
+  expect(answers).toEqual(['1 NONE', '0 NONE', '0 NONE', '0 NONE']);
+});
+
+test('with transactions v1 what was asked before a marker is not the answer for what comes after it', async () => {
+  const { ask, asked, answers, clock } = fixture();
+  const before = new VerificationGuard();
+  ask(0, false, 't', { begin: () => before });
+  ask(0, false, 't', { begin: () => before });
+  await clock.advance(0);
+  before.isSpent = true;
+  ask(0, false);
+  ask(0, false, 't', { begin: () => null });
+  const [first] = asked();
+  expect(first!.questions).toHaveLength(1);
+  first!.answer();
+  await clock.advance(0);
+  expect(answers).toEqual(['0 NONE late', '0 NONE late']);
+  asked()[0]!.answer('TRANSACTION_ABORTABLE');
+  await clock.advance(0);
+  expect(answers.slice(2)).toEqual(['0 TRANSACTION_ABORTABLE', '0 TRANSACTION_ABORTABLE']);
+});
+
 test('no more than 10,000 questions wait', async () => {
   const { ask, answers } = fixture();
   for (let i = 0; i <= 10_000; i++) ask(i);
