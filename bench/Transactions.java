@@ -3,6 +3,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.UUID;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -23,7 +24,7 @@ public class Transactions {
     int count = Integer.parseInt(args[3]);
     byte[] value = new byte[128];
     Properties settings = new Properties();
-    settings.putAll(Map.of("bootstrap.servers", args[0], "transactional.id", "bench-" + topic));
+    settings.putAll(Map.of("bootstrap.servers", args[0], "transactional.id", "bench-" + UUID.randomUUID()));
     try (var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
       producer.initTransactions();
       double[] took = new double[count];
