@@ -34,6 +34,8 @@ export interface Write {
 export interface Outcome<T> {
   readonly reply: T;
   readonly write: Write | null;
+  /** The reply says what earlier writes have made so: without one of its own it waits until none of them can be lost. */
+  readonly restsOnWrites?: true;
 }
 
 /** The state of one partition of a coordinator's topic, rebuilt by replaying it. */
@@ -145,8 +147,8 @@ export class CoordinatorRuntime<S extends Shard> {
   /** Runs an operation now; its reply comes when its write is committed. Throws like `run`, and rejects with the error of the write. */
   runAndReply<T>(partition: number, operation: (shard: S) => Outcome<T>): Promise<T> {
     const loaded = this.require(partition);
-    const { reply, write } = operation(loaded.shard);
-    if (!write) return Promise.resolve(reply);
+    const { reply, restsOnWrites, write } = operation(loaded.shard);
+    if (!write) return restsOnWrites ? this.afterLast(loaded, reply) : Promise.resolve(reply);
     return new Promise((resolve, reject) => {
       const done = (error: KafkaError | null) => {
         const next = write.done?.(error) ?? null;
@@ -180,8 +182,11 @@ export class CoordinatorRuntime<S extends Shard> {
   /** Reads the state now; the answer leaves once all that it may rest on is committed, so that nobody sees what may still be lost. */
   read<T>(partition: number, operation: (shard: S) => T): Promise<T> {
     const loaded = this.require(partition);
-    const reply = operation(loaded.shard);
-    return new Promise((resolve, reject) => loaded.writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
+    return this.afterLast(loaded, operation(loaded.shard));
+  }
+
+  private afterLast<T>({ writes }: Loaded<S>, reply: T): Promise<T> {
+    return new Promise((resolve, reject) => writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
   }
 
   /**

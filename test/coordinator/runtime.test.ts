@@ -103,6 +103,34 @@ test('an operation that writes nothing is answered at once, whatever waits', asy
   expect(await runtime.runAndReply(0, () => ({ reply: 'nothing', write: null }))).toBe('nothing');
 });
 
+test('unless its answer rests on what waits: then it is answered when nothing of that can be lost any more, or told that it was', async () => {
+  const { clock, log, runtime } = await runtimeFixture();
+  await runtime.load(0);
+  const outcomes: string[] = [];
+  const ask = () =>
+    runtime
+      .runAndReply(0, () => ({ reply: 'it is so', write: null, restsOnWrites: true }))
+      .then(
+        (reply) => outcomes.push(reply),
+        (error: KafkaError) => outcomes.push(error.errorName),
+      );
+  ask();
+  await clock.settle();
+  log.isHeld = true;
+  runtime.run(0, () => add(1));
+  ask();
+  await clock.settle();
+  expect(outcomes).toEqual(['it is so']);
+  log.commit();
+  await clock.settle();
+  log.isHeld = true;
+  runtime.run(0, () => add(1));
+  ask();
+  runtime.unload(0);
+  await clock.settle();
+  expect(outcomes).toEqual(['it is so', 'it is so', 'NOT_COORDINATOR']);
+});
+
 test('what is read is answered when nothing of it can be lost any more', async () => {
   const { clock, log, runtime } = await runtimeFixture();
   await runtime.load(0);

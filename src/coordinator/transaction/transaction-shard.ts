@@ -60,7 +60,7 @@ export class TransactionShard implements Shard {
   add(transactionalId: string, producer: Producer, partitions: TopicPartitions, version: number): Outcome<void> {
     const known = this.require(transactionalId);
     const next = addPartitions(known, producer, partitions, version, this.env.clock.now());
-    return { reply: undefined, write: next && this.become(next) };
+    return { reply: undefined, write: next && this.become(next), restsOnWrites: true };
   }
 
   /** Which partitions are in the transaction. Throws like `add`. */
@@ -76,7 +76,7 @@ export class TransactionShard implements Shard {
       case 'needs-producer-id':
         return NEEDS_ID;
       case 'repeated':
-        return { reply: known, write: null };
+        return { reply: known, write: null, restsOnWrites: true };
       case 'prepared':
         return { reply: producerAfter(ended.next), write: this.become(ended.next) };
     }
