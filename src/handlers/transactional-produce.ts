@@ -5,7 +5,6 @@ import { safetyRules } from '../core/safety-rules.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { Verification } from '../storage/verifications.ts';
-import { verifyPartition } from './partition-verification.ts';
 
 /** From here on clients know that a transaction can only be aborted (KIP-1050). */
 const KNOWS_ABORTABLE_SINCE = 11;
@@ -46,8 +45,10 @@ export function verifyThen(
     append('off');
     return;
   }
-  verifyPartition({ transactionalId, producerId, producerEpoch, baseSequence, adds, topic, partition }, verifier, (error, verification) => {
-    if (error === 'NONE') append(verification);
+  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
+  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
+  verifier.verify(question, { topic, partition: partition.index, begin }, (error, guard) => {
+    if (error === 'NONE') append(guard ?? undefined);
     else refused(refusal(error, version));
   });
 }

@@ -7,7 +7,6 @@ import type { RequestOf } from '../protocol/schema.ts';
 import type { Verification } from '../storage/verifications.ts';
 import { type Handling, handler } from './handler.ts';
 import { failAll, merge, resolve } from './offsets-to-commit.ts';
-import { verifyPartition } from './partition-verification.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof TxnOffsetCommit>;
@@ -67,11 +66,13 @@ function verify(
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
-  const of = { transactionalId, producerId, producerEpoch, baseSequence: 0, adds: version >= ADDS_SINCE };
-  if (!of.adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
+  const adds = version >= ADDS_SINCE;
+  if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
+  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
+  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
   return new Promise((resolve, reject) => {
-    verifyPartition({ ...of, topic: OFFSETS_TOPIC, partition }, partitionVerifier, (error, verification) => {
-      if (error === 'NONE') resolve(verification);
+    partitionVerifier.verify(question, { topic: OFFSETS_TOPIC, partition: index, begin }, (error, guard) => {
+      if (error === 'NONE') resolve(guard ?? undefined);
       else reject(new KafkaError(refusal(error, version)));
     });
   });

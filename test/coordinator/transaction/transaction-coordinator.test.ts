@@ -81,6 +81,20 @@ test('markers leave only once the decision is committed', async () => {
   expect(markers.sent.length).toBe(1);
 });
 
+test('a partition that is added again is in the transaction once nothing can take it out again', async () => {
+  const { clock, coordinator, log } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  log.isHeld = true;
+  const added: string[] = [];
+  // As its next leader asks, when the first one died before it was told.
+  for (let n = 0; n < 2; n++) coordinator.add('t', producer, partitions('a', 0), 2).then(() => added.push('added'));
+  await clock.settle();
+  expect(added).toEqual([]);
+  log.commit();
+  await clock.settle();
+  expect(added).toEqual(['added', 'added']);
+});
+
 test('a decision whose commit came too late for its sender is carried out all the same', async () => {
   const { coordinator, clock, log, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', BEGINS);
