@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { committedOffsets, readCommitted } from './committed-reader.ts';
 import { disorder, lost, Reader } from './ledger.ts';
 import { Load } from './load.ts';
 import { replicaContent } from './replica-files.ts';
+import { mistakes, troubles } from './transform-judge.ts';
 import { type Transformer, Worker } from './transform-workers.ts';
 
 /** Repeats the choices of a run. */
@@ -136,11 +137,18 @@ export class TransformRun {
     );
     const transactions = this.workers.map(({ committed }) => committed).reduce((sum, count) => sum + count, 0);
     console.log(`${output.flat().length} records in the output, of ${total}; ${transactions} transactions`);
-    expect(mistakes(input, output)).toEqual([]);
+    console.log(`what the workers met:\n${troubles(this.workers.map((worker) => worker.output()))}`);
+    expect(mistakes(input.partitions, output)).toEqual([]);
     expect(await eventually(() => this.committed(true), TRANSACTION_MS + 30_000)).toEqual(ends);
     await this.nothingOpen();
     for (const topic of [INPUT.topic, OUTPUT.topic]) await this.inSync(topic);
     await this.sameReplicas();
+    expect(this.cluster.brokers.flatMap(({ id }) => this.errorsOf(id))).toEqual([]);
+  }
+
+  private errorsOf(brokerId: number): string[] {
+    const log = readFileSync(join(this.cluster.data!, `broker-${brokerId}.log`), 'utf8').split('\n');
+    return log.filter((line) => /"level":"(error|fatal)"/.test(line)).slice(0, SHOWN);
   }
 
   private async readInput(): Promise<Reader> {
@@ -226,27 +234,4 @@ export class TransformRun {
     await Promise.all(this.workers.map((worker) => worker.kill()));
     await this.client.close();
   }
-}
-
-/** What of the input is not in the output exactly once, in order and from where it was; the first few, in words. */
-function mistakes(input: Reader, output: readonly (readonly string[])[]): string[] {
-  const wrong: string[] = [];
-  const seen = input.partitions.map(({ numbers }) => new Uint8Array(numbers.length));
-  for (const [outputPartition, values] of output.entries()) {
-    const last = new Array<number>(INPUT.partitions).fill(-1);
-    for (const value of values) {
-      const [partition, n, offset] = value.split(' ').map(Number) as [number, number, number];
-      if (value.endsWith('aborted')) wrong.push(`${value} is visible`);
-      else if (input.partitions[partition]?.numbers[offset] !== n) wrong.push(`${value} is of nothing in the input`);
-      else if (outputPartition !== n % OUTPUT.partitions) wrong.push(`${value} is in partition ${outputPartition}`);
-      else if (n <= last[partition]!) wrong.push(`${value} comes behind record ${last[partition]}`);
-      else seen[partition]![offset]!++;
-      last[partition] = n;
-    }
-  }
-  for (const [partition, times] of seen.entries()) {
-    for (const [offset, count] of times.entries())
-      if (count !== 1) wrong.push(`record ${offset} of partition ${partition}: ${count} times`);
-  }
-  return wrong.length > SHOWN ? [`${wrong.length} mistakes`, ...wrong.slice(0, SHOWN)] : wrong;
 }
