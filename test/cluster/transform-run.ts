@@ -25,7 +25,8 @@ const INPUT = { topic: 'input', partitions: 6 };
 const OUTPUT = { topic: 'output', partitions: 4 };
 const GROUP = 'transformers';
 const SESSION_MS = 3_000;
-const TRANSACTION_MS = 8_000;
+const TRANSACTION_MS = 5_000;
+const TIMEOUT_CHECK_MS = 1_000;
 const MAX_RECORDS = 50;
 const ABORT_EVERY = 12;
 const PROGRESS_MS = 90_000;
@@ -46,7 +47,12 @@ export class TransformRun {
   static async start(transformer: Transformer): Promise<TransformRun> {
     console.log(`${transformer.name}: CTP_SEED=${SEED} CTP_ROUNDS=${ROUNDS} CTP_RECORDS=${RECORDS}`);
     const data = mkdtempSync(join(tmpdir(), 'minikafka-transform-'));
-    const config = { 'group.min.session.timeout.ms': 1_000, 'group.initial.rebalance.delay.ms': 0, 'min.insync.replicas': 2 };
+    const config = {
+      'group.min.session.timeout.ms': SESSION_MS,
+      'group.initial.rebalance.delay.ms': 0,
+      'min.insync.replicas': 2,
+      'transaction.abort.timed.out.transaction.cleanup.interval.ms': TIMEOUT_CHECK_MS,
+    };
     const cluster = await startCluster({ data, config, cuttable: 'none', ...(process.env.CTP_LOG && { logLevel: 'debug' as const }) });
     const run = new TransformRun(cluster, transformer);
     onTestFinished(async ({ task }) => {
@@ -102,13 +108,12 @@ export class TransformRun {
     if (kills !== 'broker') await worker.kill();
     if (kills !== 'worker') await broker.kill();
     zombie?.pause();
-    // Longer than a session: what the dead one had goes to others, who wait for its transaction or end it.
-    await (this.random() < 0.3 ? sleep(SESSION_MS + 1_000) : this.between(100, 1_500));
+    await sleep(this.awayMs());
     if (kills !== 'broker') worker.start();
     if (kills !== 'worker') await broker.start();
     if (zombie) {
       const awayMs = performance.now() - begun;
-      await sleep(Math.max(0, SESSION_MS + 500 - awayMs));
+      await sleep(Math.max(0, SESSION_MS + this.random() * TRANSACTION_MS - awayMs));
       zombie.resume();
     }
     await this.progress();
@@ -219,6 +224,13 @@ export class TransformRun {
         .map((id) => replicaContent(this.cluster.broker(id).data!, topic, Number(partition), end));
       expect({ name, replicas }).toEqual({ name, replicas: replicas.map(() => ({ ...replicas[0], endOffset: end })) });
     }
+  }
+
+  /** Briefly; longer than a session, so that others have the dead one's partitions; or until its transaction was ended for it. */
+  private awayMs(): number {
+    const kind = this.random();
+    if (kind < 0.7) return 100 + this.random() * 1_400;
+    return kind < 0.9 ? SESSION_MS + 1_000 : TRANSACTION_MS + 2 * TIMEOUT_CHECK_MS;
   }
 
   private choose<T>(from: readonly T[]): T {
