@@ -66,11 +66,9 @@ export abstract class LogCutting extends LogAppending {
       this.endOffset = target;
     } else {
       this.stopCompaction();
-      const endOffset = segments.endCutAt(target);
-      this.promiseLess(endOffset);
+      this.promiseLess(target);
       this.truncations++;
-      segments.truncateTo(target, endOffset);
-      this.endOffset = endOffset;
+      this.endOffset = segments.truncateTo(target);
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off
       // Else a batch that was cut off would count as written. From the first segment on: what is before the log start counts for producers.
       producers.reload(segments, segments.all[0]!.baseOffset, this.endOffset, Math.min(this.highWatermark, this.endOffset));

@@ -175,7 +175,7 @@ export class ProducerState {
   add(batch: BatchView, lastOffset: number, timestamp: number): ProducerBefore | null {
     const { producerId, producerEpoch: epoch, baseSequence, lastOffsetDelta: offsetDelta, isTransactional } = batch;
     if (producerId < 0) return null;
-    if (isTransactional) this.verifications.end(batch);
+    if (isTransactional) this.verifications.end(producerId);
     const entry = this.find(producerId);
     const batches = entry?.epoch === epoch ? entry.batches : [];
     if (batch.isControl) {

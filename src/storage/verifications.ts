@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
-import type { BatchView } from '../protocol/records/batch.ts';
 import type { ProducerLimits } from './producer-state.ts';
 
 /**
@@ -76,12 +75,9 @@ export class Verifications {
     return this.pending.get(producerId);
   }
 
-  /** Something of the producer's transaction is in the log: a batch, or the marker that ends it. */
-  end({ isControl, producerEpoch, producerId }: Pick<BatchView, 'isControl' | 'producerEpoch' | 'producerId'>): void {
-    const known = this.pending.get(producerId);
-    // Transactions v2: the marker has the epoch of the next transaction, which the producer may have begun before the marker arrives.
-    const isOfNext = isControl && known?.supportsEpochBump && known.epoch >= producerEpoch;
-    if (!isOfNext) this.pending.delete(producerId);
+  /** Something of the producer's transaction is in the log. */
+  end(producerId: number): void {
+    this.pending.delete(producerId);
   }
 
   /** Others may lead now: what was verified for this leader says nothing to the next. */

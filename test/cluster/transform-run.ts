@@ -11,7 +11,7 @@ import { committedOffsets, readCommitted } from './committed-reader.ts';
 import { disorder, lost, Reader } from './ledger.ts';
 import { Load } from './load.ts';
 import { replicaContent } from './replica-files.ts';
-import { mistakes, troubles } from './transform-judge.ts';
+import { impossible, mistakes, troubles } from './transform-judge.ts';
 import { type Transformer, Worker } from './transform-workers.ts';
 
 /** Repeats the choices of a run. */
@@ -144,6 +144,7 @@ export class TransformRun {
     console.log(`${output.flat().length} records in the output, of ${total}; ${transactions} transactions`);
     console.log(`what the workers met:\n${troubles(this.workers.map((worker) => worker.output()))}`);
     expect(mistakes(input.partitions, output)).toEqual([]);
+    expect(impossible(this.workers.map((worker) => worker.output()))).toEqual([]);
     expect(await eventually(() => this.committed(true), TRANSACTION_MS + 30_000)).toEqual(ends);
     await this.nothingOpen();
     for (const topic of [INPUT.topic, OUTPUT.topic]) await this.inSync(topic);

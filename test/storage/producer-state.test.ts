@@ -236,23 +236,4 @@ describe('transactions', () => {
     ask(9);
     expect(guards.map((guard, i) => passes(i + 1, guard))).toEqual([false, false, false, false]);
   });
-
-  test('a late marker ends the questions of its own transaction, and not those of the next, which has its epoch with transactions v2', () => {
-    const passes = (producerEpoch: number, supportsEpochBump: boolean) => {
-      start();
-      const verification = state.beginVerification({ producerId: 7, producerEpoch, baseSequence: 0, supportsEpochBump })!;
-      state.add(markerOf(3), nextOffset++, 5);
-      try {
-        state.check(batchOf(0, 1, producerEpoch, 7, TRANSACTIONAL), { verification });
-        return true;
-      } catch (error) {
-        return error;
-      }
-    };
-    const unknown = expect.objectContaining({ errorName: 'INVALID_TXN_STATE' });
-    expect(passes(3, true)).toBe(true);
-    expect(passes(4, true)).toBe(true);
-    expect(passes(2, true)).toEqual(fenced);
-    expect(passes(3, false)).toEqual(unknown); // v1: the marker ends a transaction of this very epoch
-  });
 });

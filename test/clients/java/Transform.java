@@ -81,7 +81,7 @@ public class Transform {
       try {
         transform.run();
       } catch (KafkaException | IllegalStateException e) { // the latter: a commit that timed out cannot be followed by an abort
-        say("begins again: " + e);
+        say("begins again: " + why(e));
         Thread.sleep(100);
       }
     }
@@ -122,7 +122,7 @@ public class Transform {
         return true;
       }
     } catch (KafkaException e) {
-      say("aborts: " + e);
+      say("aborts: " + why(e));
     }
     producer.abortTransaction();
     return false;
@@ -136,6 +136,10 @@ public class Transform {
       OffsetAndMetadata offset = committed.get(partition);
       consumer.seek(partition, offset == null ? 0 : offset.offset());
     }
+  }
+
+  private static String why(Throwable error) {
+    return error.getCause() == null ? error.toString() : error + ", since " + why(error.getCause());
   }
 
   private static void say(String text) {
