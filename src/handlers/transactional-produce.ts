@@ -40,13 +40,10 @@ export function verifyThen(
 ): void {
   const { producerEpoch, producerId, baseSequence } = batch;
   const adds = version >= ADDS_SINCE;
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
-  if (!guard) {
-    append(undefined);
-    return;
-  }
-  verifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, topic, partition.index, (error) => {
-    if (error === 'NONE') append(guard);
+  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
+  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
+  verifier.verify(question, { topic, partition: partition.index, begin }, (error, guard) => {
+    if (error === 'NONE') append(guard ?? undefined);
     else refused(refusal(error, version));
   });
 }

@@ -65,11 +65,11 @@ function verify(
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
   const adds = version >= ADDS_SINCE;
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
-  if (!guard) return Promise.resolve(undefined);
+  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
+  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
   return new Promise((resolve, reject) => {
-    partitionVerifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, OFFSETS_TOPIC, index, (error) => {
-      if (error === 'NONE') resolve(guard);
+    partitionVerifier.verify(question, { topic: OFFSETS_TOPIC, partition: index, begin }, (error, guard) => {
+      if (error === 'NONE') resolve(guard ?? undefined);
       else reject(new KafkaError(refusal(error, version)));
     });
   });

@@ -66,6 +66,17 @@ export function javaWithClient(version: string, program: string): readonly strin
   return ['java', ...OPTIONS, '-cp', `${jars}/*`, join(here, program)];
 }
 
+/**
+ * Command line of a program in one file of `java/`, with Kafka Streams; Java compiles it as it starts.
+ * Without a JDK or Maven: null, said loudly; in CI an error.
+ */
+export function javaWithStreams(program: string): readonly string[] | null {
+  const jars = join(cache, 'kafka-streams', VERSION);
+  if (!hasJava(jars, 'Kafka Streams')) return null;
+  if (!existsSync(jars)) fetchJars(jars, 'streams-pom.xml', VERSION);
+  return ['java', ...OPTIONS, `-Dlog4j2.configurationFile=${LOGGING}`, '-cp', `${jars}/*`, join(here, program)];
+}
+
 function hasJava(jars: string, what: string): boolean {
   const wanted = existsSync(jars) ? ['java', 'javac'] : ['java', 'javac', 'mvn'];
   const missing = wanted.filter((program) => spawnSync(program, ['-version'], { stdio: 'ignore' }).status !== 0);
