@@ -1,11 +1,11 @@
 import type { ReadPartition } from './ledger.ts';
 
 const SHOWN = 5;
-/** As clients call them: OUT_OF_ORDER_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID, INVALID_TXN_STATE, INVALID_PRODUCER_ID_MAPPING, UNKNOWN_SERVER_ERROR. */
+/** As clients call them: OUT_OF_ORDER_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID, INVALID_PRODUCER_ID_MAPPING, UNKNOWN_SERVER_ERROR, and what Java does not expect. */
 const IMPOSSIBLE =
-  /out ?of ?order ?sequence|unknown ?producer|invalid state|invalid ?txn ?state|not currently assigned to its transactional|unexpected server error/i;
+  /out ?of ?order ?sequence|unknown ?producer|not currently assigned to its transactional|unexpected server error|unexpected error in/i;
 
-/** What brokers may tell no worker, whatever died: that they have lost what it sent before, or do not know its transaction. The first few. */
+/** What brokers may tell no worker, whatever died: that they have lost what it sent before, or never heard of it. The first few. */
 export function impossible(outputs: readonly string[]): string[] {
   const lines = outputs.flatMap((output) => output.split('\n'));
   return lines.filter((line) => IMPOSSIBLE.test(line)).slice(0, SHOWN);
