@@ -3,7 +3,7 @@ import { batchBytes } from '../../src/conformance/batch-bytes.ts';
 import { CONTROL_BIT, TRANSACTIONAL_BIT } from '../../src/protocol/records/batch.ts';
 import type { Client, Fetched } from './client.ts';
 import { readCommitted } from './committed-reader.ts';
-import { mistakes } from './transform-judge.ts';
+import { impossible, mistakes } from './transform-judge.ts';
 
 // The judges, judged: two input partitions of two and one records, two output partitions.
 const input = [
@@ -23,6 +23,15 @@ test('a record that is missing, there twice, aborted, of nothing, elsewhere or o
   expect(mistakes(input, [['1 0 0 w', '0 0 0 w', '0 1 1 w'], []])).toContain('0 1 1 w is in partition 0');
   const one = [{ numbers: [0, 1], epochs: [0, 0] }];
   expect(mistakes(one, [['0 1 1 w', '0 0 0 w']])).toContain('0 0 0 w comes behind record 1');
+});
+
+test('what no broker may tell a worker is found in what it wrote', () => {
+  const fine = ['2026-01-01T00:00:00.000Z aborts: ProducerFencedException: There is a newer producer', 'committed 0 0 1'].join('\n');
+  const lost = 'aborts: OutOfOrderSequenceException: Out of order sequence number of producer 7: 10, the last one was 3';
+  const unknown =
+    'aborts: KafkaException: Unexpected error in TxnOffsetCommitResponse: The producer attempted a transactional operation in an invalid state.';
+  expect(impossible([fine])).toEqual([]);
+  expect(impossible([fine, `${fine}\n${lost}`, unknown])).toEqual([lost, unknown]);
 });
 
 const COMMIT = { key: '\0\0\0\u0001' };

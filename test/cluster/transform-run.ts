@@ -31,6 +31,8 @@ const MAX_RECORDS = 50;
 const ABORT_EVERY = 12;
 const PROGRESS_MS = 90_000;
 const END_MS = 120_000;
+/** In turn, so that short runs have them all. */
+const KILLS = ['worker', 'broker', 'both', 'worker', 'broker'] as const;
 const SHOWN = 5;
 const OFFSETS_TOPIC = '__consumer_offsets';
 
@@ -101,7 +103,7 @@ export class TransformRun {
     this.allowed = Math.ceil((RECORDS * n) / ROUNDS / INPUT.partitions);
     await this.progress();
     await this.between(0, 1_000);
-    const kills = this.choose(['worker', 'worker', 'broker', 'broker', 'both'] as const);
+    const kills = KILLS[(n - 1) % KILLS.length]!;
     const worker = this.choose(this.workers);
     const broker = this.choose(this.cluster.brokers);
     const zombie = this.choose([null, null, ...this.workers.filter((each) => each !== worker)]);
