@@ -129,6 +129,7 @@ export class TransformRun {
       `round ${n}: ${dead} killed${asleep}, goes on after ${ms} ms; ${this.consumed} of ${this.load.count}${isRepaired ? ', all in sync' : ''}`,
     );
     await this.caughtUp((RECORDS * (n - 1)) / ROUNDS);
+    console.log(`round ${n}: over after ${Math.round(performance.now() - begun)} ms`);
   }
 
   /** Waits for the last record, and judges the output and the committed offsets. */
