@@ -43,6 +43,8 @@ function endWithEpoch(known: Transaction, request: EndTransaction, freshId: numb
   const isRepeated = hasRotated || producerEpoch === known.producerEpoch - 1;
   if (producerId !== known.producerId && !hasRotated) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
   if (producerEpoch !== known.producerEpoch && !isRepeated) throw new KafkaError('PRODUCER_FENCED');
+  // Not the end of this one: it has begun since, or another producer has taken the id over. A request that comes late must not end theirs.
+  if (isRepeated && (known.status === 'Empty' || known.status === 'Ongoing')) throw new KafkaError('PRODUCER_FENCED');
   if (isRepeated || known.status === 'PrepareCommit' || known.status === 'PrepareAbort') refuseIfEndedOtherwise(known, commits);
   if (isRepeated && (known.status === 'CompleteCommit' || known.status === 'CompleteAbort')) return { kind: 'repeated' };
   // Nothing was written that could be committed; an abort fences what may still be on its way.

@@ -168,6 +168,40 @@ test('with transactions v2 each end gives the next epoch, the markers carry it, 
   await coordinator.add('t', next, partitions('a', 0), 2);
 });
 
+test('with transactions v2 a repeated end that comes late ends neither the next transaction nor that of who took the id over', async () => {
+  const { coordinator, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  const late = async () => {
+    const errors = [
+      await errorOf(coordinator.end('t', { ...producer, ...commit(2) })),
+      await errorOf(coordinator.end('t', { ...producer, ...abort(2) })),
+    ];
+    expect(errors).toEqual(['PRODUCER_FENCED', 'PRODUCER_FENCED']); // as Apache Kafka 4.4.0 answers
+  };
+  await late();
+  expect((await coordinator.describe('t')).status).toBe('Ongoing');
+  await coordinator.end('t', { ...next, ...commit(2) });
+  markers.arrive();
+  const taken = await coordinator.init('t', BEGINS);
+  expect(await errorOf(coordinator.end('t', { ...taken, producerEpoch: taken.producerEpoch - 1, ...abort(2) }))).toBe('PRODUCER_FENCED');
+  expect((await coordinator.describe('t')).status).toBe('Empty');
+  await coordinator.add('t', taken, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...taken, producerEpoch: taken.producerEpoch - 1, ...commit(2) }))).toBe('PRODUCER_FENCED');
+});
+
+test('with transactions v2 an end in the last epoch that comes late does not end the first transaction of the next producer id', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...producer, ...commit(2) }))).toBe('PRODUCER_FENCED');
+});
+
 test('a transaction past its timeout is aborted, and its producer fenced', async () => {
   const { coordinator, clock, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 15_000 });
