@@ -74,6 +74,11 @@ async function openFrom(topic: string): Promise<(number | null)[]> {
   return producers.map(({ startOffset }: { startOffset: number | null }) => startOffset);
 }
 
+test('where nobody has used a transactional id none is listed, and no transaction hangs', async () => {
+  expect(await run('list')).toEqual(ok());
+  expect(await run('find-hanging')).toEqual(ok());
+});
+
 test('list shows the transactional ids with their states, and filters them', async () => {
   const topic = await newTopic();
   const open = await ongoing('list-open', topic, 0);

@@ -44,7 +44,7 @@ function addLooks(transactions: Command, context: Context): void {
     )
     .option('--state <state>', 'only in this state, as in Ongoing or PrepareCommit (repeatable)', collect)
     .option('--producer-id <id>', 'only of this producer (repeatable)', collect)
-    .option('--longer-than <duration>', 'only transactions under way for longer, as in 30s or 5m')
+    .option('--longer-than <duration>', 'only with a transaction that began longer ago, as in 30s or 5m; it may be over')
     .option('--pattern <regex>', 'only ids that match this as a whole (RE2)')
     .addHelpText(
       'after',

@@ -22,7 +22,7 @@ export interface TransactionFilter {
   readonly states?: readonly string[];
   /** Empty: all. */
   readonly producerIds?: readonly number[];
-  /** Under way for longer than this; undefined: all. */
+  /** With a transaction that began longer ago, and may be over; undefined: all. */
   readonly longerThanMs?: number | undefined;
   /** An RE2 pattern; undefined: all. */
   readonly pattern?: string | undefined;
