@@ -123,12 +123,11 @@ export class MarkerQueues implements MarkerSender {
       .write(leader, requests)
       .then(
         (results) => {
-          for (const [i, [sending]] of batch.entries()) this.take(sending, results[i]!);
+          for (const [i, [sending, topics]] of batch.entries()) this.take(sending, topics, results[i] ?? []);
         },
         (error: unknown) => {
           this.options.logger.debug({ leader, error: String(error) }, 'Transaction markers did not arrive, and are sent again');
-          for (const [sending, topics] of batch)
-            for (const [topic, partitions] of topics) for (const partition of partitions) this.retryLater(sending, topic, partition);
+          for (const [sending, topics] of batch) this.retryAll(sending, topics);
         },
       )
       .finally(() => {
@@ -138,9 +137,11 @@ export class MarkerQueues implements MarkerSender {
       });
   }
 
-  private take(sending: Sending, results: readonly MarkerResult[]): void {
+  /** @param asked what was sent; each partition of it is taken off that was answered */
+  private take(sending: Sending, asked: Topics, results: readonly MarkerResult[]): void {
     const { transactionalId } = sending.markers;
     for (const { error, partition, topic } of results) {
+      if (!asked.get(topic)?.delete(partition)) continue;
       if (error === 'TRANSACTION_COORDINATOR_FENCED') {
         // Another coordinator has taken over and writes them.
         this.options.logger.info({ transactionalId, topic, partition }, 'Another coordinator writes the markers of a transaction by now');
@@ -151,6 +152,7 @@ export class MarkerQueues implements MarkerSender {
       if (error === 'NONE' || error === 'INVALID_PRODUCER_EPOCH') this.settled(sending, topic, partition);
       else this.retryLater(sending, topic, partition);
     }
+    this.retryAll(sending, asked); // what was not answered
     this.finishIfWhole(sending);
   }
 
@@ -164,6 +166,10 @@ export class MarkerQueues implements MarkerSender {
     if (sending.left.size > 0 || sending.isOver) return;
     this.drop(sending);
     sending.done();
+  }
+
+  private retryAll(sending: Sending, topics: TopicPartitions): void {
+    for (const [topic, partitions] of topics) for (const partition of partitions) this.retryLater(sending, topic, partition);
   }
 
   private retryLater(sending: Sending, topic: string, partition: number): void {
