@@ -1,5 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
-import { isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
+import { FENCING_EPOCH, isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
 
 /** InitProducerId with a transactional id. */
 export interface InitProducer {
@@ -38,7 +38,9 @@ export function initProducer(known: Transaction, request: InitProducer, freshId:
     default:
       throw new Error(`a producer of ${known.transactionalId}, which is ${known.status}`);
   }
-  if (isExhausted(known) && (isBeginning || request.producerEpoch === known.producerEpoch)) {
+  // Who was fenced in its last epoch may go on, too, but the epoch that fenced it is nobody's.
+  const wasFenced = known.producerEpoch === FENCING_EPOCH && request.producerEpoch === known.lastProducerEpoch;
+  if (isExhausted(known) && (isBeginning || request.producerEpoch === known.producerEpoch || wasFenced)) {
     if (freshId === null) return { kind: 'needs-producer-id' };
     return { kind: 'ready', next: rotate(known, request, freshId, nowMs) };
   }
@@ -63,13 +65,13 @@ function nextEpoch(known: Transaction, { producerEpoch: expected, producerId, ti
   throw new KafkaError('PRODUCER_FENCED');
 }
 
-function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, freshId: number, nowMs: number): Transaction {
+function rotate(known: Transaction, { producerEpoch, timeoutMs }: InitProducer, freshId: number, nowMs: number): Transaction {
   return transition(known, {
     status: 'Empty',
     producerId: freshId,
     previousProducerId: known.producerId,
     producerEpoch: 0,
-    lastProducerEpoch: producerId === NONE ? NONE : known.producerEpoch,
+    lastProducerEpoch: producerEpoch, // it may ask again
     partitions: NO_PARTITIONS,
     startMs: NONE,
     updateMs: nowMs,
@@ -77,12 +79,15 @@ function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, fre
   });
 }
 
-/** Ends a transaction under way whose producer is not to go on: its epoch grows by one, whatever its version, so that what it still sends is refused. */
+/**
+ * Ends a transaction under way whose producer is not to go on with it: its epoch grows by one, whatever its version, so that what it still sends is
+ * refused. Unless another producer takes the id over it may begin anew in that epoch, which InitProducerId tells it (KIP-588).
+ */
 export function fence(known: Transaction, nowMs: number): Transaction {
   return transition(known, {
     status: 'PrepareAbort',
     producerEpoch: known.producerEpoch + 1,
-    lastProducerEpoch: NONE,
+    lastProducerEpoch: known.producerEpoch,
     updateMs: nowMs,
   });
 }

@@ -284,6 +284,32 @@ test('InitProducerId takes the next producer id when the epochs are used up', as
   expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
 });
 
+for (const how of ['ran out of time', 'was given up by itself'] as const) {
+  test(`a producer whose transaction ${how} begins anew in the epoch that fenced it, until another takes the id over (KIP-588)`, async () => {
+    const { coordinator, clock, markers } = await transactionsFixture();
+    const producer = await coordinator.init('t', BEGINS);
+    await coordinator.add('t', producer, partitions('a', 0), 1);
+    if (how === 'ran out of time') await clock.advance(BEGINS.timeoutMs + 20_000);
+    else expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('CONCURRENT_TRANSACTIONS');
+    markers.arrive();
+    const fenced = { producerId: 1000, producerEpoch: 1 };
+    expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(fenced);
+    expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(fenced);
+    expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 2 });
+    expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('PRODUCER_FENCED');
+  });
+}
+
+test('a producer that was fenced in its last epoch begins anew with the next producer id', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 1);
+  expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('CONCURRENT_TRANSACTIONS');
+  markers.arrive();
+  const next = { producerId: 1000, producerEpoch: 0 };
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
+});
+
 test('a producer in its last epoch is fenced by the one that no producer gets', async () => {
   const { coordinator, markers, producer } = await exhausted();
   await coordinator.add('t', producer, partitions('a', 0), 2);
