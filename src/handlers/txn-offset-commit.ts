@@ -62,9 +62,9 @@ function verify(
   const index = groups.partitionOf(request.groupId);
   const partition = replicas.hosted(OFFSETS_TOPIC, index);
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
-  if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
-  const { producerEpoch, producerId, transactionalId } = request;
   const adds = version >= ADDS_SINCE;
+  if (!adds && !config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
+  const { producerEpoch, producerId, transactionalId } = request;
   const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
   if (!guard) return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {
