@@ -27,7 +27,7 @@ export interface MarkerQueuesOptions {
 
 /** Tried again after this long, as Kafka does after its retry backoff. */
 const RETRY_MS = 100;
-/** Transactions in one request: what waits longer goes with the next. */
+/** Markers in one request, those of a transaction together: what is beyond goes with the next. Its receiver appends them all in one turn of its loop. */
 const MAX_BATCH = 1_000;
 
 type Topics = Map<string, Set<number>>;
@@ -108,8 +108,7 @@ export class MarkerQueues implements MarkerSender {
 
   private flush(leader: number, queue: Queue): void {
     if (queue.isBusy || this.closed || queue.waiting.size === 0) return;
-    const batch = [...queue.waiting].slice(0, MAX_BATCH);
-    for (const [sending] of batch) queue.waiting.delete(sending);
+    const batch = nextBatch(queue);
     queue.isBusy = true;
     const requests = batch.map(
       ([
@@ -182,6 +181,19 @@ export class MarkerQueues implements MarkerSender {
       for (const [each, topics] of all) this.dispatch(each, topics);
     });
   }
+}
+
+/** Takes the markers for the next request out of a queue. */
+function nextBatch({ waiting }: Queue): [Sending, Topics][] {
+  const batch: [Sending, Topics][] = [];
+  let markers = 0;
+  for (const [sending, topics] of waiting) {
+    for (const partitions of topics.values()) markers += partitions.size;
+    if (batch.length > 0 && markers > MAX_BATCH) break;
+    batch.push([sending, topics]);
+    waiting.delete(sending);
+  }
+  return batch;
 }
 
 function add(waiting: Map<Sending, Topics>, sending: Sending, topic: string, partition: number): void {

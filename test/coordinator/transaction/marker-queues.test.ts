@@ -164,3 +164,20 @@ test('a partition that its leader does not answer for is told again', async () =
   await clock.advance(0);
   expect(done).toBe(1);
 });
+
+test('a request has at most 1,000 markers, or those of one transaction', async () => {
+  const { asked, clock, leaders, queues } = fixture();
+  const range = (count: number) => Array.from({ length: count }, (_, partition) => partition);
+  for (const partition of range(1_500)) leaders.set(partition, 1);
+  for (const count of [600, 400, 1, 1_500, 2]) queues.send(markers(...range(count)), () => {});
+  const sizes: number[][] = [];
+  for (let next = 0; next < 3; next++) {
+    await clock.advance(0);
+    const [request] = asked();
+    sizes.push(partitionsOf(request!).map(({ length }) => length));
+    request!.answer();
+  }
+  expect(sizes).toEqual([[600, 400], [1], [1_500]]);
+  await clock.advance(0);
+  expect(partitionsOf(asked()[0]!).map(({ length }) => length)).toEqual([2]);
+});
