@@ -109,3 +109,24 @@ test('ListTransactions before there is a transactional id has none', async () =>
   });
   expect(reply).toMatchObject({ errorCode: NONE, transactionStates: [] });
 });
+
+test('a broker that is closed while transactions are open, and decided, leaves no timer behind', async () => {
+  await start({});
+  const who = await producer();
+  const open = await client.call('InitProducerId', 4, {
+    transactionalId: 'open',
+    transactionTimeoutMs: 60_000,
+    producerId: -1,
+    producerEpoch: -1,
+  });
+  expect(open).toMatchObject({ errorCode: NONE });
+  await client.call('AddPartitionsToTxn', 3, {
+    ...{ v3AndBelowTransactionalId: 'open', v3AndBelowProducerId: open.producerId, v3AndBelowProducerEpoch: open.producerEpoch },
+    v3AndBelowTopics: [{ name: 'orders', partitions: [0] }],
+  });
+  expect(await write(who, 12)).toBe(NONE);
+  await client.call('EndTxn', 5, { transactionalId: 't', ...who, committed: true });
+  await on.broker.close();
+  await on.clock.advance(60_000);
+  expect(on.clock.pending()).toBe(0);
+});
