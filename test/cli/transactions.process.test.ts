@@ -26,8 +26,9 @@ interface Ran {
   readonly err: string;
 }
 
-function run(...args: string[]): Promise<Ran> {
-  const words = [CLI, 'transactions', ...args, '--bootstrap-server', broker.bootstrap];
+const run = (...args: string[]): Promise<Ran> => exec([CLI, 'transactions', ...args, '--bootstrap-server', broker.bootstrap]);
+
+function exec(words: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
     execFile(process.execPath, words, { timeout: DEADLINE_MS }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err });
@@ -219,6 +220,40 @@ test('abort leaves alone what its coordinator still has, unless it is forced', a
   expect(await run('abort', `${topic}:0`, '--start-offset', '0', '--force')).toMatchObject({ code: 0 });
   expect(await openFrom(topic)).toEqual([null]);
   await open.abort();
+});
+
+test('consume --read-committed prints neither what was aborted nor what is open, with a group and without', async () => {
+  const topic = await newTopic();
+  const send = async (transaction: Transaction, ...values: string[]) => {
+    for (const value of values) await transaction.send({ topic, messages: [{ value }] });
+    return transaction;
+  };
+  const [one, two] = [await producer('consumed-1'), await producer('consumed-2')];
+  const aborted = await send(await one.transaction(), 'aborted 1', 'aborted 2');
+  const between = await send(await two.transaction(), 'committed 1');
+  await aborted.abort();
+  await between.commit();
+  await (await send(await one.transaction(), 'committed 2')).commit();
+  const open = await send(await two.transaction(), 'open');
+  const plain = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  onTestFinished(() => plain.disconnect());
+  await plain.connect();
+  await plain.send({ topic, messages: [{ value: 'behind the open one' }] });
+  const consumed = async (...args: string[]) => {
+    const words = [CLI, 'consume', topic, '--bootstrap-server', broker.bootstrap, '--timeout', '2s', ...args];
+    const { out, code } = await exec(words);
+    expect(code).toBe(0);
+    return out.trimEnd().split('\n');
+  };
+  const committed = ['committed 1', 'committed 2'];
+  expect(await consumed('--from-beginning', '--read-committed')).toEqual(committed);
+  expect(await consumed('--from-beginning', '--read-committed', '--group', topic)).toEqual(committed);
+  // In the middle of the transaction that was aborted.
+  expect(await consumed('--partition', '0', '--offset', '1', '--read-committed')).toEqual(committed);
+  const all = ['aborted 1', 'aborted 2', ...committed, 'open', 'behind the open one'];
+  expect(await consumed('--from-beginning')).toEqual(all);
+  await open.commit();
+  await eventually(async () => expect(await consumed('--from-beginning', '--read-committed')).toEqual([...committed, ...all.slice(-2)]));
 });
 
 test('abort wants one partition, and one way to say which transaction', async () => {
