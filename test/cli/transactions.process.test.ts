@@ -240,7 +240,7 @@ test('consume --read-committed prints neither what was aborted nor what is open,
   await plain.connect();
   await plain.send({ topic, messages: [{ value: 'behind the open one' }] });
   const consumed = async (...args: string[]) => {
-    const words = [CLI, 'consume', topic, '--bootstrap-server', broker.bootstrap, '--timeout', '2s', ...args];
+    const words = [CLI, 'consume', topic, '--bootstrap-server', broker.bootstrap, '--timeout', '1s', ...args];
     const { out, code } = await exec(words);
     expect(code).toBe(0);
     return out.trimEnd().split('\n');
@@ -254,7 +254,7 @@ test('consume --read-committed prints neither what was aborted nor what is open,
   expect(await consumed('--from-beginning')).toEqual(all);
   await open.commit();
   await eventually(async () => expect(await consumed('--from-beginning', '--read-committed')).toEqual([...committed, ...all.slice(-2)]));
-});
+}, 60_000);
 
 test('abort wants one partition, and one way to say which transaction', async () => {
   expect(await run('abort', 'orders:0')).toEqual(
