@@ -1,6 +1,7 @@
 import { KafkaError } from '../../core/errors.ts';
 import type { Producer } from './add-partitions.ts';
 import { FENCING_EPOCH, isExhausted, LAST_EPOCH, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
+import { isPrepared } from './transaction-status.ts';
 
 /** EndTxn. */
 export interface EndTransaction extends Producer {
@@ -36,17 +37,22 @@ function endInEpoch(known: Transaction, { commits, producerEpoch, producerId, ve
   return { kind: 'prepared', next: endedBy(known, { commits, version, nextProducerId: NONE, addedNothing: false }, nowMs) };
 }
 
-/** Transactions v2 (KIP-890): the epoch grows with each end. One that is behind by one has ended this very transaction before. */
+/**
+ * Transactions v2 (KIP-890): the epoch grows with each end. What comes with the epoch before has ended this very transaction: once it is decided, it is
+ * a repetition, and once the next is under way, it comes too late.
+ */
 function endWithEpoch(known: Transaction, request: EndTransaction, freshId: number | null, nowMs: number): Ended {
   const { commits, producerEpoch, producerId, version } = request;
   const hasRotated = producerId === known.previousProducerId && producerEpoch === LAST_EPOCH && known.producerEpoch === 0;
   const isRepeated = hasRotated || producerEpoch === known.producerEpoch - 1;
   if (producerId !== known.producerId && !hasRotated) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
-  if (producerEpoch !== known.producerEpoch && !isRepeated) throw new KafkaError('PRODUCER_FENCED');
-  // Not the end of this one: it has begun since, or another producer has taken the id over. A request that comes late must not end theirs.
-  if (isRepeated && (known.status === 'Empty' || known.status === 'Ongoing')) throw new KafkaError('PRODUCER_FENCED');
-  if (isRepeated || known.status === 'PrepareCommit' || known.status === 'PrepareAbort') refuseIfEndedOtherwise(known, commits);
-  if (isRepeated && (known.status === 'CompleteCommit' || known.status === 'CompleteAbort')) return { kind: 'repeated' };
+  const isDecided = known.status !== 'Empty' && known.status !== 'Ongoing';
+  const isCurrent = producerEpoch === known.producerEpoch && !isPrepared(known.status);
+  if (!isCurrent && !(isRepeated && isDecided)) throw new KafkaError('PRODUCER_FENCED');
+  if (isRepeated) {
+    refuseIfEndedOtherwise(known, commits);
+    return { kind: 'repeated' };
+  }
   // Nothing was written that could be committed; an abort fences what may still be on its way.
   if (known.status !== 'Ongoing' && commits) throw new KafkaError('INVALID_TXN_STATE');
   const needsId = isExhausted(known);

@@ -1,5 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
-import { FENCING_EPOCH, isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
+import { isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
 
 /** InitProducerId with a transactional id. */
 export interface InitProducer {
@@ -38,9 +38,8 @@ export function initProducer(known: Transaction, request: InitProducer, freshId:
     default:
       throw new Error(`a producer of ${known.transactionalId}, which is ${known.status}`);
   }
-  // Who was fenced in its last epoch may go on, too, but the epoch that fenced it is nobody's.
-  const wasFenced = known.producerEpoch === FENCING_EPOCH && request.producerEpoch === known.lastProducerEpoch;
-  if (isExhausted(known) && (isBeginning || request.producerEpoch === known.producerEpoch || wasFenced)) {
+  const isItsOwn = request.producerEpoch === known.producerEpoch || request.producerEpoch === known.lastProducerEpoch;
+  if (isExhausted(known) && (isBeginning || isItsOwn)) {
     if (freshId === null) return { kind: 'needs-producer-id' };
     return { kind: 'ready', next: rotate(known, request, freshId, nowMs) };
   }
@@ -81,7 +80,7 @@ function rotate(known: Transaction, { producerEpoch, timeoutMs }: InitProducer, 
 
 /**
  * Ends a transaction under way whose producer is not to go on with it: its epoch grows by one, whatever its version, so that what it still sends is
- * refused. Unless another producer takes the id over it may begin anew in that epoch, which InitProducerId tells it (KIP-588).
+ * refused. If nobody else takes the id over it may ask for that epoch by its own, and begin anew: so goes a client whose transaction took too long.
  */
 export function fence(known: Transaction, nowMs: number): Transaction {
   return transition(known, {

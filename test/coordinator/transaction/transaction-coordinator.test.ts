@@ -202,6 +202,30 @@ test('with transactions v2 an end in the last epoch that comes late does not end
   expect(await errorOf(coordinator.end('t', { ...producer, ...commit(2) }))).toBe('PRODUCER_FENCED');
 });
 
+test('transactions v2: an end that comes once more, late, does not end the next transaction', async () => {
+  const { coordinator, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  expect(await errorOf(coordinator.end('t', { ...next, ...commit(2) }))).toBe('PRODUCER_FENCED');
+  markers.arrive();
+  expect(await coordinator.end('t', { ...producer, ...commit(2) })).toEqual(next);
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  for (const end of [commit(2), abort(2)]) expect(await errorOf(coordinator.end('t', { ...producer, ...end }))).toBe('PRODUCER_FENCED');
+  expect((await coordinator.describe('t')).status).toBe('Ongoing');
+});
+
+test('who took too long begins anew by the epoch that it had, unless another has taken the id over', async () => {
+  const { coordinator, clock, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 5_000 });
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  await clock.advance(10_000);
+  markers.arrive();
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual({ ...producer, producerEpoch: 1 });
+  await coordinator.init('t', BEGINS);
+  expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('PRODUCER_FENCED');
+});
+
 test('a transaction past its timeout is aborted, and its producer fenced', async () => {
   const { coordinator, clock, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 15_000 });
@@ -316,5 +340,6 @@ test('a producer in its last epoch is fenced by the one that no producer gets', 
   expect(await errorOf(coordinator.init('t', BEGINS))).toBe('CONCURRENT_TRANSACTIONS');
   expect(markers.sent.at(-1)).toMatchObject({ producerId: 999, producerEpoch: 32767 });
   markers.arrive();
-  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 1 });
 });
