@@ -182,6 +182,40 @@ test('with transactions v2 each end gives the next epoch, the markers carry it, 
   await coordinator.add('t', next, partitions('a', 0), 2);
 });
 
+test('with transactions v2 a repeated end that comes late ends neither the next transaction nor that of who took the id over', async () => {
+  const { coordinator, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  const late = async () => {
+    const errors = [
+      await errorOf(coordinator.end('t', { ...producer, ...commit(2) })),
+      await errorOf(coordinator.end('t', { ...producer, ...abort(2) })),
+    ];
+    expect(errors).toEqual(['PRODUCER_FENCED', 'PRODUCER_FENCED']); // as Apache Kafka 4.4.0 answers
+  };
+  await late();
+  expect((await coordinator.describe('t')).status).toBe('Ongoing');
+  await coordinator.end('t', { ...next, ...commit(2) });
+  markers.arrive();
+  const taken = await coordinator.init('t', BEGINS);
+  expect(await errorOf(coordinator.end('t', { ...taken, producerEpoch: taken.producerEpoch - 1, ...abort(2) }))).toBe('PRODUCER_FENCED');
+  expect((await coordinator.describe('t')).status).toBe('Empty');
+  await coordinator.add('t', taken, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...taken, producerEpoch: taken.producerEpoch - 1, ...commit(2) }))).toBe('PRODUCER_FENCED');
+});
+
+test('with transactions v2 an end in the last epoch that comes late does not end the first transaction of the next producer id', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...producer, ...commit(2) }))).toBe('PRODUCER_FENCED');
+});
+
 test('with transactions v2 an end that comes once more, late, does not end what its producer has begun since', async () => {
   const { coordinator, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', BEGINS);
@@ -300,6 +334,32 @@ test('InitProducerId takes the next producer id when the epochs are used up', as
   const { coordinator, producer } = await exhausted();
   const next = await coordinator.init('t', { ...BEGINS, ...producer });
   expect(next).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
+});
+
+for (const how of ['ran out of time', 'was given up by itself'] as const) {
+  test(`a producer whose transaction ${how} begins anew in the epoch that fenced it, until another takes the id over (KIP-588)`, async () => {
+    const { coordinator, clock, markers } = await transactionsFixture();
+    const producer = await coordinator.init('t', BEGINS);
+    await coordinator.add('t', producer, partitions('a', 0), 1);
+    if (how === 'ran out of time') await clock.advance(BEGINS.timeoutMs + 20_000);
+    else expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('CONCURRENT_TRANSACTIONS');
+    markers.arrive();
+    const fenced = { producerId: 1000, producerEpoch: 1 };
+    expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(fenced);
+    expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(fenced);
+    expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 2 });
+    expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('PRODUCER_FENCED');
+  });
+}
+
+test('a producer that was fenced in its last epoch begins anew with the next producer id', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 1);
+  expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('CONCURRENT_TRANSACTIONS');
+  markers.arrive();
+  const next = { producerId: 1000, producerEpoch: 0 };
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
   expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
 });
 
