@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
 import type { TransactionMarker } from '../storage/producer-state.ts';
 import {
@@ -34,8 +35,6 @@ export interface Write {
 export interface Outcome<T> {
   readonly reply: T;
   readonly write: Write | null;
-  /** The reply says what earlier writes have made so: without one of its own it waits until none of them can be lost. */
-  readonly restsOnWrites?: true;
 }
 
 /** The state of one partition of a coordinator's topic, rebuilt by replaying it. */
@@ -147,8 +146,9 @@ export class CoordinatorRuntime<S extends Shard> {
   /** Runs an operation now; its reply comes when its write is committed. Throws like `run`, and rejects with the error of the write. */
   runAndReply<T>(partition: number, operation: (shard: S) => Outcome<T>): Promise<T> {
     const loaded = this.require(partition);
-    const { reply, restsOnWrites, write } = operation(loaded.shard);
-    if (!write) return restsOnWrites ? this.afterLast(loaded, reply) : Promise.resolve(reply);
+    const { reply, write } = operation(loaded.shard);
+    // It may rest on what an earlier operation has in the log, and not committed: a partition that a transaction has already, for one.
+    if (!write) return safetyRules.repliesRestOnCommitted ? this.settled(loaded, reply) : Promise.resolve(reply);
     return new Promise((resolve, reject) => {
       const done = (error: KafkaError | null) => {
         const next = write.done?.(error) ?? null;
@@ -182,10 +182,11 @@ export class CoordinatorRuntime<S extends Shard> {
   /** Reads the state now; the answer leaves once all that it may rest on is committed, so that nobody sees what may still be lost. */
   read<T>(partition: number, operation: (shard: S) => T): Promise<T> {
     const loaded = this.require(partition);
-    return this.afterLast(loaded, operation(loaded.shard));
+    return this.settled(loaded, operation(loaded.shard));
   }
 
-  private afterLast<T>({ writes }: Loaded<S>, reply: T): Promise<T> {
+  /** A reply that leaves once all writes of this moment are committed. */
+  private settled<T>({ writes }: Loaded<S>, reply: T): Promise<T> {
     return new Promise((resolve, reject) => writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
   }
 
