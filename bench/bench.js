@@ -9,7 +9,7 @@ import { NAMES, startBroker } from './brokers.js';
 import { startCluster } from './clusters.js';
 import { FIGURES, MEASURES } from './figures.js';
 import { BROKER_VERSION, brokerJars, TOOLS_VERSION, toolsJars } from './jars.js';
-import { consume, createTopics, endToEndLatency, produce } from './loads.js';
+import { commitLatency, consume, createTopics, endToEndLatency, produce } from './loads.js';
 import { summarizeAll, table } from './report.js';
 import { observe, pssMb, rssMb } from './usage.js';
 
@@ -20,7 +20,8 @@ import { observe, pssMb, rssMb } from './usage.js';
 
 const USAGE = `npm run bench -- [options]
   --rounds N     rounds of all loads, each with fresh brokers (3)
-  --records N    records of 1 KiB in a round (1000000); the load of 100 B sends five times, the latency test a hundredth, at most 10000
+  --records N    records of 1 KiB in a round (1000000); the load of 100 B sends five times, the latency test a hundredth, at most 10000;
+                 each of the three guarantees (plain, idempotent, in transactions) half as many, small transactions as many as the latency test
   --warm-up N    records of 1 KiB produced and consumed before anything is measured (500000): Java compiles what is hot while it runs
   --starts N     starts of each broker (10)
   --only LIST    of ${MEASURES.join(',')}
@@ -33,10 +34,12 @@ const SMALL_BYTES = 100;
 /** After the start, before the idle RSS is read: both do work of their own for a while. */
 const SETTLE_MS = 5000;
 /** @type {Record<string, number>} */
-const TOPICS = { warm: 1, produce: 1, small: 6, latency: 1 };
+const TOPICS = { warm: 1, produce: 1, small: 6, latency: 1, plain: 6, idempotent: 6, transactional: 6, transactions: 3 };
 /** Of three nodes. */
-const REPLICATED_TOPICS = { warm: 3, replicated: 3, latency: 1 };
-const REPLICATED = /** @type {const} */ (['clusterIdle', 'replicated', 'replicatedLatency']);
+const REPLICATED_TOPICS = { warm: 3, replicated: 3, latency: 1, transactions: 3 };
+const REPLICATED = /** @type {const} */ (['clusterIdle', 'replicated', 'replicatedLatency', 'replicatedTransactions']);
+/** What Kafka Streams does with exactly_once_v2 by default. */
+const TRANSACTION_MS = 100;
 
 /** @param {string} line */
 const say = (line) => void process.stderr.write(`${line}\n`);
@@ -71,6 +74,27 @@ async function measureStarts(starts) {
   }
 }
 
+/** @param {number} records */
+const atMost10k = (records) => Math.min(10_000, Math.ceil(records / 100));
+
+/** The three after one another, so that they can be compared. @param {Broker} broker @param {number} records */
+async function measureGuarantees({ side, pid, address }, records) {
+  const used = observe(pid);
+  const rates = [];
+  const cpu = [];
+  for (const [topic, guarantee] of /** @type {const} */ ([
+    ['plain', 'plain'],
+    ['idempotent', 'idempotent'],
+    ['transactional', { transactionMs: TRANSACTION_MS }],
+  ])) {
+    const usedBy = observe(pid);
+    const { mibPerSecond } = await produce(address, topic, records, KIB, guarantee);
+    rates.push(mibPerSecond);
+    cpu.push((usedBy().brokerCpuSeconds * GIB) / (records * KIB));
+  }
+  record('guarantees', side, [...rates, ...cpu], used());
+}
+
 /** @param {Broker} broker @param {Plan} plan */
 async function measureLoads(broker, { records, warmUp, only }) {
   const { side, pid, address } = broker;
@@ -102,8 +126,16 @@ async function measureLoads(broker, { records, warmUp, only }) {
   }
   if (wants('latency')) {
     const used = observe(pid);
-    const { avgMs, p99Ms } = await endToEndLatency(address, 'latency', Math.min(10_000, Math.ceil(records / 100)));
+    const { avgMs, p99Ms } = await endToEndLatency(address, 'latency', atMost10k(records));
     record('latency', side, [avgMs, p99Ms], used());
+  }
+  if (wants('guarantees')) await measureGuarantees(broker, Math.ceil(records / 2));
+  if (wants('transactions')) {
+    const used = observe(pid);
+    const count = atMost10k(records);
+    const { medianMs, p99Ms } = await commitLatency(address, 'transactions', TOPICS.transactions, count);
+    const usage = used();
+    record('transactions', side, [medianMs, p99Ms, usage.brokerCpuSeconds / ((count * 1.25) / 1000)], usage); // with the warm-up
   }
   if (wants('after')) record('after', side, [rssMb(pid)], { load: loadavg()[0] });
 }
@@ -125,8 +157,13 @@ async function measureCluster(side, { records, warmUp, only }) {
     }
     if (only.includes('replicatedLatency')) {
       const used = observe(...pids);
-      const { avgMs, p99Ms } = await endToEndLatency(cluster.address, 'latency', Math.min(10_000, Math.ceil(records / 100)));
+      const { avgMs, p99Ms } = await endToEndLatency(cluster.address, 'latency', atMost10k(records));
       record('replicatedLatency', side, [avgMs, p99Ms], used());
+    }
+    if (only.includes('replicatedTransactions')) {
+      const used = observe(...pids);
+      const { medianMs, p99Ms } = await commitLatency(cluster.address, 'transactions', REPLICATED_TOPICS.transactions, atMost10k(records));
+      record('replicatedTransactions', side, [medianMs, p99Ms], used());
     }
   } finally {
     await cluster.stop();

@@ -1,7 +1,8 @@
 /**
  * What is measured. `betterIs` says which way is good; `goal` is the ratio minikafka / Apache Kafka to reach; `digits` after the point.
  * @typedef {{ name: string, unit: string, digits: number, betterIs: 'more' | 'less', goal?: number }} Figure
- * @typedef {'start' | 'idle' | 'produce' | 'small' | 'consume' | 'latency' | 'after' | 'clusterIdle' | 'replicated' | 'replicatedLatency'} Measure
+ * @typedef {'start' | 'idle' | 'produce' | 'small' | 'consume' | 'latency' | 'guarantees' | 'transactions' | 'after' |
+ *   'clusterIdle' | 'replicated' | 'replicatedLatency' | 'replicatedTransactions'} Measure
  */
 
 /** @type {Record<Measure, Figure[]>} */
@@ -24,6 +25,19 @@ export const FIGURES = {
     { name: 'end to end, average', unit: 'ms', digits: 2, betterIs: 'less' },
     { name: 'end to end, 99th percentile', unit: 'ms', digits: 0, betterIs: 'less' },
   ],
+  guarantees: [
+    { name: 'produce 1 KiB, 6 partitions, plain', unit: 'MiB/s', digits: 1, betterIs: 'more' },
+    { name: 'the same, idempotent', unit: 'MiB/s', digits: 1, betterIs: 'more' },
+    { name: 'the same, in transactions of 100 ms', unit: 'MiB/s', digits: 1, betterIs: 'more' },
+    { name: 'broker CPU per GiB, plain', unit: 's', digits: 2, betterIs: 'less' },
+    { name: 'broker CPU per GiB, idempotent', unit: 's', digits: 2, betterIs: 'less' },
+    { name: 'broker CPU per GiB, in transactions of 100 ms', unit: 's', digits: 2, betterIs: 'less' },
+  ],
+  transactions: [
+    { name: 'transaction of 3 records in 3 partitions, median', unit: 'ms', digits: 2, betterIs: 'less' },
+    { name: 'the same, 99th percentile', unit: 'ms', digits: 1, betterIs: 'less' },
+    { name: 'broker CPU per 1000 transactions', unit: 's', digits: 2, betterIs: 'less' },
+  ],
   after: [{ name: 'RSS after all loads', unit: 'MB', digits: 0, betterIs: 'less' }],
   clusterIdle: [{ name: 'three nodes, PSS idle', unit: 'MB', digits: 0, betterIs: 'less' }],
   replicated: [
@@ -33,6 +47,10 @@ export const FIGURES = {
   replicatedLatency: [
     { name: 'three replicas, end to end, average', unit: 'ms', digits: 2, betterIs: 'less' },
     { name: 'three replicas, end to end, 99th percentile', unit: 'ms', digits: 0, betterIs: 'less' },
+  ],
+  replicatedTransactions: [
+    { name: 'three replicas, transaction of 3 records in 3 partitions, median', unit: 'ms', digits: 2, betterIs: 'less' },
+    { name: 'three replicas, the same, 99th percentile', unit: 'ms', digits: 1, betterIs: 'less' },
   ],
 };
 

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
+import { root } from '../scripts/stale.js';
 import { spawnOwned } from './brokers.js';
 import { LOG4J_CONFIG, toolsJars } from './jars.js';
 
@@ -8,8 +10,11 @@ import { LOG4J_CONFIG, toolsJars } from './jars.js';
  * @param {string} name class in org.apache.kafka.tools @param {readonly string[]} args
  * @returns {Promise<string>} what it wrote to its standard output
  */
-function runTool(name, args) {
-  const java = ['-Xmx512m', `-Dlog4j2.configurationFile=${LOG4J_CONFIG}`, '-cp', toolsJars(), `org.apache.kafka.tools.${name}`];
+const runTool = (name, args) => runJava(`org.apache.kafka.tools.${name}`, args);
+
+/** @param {string} name a class, or the path of a program in one file @param {readonly string[]} args */
+function runJava(name, args) {
+  const java = ['-Xmx512m', `-Dlog4j2.configurationFile=${LOG4J_CONFIG}`, '-cp', toolsJars(), name];
   const child = spawnOwned('java', [...java, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const [out, errors] = [child.stdout, child.stderr].map((stream) => {
     /** @type {string[]} */
@@ -53,15 +58,34 @@ export async function createTopics(address, partitionsOf, { replicas, minInSync 
   }
 }
 
-/** acks=all, linger 5 ms, batches of 64 KiB, no compression. @param {string} address @param {string} topic @param {number} records @param {number} recordBytes */
-export async function produce(address, topic, records, recordBytes) {
-  const properties = [`bootstrap.servers=${address}`, 'acks=all', 'linger.ms=5', 'batch.size=65536', 'compression.type=none'];
+/**
+ * How the producer makes sure that nothing is there twice: not at all; by sequence numbers, which is its default; or in transactions, of so many
+ * milliseconds each.
+ * @typedef {'plain' | 'idempotent' | { transactionMs: number }} Guarantee
+ */
+
+/**
+ * acks=all, linger 5 ms, batches of 64 KiB, no compression.
+ * @param {string} address @param {string} topic @param {number} records @param {number} recordBytes @param {Guarantee} [guarantee]
+ */
+export async function produce(address, topic, records, recordBytes, guarantee = 'idempotent') {
+  const idempotence = `enable.idempotence=${guarantee !== 'plain'}`;
+  const properties = [`bootstrap.servers=${address}`, 'acks=all', 'linger.ms=5', 'batch.size=65536', 'compression.type=none', idempotence];
   const size = ['--num-records', String(records), '--record-size', String(recordBytes), '--throughput', '-1'];
-  const output = await runTool('ProducerPerformance', ['--topic', topic, ...size, '--command-property', ...properties]);
+  const transactions = typeof guarantee === 'object' ? ['--transaction-duration-ms', String(guarantee.transactionMs)] : [];
+  const output = await runTool('ProducerPerformance', ['--topic', topic, ...size, ...transactions, '--command-property', ...properties]);
   const summary = output.trim().split('\n').at(-1) ?? '';
   const [sent, recordsPerSecond, mibPerSecond] = numbers(summary, /^(\d+) records sent, ([\d.]+) records\/sec \(([\d.]+) MB\/sec\)/);
   if (sent !== records) throw new Error(`only ${sent} of ${records} records were acknowledged`);
   return { recordsPerSecond, mibPerSecond };
+}
+
+/** Small transactions, one after the other: see Transactions.java. @param {string} address @param {string} topic @param {number} partitions @param {number} count */
+export async function commitLatency(address, topic, partitions, count) {
+  const program = join(root, 'bench', 'Transactions.java');
+  const output = await runJava(program, [address, topic, String(partitions), String(count)]);
+  const [avgMs, medianMs, p99Ms] = numbers(output, /^Avg latency: ([\d.]+) ms, median ([\d.]+) ms, 99th ([\d.]+) ms/);
+  return { avgMs, medianMs, p99Ms };
 }
 
 /** One consumer in a group of its own, from the start; the time to join the group does not count. @param {string} address @param {string} topic @param {number} records */

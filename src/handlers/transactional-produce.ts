@@ -1,6 +1,8 @@
+import type { BrokerConfig } from '../config.ts';
 import type { PartitionVerifier } from '../coordinator/transaction/partition-verifier.ts';
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { Verification } from '../storage/verifications.ts';
@@ -16,6 +18,10 @@ export function transactionalBatch(records: Uint8Array | null): BatchView | null
   const batch = new BatchView(records);
   return batch.magic === 2 && batch.isTransactional ? batch : null;
 }
+
+/** Whether the coordinator is asked at all. What adds a partition does so even if nothing is verified: nobody else would end the transaction there. */
+export const mustAsk = (version: number, config: BrokerConfig): boolean =>
+  version >= ADDS_SINCE || config.bool('transaction.partition.verification.enable');
 
 /** A transactional batch on its way into a partition. */
 export interface Verified {
@@ -40,13 +46,14 @@ export function verifyThen(
 ): void {
   const { producerEpoch, producerId, baseSequence } = batch;
   const adds = version >= ADDS_SINCE;
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
-  if (!guard) {
-    append(undefined);
+  if (!adds && !safetyRules.verifyFirstBatch) {
+    append('off');
     return;
   }
-  verifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, topic, partition.index, (error) => {
-    if (error === 'NONE') append(guard);
+  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
+  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
+  verifier.verify(question, { topic, partition: partition.index, begin }, (error, guard) => {
+    if (error === 'NONE') append(guard ?? undefined);
     else refused(refusal(error, version));
   });
 }

@@ -1,5 +1,6 @@
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { TxnOffsetCommit } from '../protocol/messages/txn-offset-commit.ts';
 import type { RequestOf } from '../protocol/schema.ts';
@@ -63,14 +64,15 @@ function verify(
   const index = groups.partitionOf(request.groupId);
   const partition = replicas.hosted(OFFSETS_TOPIC, index);
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
-  if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
-  const { producerEpoch, producerId, transactionalId } = request;
   const adds = version >= ADDS_SINCE;
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
-  if (!guard) return Promise.resolve(undefined);
+  if (!adds && !config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
+  const { producerEpoch, producerId, transactionalId } = request;
+  if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
+  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
+  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
   return new Promise((resolve, reject) => {
-    partitionVerifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, OFFSETS_TOPIC, index, (error) => {
-      if (error === 'NONE') resolve(guard);
+    partitionVerifier.verify(question, { topic: OFFSETS_TOPIC, partition: index, begin }, (error, guard) => {
+      if (error === 'NONE') resolve(guard ?? undefined);
       else reject(new KafkaError(refusal(error, version)));
     });
   });

@@ -9,6 +9,8 @@ import type { ProducerLimits } from './producer-state.ts';
 export class VerificationGuard {
   /** The log had another role meanwhile: whoever sent the batch must ask who leads now. */
   isOver = false;
+  /** Something of the transaction, or of the one before, came into the log meanwhile. */
+  isSpent = false;
 }
 
 /** What comes with a transactional batch: its guard; nothing when the transaction is open here; or that this broker does not verify. */
@@ -47,7 +49,7 @@ export class Verifications {
     const sinceMs = this.clock.monotonicMs();
     for (const [id, { sinceMs: since }] of this.pending) {
       if (sinceMs - since < this.limits.expirationMs && this.pending.size < this.limits.maxProducers) break;
-      this.pending.delete(id);
+      this.end(id);
     }
     let known = this.pending.get(producerId);
     if (!known) {
@@ -77,6 +79,9 @@ export class Verifications {
 
   /** Something of the producer's transaction is in the log. */
   end(producerId: number): void {
+    const ended = this.pending.get(producerId);
+    if (!ended) return;
+    ended.guard.isSpent = true;
     this.pending.delete(producerId);
   }
 

@@ -42,7 +42,7 @@ export function javaWithKafka(): Java | null {
   if (!existsSync(jars)) fetchJars(jars, 'pom.xml', VERSION);
   const classes = mkdtempSync(join(tmpdir(), 'minikafka-java-'));
   afterAll(() => rmSync(classes, { recursive: true, force: true }));
-  const sources = ['Records.java', 'Load.java'].map((file) => join(here, file));
+  const sources = ['Records.java', 'Load.java', 'Transform.java'].map((file) => join(here, file));
   execFileSync('javac', ['-d', classes, '-cp', `${jars}/*`, ...sources], { stdio: ['ignore', 2, 2], timeout: COMPILE_DEADLINE_MS });
   const options = [...OPTIONS, `-Dlog4j2.configurationFile=${LOGGING}`];
   const command = (mainClass: string, args: readonly string[]) => ['java', ...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args];
@@ -64,6 +64,17 @@ export function javaWithClient(version: string, program: string): readonly strin
   if (!hasJava(jars, `Kafka's Java client ${version}`)) return null;
   if (!existsSync(jars)) fetchJars(jars, 'client-pom.xml', version);
   return ['java', ...OPTIONS, '-cp', `${jars}/*`, join(here, program)];
+}
+
+/**
+ * Command line of a program in one file of `java/`, with Kafka Streams; Java compiles it as it starts.
+ * Without a JDK or Maven: null, said loudly; in CI an error.
+ */
+export function javaWithStreams(program: string): readonly string[] | null {
+  const jars = join(cache, 'kafka-streams', VERSION);
+  if (!hasJava(jars, 'Kafka Streams')) return null;
+  if (!existsSync(jars)) fetchJars(jars, 'streams-pom.xml', VERSION);
+  return ['java', ...OPTIONS, `-Dlog4j2.configurationFile=${LOGGING}`, '-cp', `${jars}/*`, join(here, program)];
 }
 
 function hasJava(jars: string, what: string): boolean {

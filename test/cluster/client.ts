@@ -26,8 +26,14 @@ export interface Fetched {
   readonly errorName: string;
   readonly highWatermark: number;
   readonly logStartOffset: number;
+  readonly lastStableOffset: number;
+  /** Only for a reader of committed records. */
+  readonly aborted: readonly { readonly producerId: number; readonly firstOffset: number }[];
   readonly records: Buffer;
 }
+
+export const READ_UNCOMMITTED = 0;
+export const READ_COMMITTED = 1;
 
 /** The least client that finds leaders: what it knows of them comes from whichever broker knows most, and it gives no broker time. */
 export class Client {
@@ -92,8 +98,9 @@ export class Client {
     }
   }
 
-  async fetch(topic: string, partition: number, fetchOffset: number): Promise<Fetched> {
-    const failed = (errorName: string): Fetched => ({ errorName, highWatermark: -1, logStartOffset: -1, records: Buffer.alloc(0) });
+  async fetch(topic: string, partition: number, fetchOffset: number, isolationLevel = READ_UNCOMMITTED): Promise<Fetched> {
+    const nothing = { highWatermark: -1, logStartOffset: -1, lastStableOffset: -1, aborted: [], records: Buffer.alloc(0) };
+    const failed = (errorName: string): Fetched => ({ errorName, ...nothing });
     const leader = this.leader(topic, partition);
     if (!leader) return failed('LEADER_NOT_AVAILABLE');
     try {
@@ -102,13 +109,14 @@ export class Client {
       const { responses } = await connection.request(
         Fetch,
         FETCH_VERSION,
-        { maxWaitMs: 0, minBytes: 0, topics: [{ topic, partitions }] },
+        { maxWaitMs: 0, minBytes: 0, isolationLevel, topics: [{ topic, partitions }] },
         10_000,
       );
       const answer = responses[0]!.partitions[0]!;
-      const { highWatermark, logStartOffset } = answer;
+      const { highWatermark, logStartOffset, lastStableOffset } = answer;
       const records = answer.records ? Buffer.from(answer.records) : Buffer.alloc(0);
-      return { errorName: errorNameOf(answer.errorCode), highWatermark, logStartOffset, records };
+      const aborted = answer.abortedTransactions ?? [];
+      return { errorName: errorNameOf(answer.errorCode), highWatermark, logStartOffset, lastStableOffset, aborted, records };
     } catch (error) {
       return failed(error instanceof Error ? error.message : String(error));
     }

@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly partitions: number;
   readonly idempotent: boolean;
   readonly recordsPerSecond: number;
+  /** How many records a partition may have by now; default: no end of them. Time at the limit is not made up for. */
+  readonly limit?: () => number;
 }
 
 const TICK_MS = 10;
@@ -50,15 +52,17 @@ export class Load {
   readonly failures = new Map<string, number>();
   private readonly client: Client;
   private readonly recordsPerSecond: number;
+  private readonly limit: () => number;
   private readonly lanes: Promise<void>[] = [];
   private stopping = false;
 
-  constructor({ client, topic, partitions, idempotent, recordsPerSecond }: LoadOptions) {
+  constructor({ client, topic, partitions, idempotent, recordsPerSecond, limit = () => Number.POSITIVE_INFINITY }: LoadOptions) {
     this.client = client;
     this.topic = topic;
     this.partitions = partitions;
     this.idempotent = idempotent;
     this.recordsPerSecond = recordsPerSecond;
+    this.limit = limit;
     this.acknowledged = Array.from({ length: partitions }, () => []);
     this.sentAgain = Array.from({ length: partitions }, () => new Set());
   }
@@ -119,7 +123,10 @@ export class Load {
     let skipped = 0;
     let queue: Batch[] = [];
     for (;;) {
-      const due = Math.floor(((performance.now() - begun) / TICK_MS) * perTick) - skipped;
+      let due = Math.floor(((performance.now() - begun) / TICK_MS) * perTick) - skipped;
+      const beyond = Math.max(0, due - this.limit());
+      skipped += beyond;
+      due -= beyond;
       if (due - made > MAX_BACKLOG) skipped += due - made - MAX_BACKLOG;
       while (!this.stopping && queue.length < (this.idempotent ? MAX_IN_FLIGHT : 1) && made < due) {
         const count = Math.min(MAX_BATCH_RECORDS, due - made);

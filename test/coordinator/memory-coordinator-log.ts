@@ -23,7 +23,6 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   /** While set, what was replayed is committed when it resolves. */
   commitGate: Promise<void> | null = null;
   isOver = false;
-  private nextOffset = 0;
   private waiting: { records: readonly Stored[]; done: (error: KafkaError | null) => void }[] = [];
 
   append(records: readonly CoordinatorRecord[], done: (error: KafkaError | null) => void, transaction?: TransactionalWrite): number {
@@ -43,8 +42,7 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
       this.refusal = null;
       throw error;
     }
-    const offset = this.nextOffset;
-    this.nextOffset += records.length;
+    const offset = this.waiting.reduce((end, each) => end + each.records.length, this.records.length); // what was lost leaves no gap
     if (this.isHeld) {
       this.waiting.push({ records, done });
       return offset;
@@ -78,10 +76,9 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
 
   commit(): void {
     this.isHeld = false;
-    for (const { records, done } of this.waiting.splice(0)) {
-      this.records.push(...records);
-      done(null);
-    }
+    const committed = this.waiting.splice(0);
+    for (const { records } of committed) this.records.push(...records);
+    for (const { done } of committed) done(null);
   }
 
   fail(error: KafkaError): void {

@@ -123,7 +123,9 @@ describe('verification (KIP-890)', () => {
 
   test('says nothing of a transaction that ended while it was on its way', async () => {
     const late = verify()!;
+    expect(late.isSpent).toBe(false);
     end(false);
+    expect(late.isSpent).toBe(true);
     expect(await send(0, late)).toBe('INVALID_TXN_STATE');
     const again = verify()!;
     expect(again).not.toBe(late);

@@ -1,4 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import {
   type CoordinatorRecord,
   type GroupValue,
@@ -153,7 +154,8 @@ export class GroupShard implements Shard {
   }
 
   deleteOffsets(groupId: string, topics: readonly OffsetsToDelete[]): Outcome<DeletedOffsets[]> {
-    return deleteOffsets(this.groups.get(groupId), groupId, this.offsets.get(groupId), topics);
+    const { groups, pending } = this;
+    return deleteOffsets(groups.get(groupId), groupId, { offsets: this.offsets.get(groupId), pending }, topics);
   }
 
   /** The clients behind these parked requests are gone. Their members' sessions, which stood still, run from now on. */
@@ -234,7 +236,8 @@ export class GroupShard implements Shard {
 
   private replayOffset({ group: groupId, partition, topic }: OffsetKey, committed: CommittedOffset | null, producerId: number): void {
     const group = this.groups.get(groupId) ?? this.create(groupId);
-    if (committed && producerId >= 0) this.pending.add(producerId, groupId, topic, partition, committed);
+    if (committed && producerId >= 0 && safetyRules.offsetsWaitForMarker)
+      this.pending.add(producerId, groupId, topic, partition, committed);
     else if (committed) this.offsetsFor(groupId).set(topic, partition, committed);
     else {
       this.offsets.get(groupId)?.delete(topic, partition);

@@ -1,4 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import { isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
 
 /** InitProducerId with a transactional id. */
@@ -55,7 +56,7 @@ function mayBe({ previousProducerId, producerEpoch, producerId }: Transaction, r
 function nextEpoch(known: Transaction, { producerEpoch: expected, producerId, timeoutMs }: InitProducer, nowMs: number): Transaction {
   const { lastProducerEpoch, producerEpoch } = known;
   const begins = { status: 'Empty', partitions: NO_PARTITIONS, startMs: NONE, updateMs: nowMs, timeoutMs } as const;
-  const grown = producerEpoch + 1;
+  const grown = safetyRules.initFences ? producerEpoch + 1 : Math.max(0, producerEpoch);
   if (producerId === NONE) return transition(known, { ...begins, producerEpoch: grown, lastProducerEpoch: NONE });
   if (producerEpoch === NONE || expected === producerEpoch)
     return transition(known, { ...begins, producerEpoch: grown, lastProducerEpoch: producerEpoch });
@@ -64,13 +65,13 @@ function nextEpoch(known: Transaction, { producerEpoch: expected, producerId, ti
   throw new KafkaError('PRODUCER_FENCED');
 }
 
-function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, freshId: number, nowMs: number): Transaction {
+function rotate(known: Transaction, { producerEpoch, timeoutMs }: InitProducer, freshId: number, nowMs: number): Transaction {
   return transition(known, {
     status: 'Empty',
     producerId: freshId,
     previousProducerId: known.producerId,
     producerEpoch: 0,
-    lastProducerEpoch: producerId === NONE ? NONE : known.producerEpoch,
+    lastProducerEpoch: producerEpoch, // it may ask again
     partitions: NO_PARTITIONS,
     startMs: NONE,
     updateMs: nowMs,

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { ErrorName } from '../../core/error-codes.ts';
 import { KafkaError } from '../../core/errors.ts';
+import type { VerificationGuard } from '../../storage/verifications.ts';
 import type { Producer, Verdict } from './add-partitions.ts';
 
 /** Whether a transaction has a partition, or (`adds`) that it gets it: transactions v2. */
@@ -8,6 +9,14 @@ export interface Question {
   readonly transactionalId: string;
   readonly producer: Producer;
   readonly adds: boolean;
+}
+
+/** A partition that is to take a batch. */
+export interface Asking {
+  readonly topic: string;
+  readonly partition: number;
+  /** `Partition.beginVerification`: for each batch, and before each time that the coordinator is asked. */
+  readonly begin: () => VerificationGuard | null;
 }
 
 /** All partitions that are asked for of one transaction. */
@@ -25,17 +34,22 @@ export interface PartitionVerifierOptions {
   readonly retryMs: () => { readonly backoffMs: number; readonly maxMs: number };
 }
 
-/** Transactions in one request: what is asked beyond that waits for the next. */
+/** Partitions in one request: what is asked beyond that waits for the next. */
 const MAX_BATCH = 1_000;
-/** Beyond it producers are told to come again: a coordinator that does not answer must not collect questions for ever. */
+/** Batches. Beyond it producers are told to come again: a coordinator that does not answer must not collect them for ever. */
 const MAX_WAITING = 10_000;
 
+/** `guard`: what goes with the batch; null, the transaction is open there. */
+type Done = (error: ErrorName, guard: VerificationGuard | null) => void;
+
+/** A partition that waits for the word of a coordinator, and its batches of one transaction in their order. */
 interface Waiting {
+  readonly key: string;
   readonly question: Question;
-  readonly topic: string;
-  readonly partition: number;
+  readonly asking: Asking;
   readonly sinceMs: number;
-  readonly done: (error: ErrorName) => void;
+  readonly batches: Done[];
+  guard: VerificationGuard;
 }
 
 interface Queue {
@@ -45,26 +59,46 @@ interface Queue {
 
 /**
  * Asks the coordinators of transactions whether a partition that this broker leads is part of them, before it takes their first record (KIP-890). One
- * request to each coordinator at a time, with all that has gathered meanwhile; answers come in the order of the questions.
+ * request to each coordinator at a time, with all that has gathered meanwhile.
+ *
+ * Batches of one producer for one partition are answered in their order: one that was overtaken would be in order, and what overtook it would not be,
+ * which a producer that has heard of both takes for lost records.
  */
 export class PartitionVerifier {
   private readonly options: PartitionVerifierOptions;
   private readonly queues = new Map<number, Queue>();
-  private waiting = 0;
+  private readonly latest = new Map<string, Waiting>();
+  private batches = 0;
 
   constructor(options: PartitionVerifierOptions) {
     this.options = options;
   }
 
-  /** `done` gets NONE or what the coordinator says; COORDINATOR_NOT_AVAILABLE, NETWORK_EXCEPTION when it says nothing. */
-  verify(question: Question, topic: string, partition: number, done: (error: ErrorName) => void): void {
-    if (this.waiting >= MAX_WAITING) {
-      done('COORDINATOR_NOT_AVAILABLE');
+  /**
+   * `done` gets NONE or what the coordinator says; COORDINATOR_NOT_AVAILABLE, NETWORK_EXCEPTION when it says nothing. It may be called before this returns.
+   * @throws KafkaError as `begin`
+   */
+  verify(question: Question, asking: Asking, done: Done): void {
+    const { adds, producer } = question;
+    const guard = asking.begin();
+    const key = `${adds} ${producer.producerId} ${producer.producerEpoch} ${asking.partition} ${asking.topic}`;
+    const ahead = this.latest.get(key);
+    if (!guard && !ahead) {
+      done('NONE', null);
       return;
     }
-    this.waiting++;
-    const sinceMs = this.options.clock.monotonicMs();
-    this.enqueue({ question, topic, partition, sinceMs, done });
+    if (this.batches >= MAX_WAITING) {
+      done('COORDINATOR_NOT_AVAILABLE', guard);
+      return;
+    }
+    this.batches++;
+    // In transactions v1 an epoch has several: what is said of the one before is not said of this.
+    if (ahead && (adds || !guard || guard === ahead.guard)) ahead.batches.push(done);
+    else if (guard) {
+      const waiting = { key, question, asking, sinceMs: this.options.clock.monotonicMs(), batches: [done], guard };
+      this.latest.set(key, waiting);
+      this.enqueue(waiting);
+    }
   }
 
   private enqueue(waiting: Waiting): void {
@@ -88,7 +122,7 @@ export class PartitionVerifier {
       .ask(coordinator, questions)
       .then(
         (verdicts) => {
-          for (const [i, each] of taken.entries()) this.settle(each, verdicts[indexOf[i]!]!(each.topic, each.partition));
+          for (const [i, each] of taken.entries()) this.settle(each, verdicts[indexOf[i]!]!(each.asking.topic, each.asking.partition));
         },
         (error: unknown) => {
           for (const each of taken) this.answer(each, error instanceof KafkaError ? error.errorName : 'NETWORK_EXCEPTION');
@@ -102,16 +136,39 @@ export class PartitionVerifier {
   }
 
   private settle(waiting: Waiting, error: ErrorName): void {
+    // The marker of the transaction before may come between question and answer. An epoch has one transaction in v2, so the question can be put again.
+    const isLate = error === 'NONE' && waiting.guard.isSpent;
+    if (!waiting.question.adds || (!isLate && error !== 'CONCURRENT_TRANSACTIONS')) {
+      this.answer(waiting, error);
+      return;
+    }
     const { clock, retryMs } = this.options;
     const { backoffMs, maxMs } = retryMs();
-    const mayRetry = waiting.question.adds && error === 'CONCURRENT_TRANSACTIONS';
-    if (mayRetry && clock.monotonicMs() - waiting.sinceMs + backoffMs <= maxMs) clock.after(backoffMs, () => this.enqueue(waiting));
-    else this.answer(waiting, error);
+    const waitMs = isLate ? 0 : backoffMs;
+    if (clock.monotonicMs() - waiting.sinceMs + waitMs > maxMs) this.answer(waiting, 'CONCURRENT_TRANSACTIONS');
+    else if (isLate) this.again(waiting);
+    else clock.after(waitMs, () => this.again(waiting));
   }
 
-  private answer({ done }: Waiting, error: ErrorName): void {
-    this.waiting--;
-    done(error);
+  private again(waiting: Waiting): void {
+    let guard: VerificationGuard | null;
+    try {
+      guard = waiting.asking.begin();
+    } catch (error) {
+      this.answer(waiting, error instanceof KafkaError ? error.errorName : 'UNKNOWN_SERVER_ERROR');
+      return;
+    }
+    if (guard) {
+      waiting.guard = guard;
+      this.enqueue(waiting);
+    } else this.answer(waiting, 'NONE');
+  }
+
+  private answer(waiting: Waiting, error: ErrorName): void {
+    const { batches, guard, key } = waiting;
+    if (this.latest.get(key) === waiting) this.latest.delete(key);
+    this.batches -= batches.length;
+    for (const done of batches) done(error, guard);
   }
 }
 
@@ -119,7 +176,7 @@ export class PartitionVerifier {
 function gathered(all: readonly Waiting[]): { questions: Questions[]; indexOf: number[] } {
   const questions: (Question & { topics: Map<string, Set<number>> })[] = [];
   const known = new Map<string, number>();
-  const indexOf = all.map(({ partition, question, topic }) => {
+  const indexOf = all.map(({ asking: { partition, topic }, question }) => {
     const { adds, producer, transactionalId } = question;
     const key = `${producer.producerId} ${producer.producerEpoch} ${adds} ${transactionalId}`;
     const index = known.get(key) ?? questions.push({ ...question, topics: new Map() }) - 1;
