@@ -1,3 +1,4 @@
+import { leaveRoomToCompilers } from './compilation.ts';
 import { streamOutput } from './output.ts';
 import { run } from './program.ts';
 
@@ -13,5 +14,6 @@ const exitCode = await run(process.argv.slice(2), {
   env: process.env,
 });
 process.exitCode = exitCode;
+leaveRoomToCompilers();
 // A start that broke off may have left something open, which must not keep the process.
 if (exitCode !== 0) process.stderr.write('', () => process.exit(exitCode));

@@ -5,6 +5,7 @@ import { safetyRules } from '../core/safety-rules.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { Verification } from '../storage/verifications.ts';
+import { verifyPartition } from './partition-verification.ts';
 
 /** From here on clients know that a transaction can only be aborted (KIP-1050). */
 const KNOWS_ABORTABLE_SINCE = 11;
@@ -45,13 +46,8 @@ export function verifyThen(
     append('off');
     return;
   }
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
-  if (!guard) {
-    append(undefined);
-    return;
-  }
-  verifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, topic, partition.index, (error) => {
-    if (error === 'NONE') append(guard);
+  verifyPartition({ transactionalId, producerId, producerEpoch, baseSequence, adds, topic, partition }, verifier, (error, verification) => {
+    if (error === 'NONE') append(verification);
     else refused(refusal(error, version));
   });
 }

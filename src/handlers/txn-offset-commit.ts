@@ -7,6 +7,7 @@ import type { RequestOf } from '../protocol/schema.ts';
 import type { Verification } from '../storage/verifications.ts';
 import { type Handling, handler } from './handler.ts';
 import { failAll, merge, resolve } from './offsets-to-commit.ts';
+import { verifyPartition } from './partition-verification.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof TxnOffsetCommit>;
@@ -14,7 +15,7 @@ type TxnOffsetCommitNeeds = Needs<'groups' | 'metadata' | 'replicas' | 'partitio
 
 const KNOWS_ABORTABLE_SINCE = 4; // KIP-1050
 const ADDS_SINCE = 5; // KIP-890
-const TOPIC_IDS_SINCE = 6; // KIP-848
+const TOPIC_IDS_SINCE = 6; // KIP-848, and GROUP_ID_NOT_FOUND
 
 /**
  * TxnOffsetCommit (28): commits offsets of a group within a transaction: they hold when it does.
@@ -45,6 +46,7 @@ export const txnOffsetCommit = handler(
         memberId: request.memberId,
         groupInstanceId: request.groupInstanceId,
         generationId: request.generationIdOrMemberEpoch,
+        knowsGroupIdNotFound: version >= TOPIC_IDS_SINCE,
         topics: found,
         transaction: { producerId, producerEpoch, verification },
       });
@@ -65,13 +67,11 @@ function verify(
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
-  const adds = version >= ADDS_SINCE;
-  if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
-  const guard = partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
-  if (!guard) return Promise.resolve(undefined);
+  const of = { transactionalId, producerId, producerEpoch, baseSequence: 0, adds: version >= ADDS_SINCE };
+  if (!of.adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
   return new Promise((resolve, reject) => {
-    partitionVerifier.verify({ transactionalId, producer: { producerId, producerEpoch }, adds }, OFFSETS_TOPIC, index, (error) => {
-      if (error === 'NONE') resolve(guard);
+    verifyPartition({ ...of, topic: OFFSETS_TOPIC, partition }, partitionVerifier, (error, verification) => {
+      if (error === 'NONE') resolve(verification);
       else reject(new KafkaError(refusal(error, version)));
     });
   });

@@ -79,9 +79,9 @@ export function makeTransactions(
   const markerWriter = new MarkerWriter({
     // The group coordinator's part: what becomes of the offsets of the transaction, in the order of its log.
     append: (topic, partition, marker, done) => {
-      replicas.requireExists(topic, partition);
+      const leader = replicas.leader(topic, partition);
       if (topic === OFFSETS_TOPIC) groups.endTransaction(partition, marker, done);
-      else replicas.leader(topic, partition).appendMarker(marker, done, markerTimeoutMs());
+      else leader.appendMarker(marker, done, markerTimeoutMs());
     },
   });
   const markers = new MarkerQueues({

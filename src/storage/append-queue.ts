@@ -39,6 +39,8 @@ export const MAX_QUEUED_WRITES = 64 * 1024;
 
 /** The log whose writes these are. */
 export interface QueueOwner {
+  /** A segment is about to get its first bytes, and its file. May throw: then the write fails. */
+  begins(segment: Segment): void;
   /** The writes are finished, in order; calls their `done`. */
   written(writes: readonly PendingWrite[]): void;
   /**
@@ -172,6 +174,7 @@ export class AppendQueue {
       this.finished(error, untouched);
     };
     try {
+      if (position === 0) this.owner.begins(segment);
       const file = segment.log.handle();
       untouched = false;
       if (total > SYNC_WRITE_BYTES || backlogged || this.slow) {

@@ -63,6 +63,8 @@ export class Flusher {
   private generation = 0;
   private requests: FlushRequest[] = [];
   private running = false;
+  /** A sync failed: what it lost no other brings back, nor tells of. */
+  private failure: SyncError | null = null;
 
   constructor(files: Files, slots: SyncSlots, folder: string) {
     this.files = files;
@@ -173,6 +175,20 @@ export class Flusher {
     this.advance(endOffset, true);
   }
 
+  /**
+   * Before the second segment of a log gets its file: a power failure must not leave that and take the first one, as the log would begin there. Later
+   * ones may go, which leaves a hole that a start sees.
+   */
+  nameFirst(first: Segment): void {
+    if (this.namedTo >= first.baseOffset) return;
+    try {
+      this.files.syncDirectory(this.folder);
+    } catch (error) {
+      throw asSyncError(error);
+    }
+    this.namedTo = first.baseOffset;
+  }
+
   private request(request: FlushRequest): void {
     this.requests.push(request);
     if (this.running) return;
@@ -184,12 +200,15 @@ export class Flusher {
     this.slots.take(() => {
       const together = this.requests;
       this.requests = [];
-      this.makeDurable(together, (error, indexError) => {
+      const synced = (error: Error | null, indexError: Error | null) => {
+        if (error instanceof SyncError) this.failure = error;
         this.slots.giveBack(); // and joins the line again: other logs wait too
         for (const { indexes, done } of together) done(error ?? (indexes ? indexError : null));
         this.running = this.requests.length > 0;
         if (this.running) this.takeSlot();
-      });
+      };
+      if (this.failure) synced(this.failure, null);
+      else this.makeDurable(together, synced);
     });
   }
 

@@ -219,6 +219,11 @@ export abstract class LogAppending extends LogCompacting {
     this.nextOffset = write.lastOffset + 1;
   }
 
+  protected begins(segment: Segment): void {
+    const [first, second] = this.open().segments.all;
+    if (segment === second) this.flusher.nameFirst(first!);
+  }
+
   protected written(writes: readonly PendingWrite[]): void {
     if (this.offline) {
       for (const write of writes) tell(write, this.offline);
@@ -260,7 +265,7 @@ export abstract class LogAppending extends LogCompacting {
     const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
     if (!this.context.shortage.noted(error)) this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
     try {
-      if (isDiskFailure(error)) this.goOffline(error);
+      if (error instanceof SyncError || isDiskFailure(error)) this.goOffline(error);
       else if (!this.offline) this.rollBack(lost, untouched);
     } catch (failure) {
       this.goOffline(failure);

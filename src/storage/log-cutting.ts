@@ -66,9 +66,11 @@ export abstract class LogCutting extends LogAppending {
       this.endOffset = target;
     } else {
       this.stopCompaction();
-      this.promiseLess(target);
+      const { endOffset, recordsEnd } = segments.endCutAt(target);
+      this.promiseLess(recordsEnd); // in a gap of compaction nothing tells half of a batch that was cut off from one that was durable
       this.truncations++;
-      this.endOffset = segments.truncateTo(target);
+      segments.truncateTo(target, endOffset);
+      this.endOffset = endOffset;
       this.startOffset = Math.min(this.startOffset, this.endOffset); // it may be inside the batch that was cut off
       // Else a batch that was cut off would count as written. From the first segment on: what is before the log start counts for producers.
       producers.reload(segments, segments.all[0]!.baseOffset, this.endOffset, Math.min(this.highWatermark, this.endOffset));

@@ -53,6 +53,7 @@ export class PartitionLog extends LogCutting {
     this.flusher = new Flusher(context.cache.files, context.syncSlots, location.folder);
     this.deleted = new DeletedSegments(context, this.name);
     this.queue = new AppendQueue(context.clock, {
+      begins: (segment) => this.begins(segment),
       written: (writes) => this.written(writes),
       failed: (error, lost, untouched) => this.failed(error, lost, untouched),
       mustSync: (write) => this.mustSync(write),

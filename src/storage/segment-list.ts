@@ -78,15 +78,20 @@ export class SegmentList {
     return this.all.shift()!;
   }
 
-  /** Cuts at the start of the batch that contains `offset`, and makes it durable; returns where the log now ends. */
-  truncateTo(offset: number): number {
+  /** Where the log ends once it is cut at `offset`: at the start of the batch that contains it; and where its last batch ends then. */
+  endCutAt(offset: number): { endOffset: number; recordsEnd: number } {
+    const last = this.all.findLast(({ baseOffset }) => baseOffset < offset) ?? this.all[0]!;
+    const position = last.positionOf(offset);
+    const endOffset = position < last.size ? Math.min(offset, last.batchAt(position).baseOffset) : offset;
+    return { endOffset, recordsEnd: Math.min(endOffset, last.endBefore(position, endOffset)) };
+  }
+
+  /** Cuts at the start of the batch that contains `offset`, and makes it durable. @param endOffset `endCutAt(offset)` */
+  truncateTo(offset: number, endOffset: number): void {
     while (this.all.length > 1 && this.active.baseOffset >= offset) this.all.pop()!.remove();
     const { active } = this;
-    const position = active.positionOf(offset);
-    const endOffset = position < active.size ? Math.min(offset, active.batchAt(position).baseOffset) : offset;
-    active.truncate(position, endOffset);
+    active.truncate(active.positionOf(offset), endOffset);
     active.flushSync();
-    return endOffset;
   }
 
   /** Puts one segment in the place of neighbours that it was made from; they keep their files, as `.deleted`. */

@@ -34,6 +34,7 @@ const COMPACTED = { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0
 /** No cleaner of Kafka touches what we have put there. */
 const LEFT_ALONE = { ...COMPACTED, 'min.compaction.lag.ms': '1000000000000' };
 const WAIT_MS = 60_000;
+const DELETED: RecordInput = { key: Buffer.from('deleted'), value: null, timestamp: Date.now() };
 const SEED = Number(process.env.COMPACTED_SEED ?? Date.now() % 1_000_000);
 
 const directories: string[] = [];
@@ -101,7 +102,11 @@ describe.skipIf(withoutKafka)('logs that were compacted', () => {
         // One who is heard of no more: what he wrote goes, his last batch stays, empty.
         const first = inSequence(await peer.producerId());
         expect(await peer.produce(topic, 0, buildBatch({ ...first(keyed(random, 3)), attributes }))).toMatchObject({ errorCode: 0 });
-        made.push(inSequence(await peer.producerId()));
+        const numbered = inSequence(await peer.producerId());
+        // A key that is deleted and not written again: its tombstone stays, whatever the seed has of others.
+        expect(await peer.produce(topic, 0, buildBatch({ ...numbered([DELETED]), attributes }))).toMatchObject({ errorCode: 0 });
+        values.get(topic)!.set(`${DELETED.key}`, null);
+        made.push(numbered);
       }
       return made;
     });

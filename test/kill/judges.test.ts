@@ -93,7 +93,9 @@ test('whatever a crash leaves in a data directory is seen', () => {
     ['t-0.0123456789abcdef0123456789abcdef-delete', 't-0/00000000000000000005.log.swap', 't-0/x.tmp'].sort(),
   );
   rmSync(join(data, 't-0/x.tmp'));
-  expect(stillThere(passing)).toHaveLength(2);
+  rmSync(join(data, 't-0/00000000000000000005.log.swap'));
+  writeFileSync(join(data, 't-0/00000000000000000005.log.swap'), ''); // the next one, which may have its inode
+  expect(stillThere(passing)).toHaveLength(1);
 });
 
 test('a word of warning that is not of the kill is seen', () => {

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { realFiles } from '../../src/core/real-files.ts';
 import { OFFSETS_TOPIC } from '../../src/metadata/internal-topics.ts';
 import { checkpointLines } from '../../src/storage/checkpoints.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
@@ -67,7 +68,7 @@ class KilledBroker {
   /** Of its output, up to where it was judged. */
   private judged = 0;
   private endedCleanly = true;
-  private passing = new Map<string, number>();
+  private passing = new Map<string, string>();
 
   constructor(broker: BrokerProcess, random: () => number) {
     this.broker = broker;
@@ -92,7 +93,8 @@ class KilledBroker {
       await this.broker.start();
       this.figures.rounds++;
       expect(await load.check(from)).toEqual([]);
-      expect(stillThere(this.passing), `killed ${moments}: left over`).toEqual([]);
+      const leftOver = stillThere(this.passing);
+      expect(leftOver, `killed ${moments}: left over ${leftOver}`).toEqual([]);
       this.passing.clear();
     }
     await load.progress();
@@ -114,7 +116,7 @@ class KilledBroker {
     this.endedCleanly = false;
     for (const [what, times] of Object.entries(count)) this.figures[what as keyof typeof count] += times;
     expect(wrong).toEqual([]);
-    for (const data of this.broker.directories) for (const [path, ino] of passingFiles(data)) this.passing.set(path, ino);
+    for (const data of this.broker.directories) for (const [path, identity] of passingFiles(data)) this.passing.set(path, identity);
   }
 
   private count({ records, commits, churn, trimmer }: MixedLoad): void {
@@ -146,7 +148,7 @@ class KilledBroker {
   private logStarts(): Map<string, number> {
     const starts = new Map<string, number>();
     for (const data of this.broker.directories) {
-      for (const line of checkpointLines(readFileSync(join(data, 'log-start-offset-checkpoint'))) ?? []) {
+      for (const line of checkpointLines(realFiles.read(join(data, 'log-start-offset-checkpoint'))) ?? []) {
         const [topic, partition, offset] = line.split(' ');
         const folder = `${topic}-${partition}`;
         if (existsSync(join(data, folder))) starts.set(folder, Number(offset)); // else it was moved

@@ -28,14 +28,11 @@ const DATA_FILES = new Set([
 const SNAPSHOTS_BETWEEN = 2;
 
 /** Paths below a data directory that only a crash can leave for longer, with something by which each can be told from a later one of its name. */
-export function passingFiles(data: string): Map<string, number> {
-  const found = new Map<string, number>();
+export function passingFiles(data: string): Map<string, string> {
+  const found = new Map<string, string>();
   const note = (path: string) => {
-    try {
-      found.set(path, statSync(path).ino);
-    } catch {
-      // gone meanwhile
-    }
+    const identity = identityOf(path);
+    if (identity) found.set(path, identity); // else gone meanwhile
   };
   for (const name of readdirSync(data)) {
     if (PASSING.test(name)) note(join(data, name));
@@ -49,8 +46,14 @@ export function passingFiles(data: string): Map<string, number> {
 export const movesGoOn = (data: string): boolean => readdirSync(data).some((name) => MOVING.test(name));
 
 /** Those of them that are there still. */
-export function stillThere(before: ReadonlyMap<string, number>): string[] {
-  return [...before].flatMap(([path, ino]) => (statSync(path, { throwIfNoEntry: false })?.ino === ino ? [path] : []));
+export function stillThere(before: ReadonlyMap<string, string>): string[] {
+  return [...before].flatMap(([path, identity]) => (identityOf(path) === identity ? [path] : []));
+}
+
+/** A file that takes the place of one that was removed often gets its inode, too. */
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found ? `${found.ino} of ${found.birthtimeNs}` : null;
 }
 
 /** What is in the data directory of a broker that has stopped and that no broker would leave there. @param topics that exist */

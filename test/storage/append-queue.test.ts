@@ -35,6 +35,7 @@ beforeEach(() => {
   };
   const tell = (what: string) => (writes: readonly PendingWrite[]) => void outcome.push(`${what} ${writes.length}`);
   const owner = {
+    begins: () => {},
     written: tell('written'),
     failed: (_: Error, lost: readonly PendingWrite[]) => tell('failed')(lost),
     mustSync: ({ lastOffset }: PendingWrite) => lastOffset >= syncFrom,

@@ -3,6 +3,7 @@ import { type FakeClock, fakeClock } from '../../src/core/fake-clock.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import type { LogStore } from '../../src/storage/log-store.ts';
 import { append, flush, openStore, orders, produced, readAll, testConfig } from '../support/log-fixture.ts';
+import { prng } from '../support/prng.ts';
 
 let files: MemoryFiles;
 let clock: FakeClock;
@@ -34,6 +35,19 @@ test('without it what is acknowledged survives a killed process, and a power fai
   files.crash();
   reopen();
   expect(await keysOf()).toEqual([]);
+});
+
+test('a power failure that takes names of files in any order takes none from before a log’s second segment', async () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    files = memoryFiles();
+    reopen();
+    const log = orders(store, { segmentBytes: 100 });
+    const [, second] = ['a', 'b'].map((key) => append(log, produced([key])).done);
+    await second;
+    files.crash(prng(seed));
+    const left = files.exists('/data/orders-0') ? files.list('/data/orders-0').filter((name) => name.endsWith('.log')) : [];
+    expect(left.slice(0, 1), `seed ${seed}`).not.toEqual(['00000000000000000001.log']); // the log would begin there
+  }
 });
 
 test('with flush.messages=3 the third record waits for a sync; the first two do not', async () => {

@@ -71,3 +71,13 @@ test('names that could not be synced for want of a handle are synced the next ti
   disk.crash();
   expect(disk.isDirectory('/data/old')).toBe(true);
 });
+
+test('after a failed sync none is tried again, also for those who asked meanwhile', async () => {
+  const { disk, first, flush, goOn } = await flushing();
+  const second = flush();
+  disk.failNext('sync', 'EIO', { path: '/data' });
+  await goOn();
+  const third = flush();
+  await goOn();
+  for (const { error } of [first, second, third]) expect(error).toBeInstanceOf(SyncError);
+});

@@ -91,6 +91,7 @@ export abstract class LogRunDamage extends LogRunOperations {
       if (!chunk) break;
       for (const view = new BatchView(chunk.bytes); view.at < chunk.bytes.byteLength; view.next()) {
         if (!view.isWhole() || view.magic !== 2 || !view.crcMatches()) return; // a client refuses it
+        if (this.isMovedFrom(expected[0], flip) && view.crc !== expected[0]!.crc) expected.shift();
         if (isAsWritten(view, expected[0], flip, this.compacted)) expected.shift();
         else if (!this.isMovedIntoGap(view, flip)) throw new Error(`read ${view.baseOffset}, which was not written so`);
       }
@@ -98,7 +99,13 @@ export abstract class LogRunDamage extends LogRunOperations {
       offset = chunk.nextOffset;
       chunk.release();
     }
+    if (this.isMovedFrom(expected[0], flip)) expected.shift();
     expect(expected).toEqual([]);
+  }
+
+  /** A batch whose base offset was moved before that of the reader, into a gap of a compacted log: this is not seen either. */
+  private isMovedFrom(expected: ModelBatch | undefined, { inBatch }: Flip): boolean {
+    return this.compacted && inBatch !== null && inBatch.at < BASE_OFFSET_BYTES && expected?.offset === inBatch.offset;
   }
 
   /** A batch before the start of a compacted log, whose base offset was moved behind it, into a gap: docs/durability.md says that this is not seen. */

@@ -106,6 +106,7 @@ export class LogRunFaults extends LogRunDamage {
       model.emptyAt(end);
       return;
     }
+    if (lostPower) model.recall(this.onDisk(), this.log.segmentStarts()[0]!.baseOffset);
     expect(end).toBeLessThanOrEqual(model.end);
     expect(this.compacted ? model.isBetween(end) : model.isBatchEnd(end)).toBe(true);
     const { start } = model;
@@ -228,6 +229,7 @@ export class LogRunFaults extends LogRunDamage {
 
   private async breakTruncation(): Promise<void> {
     const target = this.truncationTarget();
+    const { batches, end } = this.model;
     // All of it goes, and a power failure brings back any part of it.
     const deleting = target <= this.model.start ? this.log.segmentStarts().map(({ baseOffset }) => baseOffset) : [];
     await this.breakDown(
@@ -235,6 +237,7 @@ export class LogRunFaults extends LogRunDamage {
       { cutting: target, deleting },
       this.model.batchAt(target)?.offset ?? target,
     );
+    this.model.cutInPart(batches, end);
   }
 
   /** The next broker meets a disk that fails as it opens the log, and the one after it a disk that works. */

@@ -333,6 +333,16 @@ describe('a truncation', () => {
     expect(files.read('/data/recovery-point-offset-checkpoint')!.toString()).toBe('0\n1\norders 0 5\n');
   });
 
+  test('that breaks off inside a batch has the checkpoint promise no record of that batch', async () => {
+    const log = follower();
+    await appendFetched(log, several(stored(0, ['a']), stored(1, ['b', 'c', 'd'])));
+    await flush(log);
+    store.writeCheckpoints();
+    files.failNext('truncate', 'EIO', { path: '.log' });
+    await expect(truncateTo(log, 3)).rejects.toEqual(refused('KAFKA_STORAGE_ERROR'));
+    expect(files.read('/data/recovery-point-offset-checkpoint')!.toString()).toBe('0\n1\norders 0 1\n');
+  });
+
   test('forgets an epoch that began at its end, though nothing is cut off', async () => {
     let log = follower();
     await appendFetched(log, stored(0, ['a', 'b'], 1));

@@ -58,6 +58,9 @@ export class LogModel {
   compactedFrom = 0;
   /** What was said to be committed. */
   committed = Number.POSITIVE_INFINITY;
+  /** Batches that a power failure may bring back. */
+  private cutOff: ModelBatch[] = [];
+  private wasEmptyAt: number | null = null;
   /** flush.messages. */
   flushMessages = Number.MAX_SAFE_INTEGER;
   private readonly compacted: boolean;
@@ -98,6 +101,34 @@ export class LogModel {
     this.epochsFrom = Math.min(this.epochsFrom, end);
     this.compactedFrom = Math.min(this.compactedFrom, end);
     this.checkpointed = Math.min(this.checkpointed, this.start);
+  }
+
+  /**
+   * The disk failed in the middle of a cut: until what was cut off, or what is there instead, was synced, a power failure may bring back the former.
+   * @param before the batches, and where they ended
+   */
+  cutInPart(before: readonly ModelBatch[], end: number): void {
+    const cut = before.filter((batch) => !this.batches.includes(batch));
+    this.cutOff = [...this.cutOff.filter(({ offset }) => offset >= this.durable), ...cut];
+    this.wasEmptyAt = before.length === 0 ? end : null;
+  }
+
+  /** Takes over what a power failure has brought back. @param seen what the log holds, from `first` on */
+  recall(seen: readonly SeenBatch[], first: number): void {
+    const unsafe = this.batches.filter(({ offset }) => offset >= this.durable);
+    if (seen.length === 0 && first === this.wasEmptyAt && unsafe.length === this.batches.length) {
+      this.emptyAt(first);
+      return;
+    }
+    const isIt = (batch: SeenBatch) => (was: ModelBatch) => was.offset === batch.offset && was.crc === batch.crc;
+    const back = seen
+      .filter(({ offset }) => offset >= this.durable)
+      .map((batch) => this.cutOff.find(isIt(batch)) ?? this.batches.find(isIt(batch)));
+    if (!back.some((batch) => batch && !this.batches.includes(batch))) return;
+    const there = back.filter((batch) => batch !== undefined);
+    for (const { producerId } of [...there, ...unsafe]) this.unsure.add(producerId);
+    this.batches = [...this.batches.filter(({ offset }) => offset < this.durable), ...there];
+    this.end = Math.max(this.end, ...there.map(endOf));
   }
 
   /** The log is empty and goes on at `offset`. */

@@ -110,12 +110,12 @@ export class GroupShard implements Shard {
     return commit(this.env, group ?? this.blank(request.groupId), request);
   }
 
-  /** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION */
+  /** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, GROUP_ID_NOT_FOUND */
   commitInTransaction(request: TransactionalCommitRequest): Outcome<CommitResult[]> {
     const { transaction, ...offsets } = request;
     const group = this.groups.get(request.groupId);
     if (group) validateCommit(group, request, true);
-    else if (request.generationId >= 0) throw new KafkaError('ILLEGAL_GENERATION');
+    else if (request.generationId >= 0) throw new KafkaError(request.knowsGroupIdNotFound ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION');
     return commit(this.env, group ?? this.blank(request.groupId), { ...offsets, retentionTimeMs: -1 }, transaction);
   }
 

@@ -38,7 +38,10 @@ function endInEpoch(known: Transaction, { commits, producerEpoch, producerId, ve
   return { kind: 'prepared', next: endedBy(known, { commits, version, nextProducerId: NONE, addedNothing: false }, nowMs) };
 }
 
-/** Transactions v2 (KIP-890): the epoch grows with each end. One that is behind by one has ended this very transaction before. */
+/**
+ * Transactions v2 (KIP-890): the epoch grows with each end. What comes with the epoch before has ended this very transaction: once it is decided, it is
+ * a repetition, and once the next is under way, it comes too late.
+ */
 function endWithEpoch(known: Transaction, request: EndTransaction, freshId: number | null, nowMs: number): Ended {
   const { commits, producerEpoch, producerId, version } = request;
   const hasRotated = producerId === known.previousProducerId && producerEpoch === LAST_EPOCH && known.producerEpoch === 0;

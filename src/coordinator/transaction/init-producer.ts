@@ -39,7 +39,8 @@ export function initProducer(known: Transaction, request: InitProducer, freshId:
     default:
       throw new Error(`a producer of ${known.transactionalId}, which is ${known.status}`);
   }
-  if (isExhausted(known) && (isBeginning || request.producerEpoch === known.producerEpoch)) {
+  const isItsOwn = request.producerEpoch === known.producerEpoch || request.producerEpoch === known.lastProducerEpoch;
+  if (isExhausted(known) && (isBeginning || isItsOwn)) {
     if (freshId === null) return { kind: 'needs-producer-id' };
     return { kind: 'ready', next: rotate(known, request, freshId, nowMs) };
   }
@@ -78,12 +79,15 @@ function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, fre
   });
 }
 
-/** Ends a transaction under way whose producer is not to go on: its epoch grows by one, whatever its version, so that what it still sends is refused. */
+/**
+ * Ends a transaction under way whose producer is not to go on with it: its epoch grows by one, whatever its version, so that what it still sends is
+ * refused. If nobody else takes the id over it may ask for that epoch by its own, and begin anew: so goes a client whose transaction took too long.
+ */
 export function fence(known: Transaction, nowMs: number): Transaction {
   return transition(known, {
     status: 'PrepareAbort',
     producerEpoch: known.producerEpoch + 1,
-    lastProducerEpoch: NONE,
+    lastProducerEpoch: known.producerEpoch,
     updateMs: nowMs,
   });
 }

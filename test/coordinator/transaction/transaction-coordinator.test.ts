@@ -196,6 +196,17 @@ test('a partition that is added once more is answered when the first answer may 
   expect(answers).toEqual(['first NOT_COORDINATOR', 'again NOT_COORDINATOR']);
 });
 
+test('who took too long begins anew by the epoch that it had, unless another has taken the id over', async () => {
+  const { coordinator, clock, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 5_000 });
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  await clock.advance(10_000);
+  markers.arrive();
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual({ ...producer, producerEpoch: 1 });
+  await coordinator.init('t', BEGINS);
+  expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('PRODUCER_FENCED');
+});
+
 test('a transaction past its timeout is aborted, and its producer fenced', async () => {
   const { coordinator, clock, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 15_000 });
@@ -284,5 +295,6 @@ test('a producer in its last epoch is fenced by the one that no producer gets', 
   expect(await errorOf(coordinator.init('t', BEGINS))).toBe('CONCURRENT_TRANSACTIONS');
   expect(markers.sent.at(-1)).toMatchObject({ producerId: 999, producerEpoch: 32767 });
   markers.arrive();
-  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 1 });
 });
