@@ -7,7 +7,14 @@ import { type CompactionResult, NOTHING_COMPACTED } from '../../src/storage/log-
 import { type Logged, listLogger } from '../support/memory-broker.ts';
 
 const BACKOFF_MS = 15_000;
-const COMPACTED: CompactionResult = { ...NOTHING_COMPACTED, bytesBefore: 100, bytesAfter: 10, segmentsBefore: 2, segmentsAfter: 1, firstDirtyOffset: 9 };
+const COMPACTED: CompactionResult = {
+  ...NOTHING_COMPACTED,
+  bytesBefore: 100,
+  bytesAfter: 10,
+  segmentsBefore: 2,
+  segmentsAfter: 1,
+  firstDirtyOffset: 9,
+};
 
 /** A log whose disk, dirt and speed a test decides. */
 class ScriptedLog implements Compactable {

@@ -95,6 +95,8 @@ export class Decisions {
   /** What is in the log of a producer: for who has to find out why. */
   private historyOf(producerId: number): string {
     const own = this.ledger.committed.filter((each) => each.producerId === producerId).slice(-30);
-    return own.map(({ baseOffset, epoch, marker, producerEpoch }) => `${baseOffset}@${epoch} ${marker ?? 'batch'} e${producerEpoch}`).join(', ');
+    return own
+      .map(({ baseOffset, epoch, marker, producerEpoch }) => `${baseOffset}@${epoch} ${marker ?? 'batch'} e${producerEpoch}`)
+      .join(', ');
   }
 }
