@@ -183,7 +183,7 @@ export class Compactions {
     const done = (error: unknown, result: CompactionResult) => {
       progress.cancel();
       if (error) this.failed(partition, error);
-      else this.succeeded(partition, result, clock.monotonicMs() - startMs);
+      else this.succeeded(partition, cleanable, result, clock.monotonicMs() - startMs);
       ended();
     };
     try {
@@ -206,11 +206,12 @@ export class Compactions {
     return { cancel: () => timer.cancel() };
   }
 
-  private succeeded(partition: Compactable, result: CompactionResult, durationMs: number): void {
+  private succeeded(partition: Compactable, { firstDirtyOffset }: Cleanable, result: CompactionResult, durationMs: number): void {
     const { topic, index } = partition;
     this.failures.succeeded(partition);
     if (result.bytesBefore === 0) return; // given up, as its log changed meanwhile: later
-    this.hasCompacted = true;
+    // One that got nowhere is as due as before: at once, it would be tried for ever.
+    this.hasCompacted ||= result.firstDirtyOffset > firstDirtyOffset;
     this.options.logger.info({ topic, partition: index, durationMs: Math.round(durationMs), ...result }, 'a log was compacted');
   }
 

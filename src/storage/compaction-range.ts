@@ -33,7 +33,7 @@ export interface CompactionState {
   readonly nowMs: number;
   readonly firstDirtyOffset: number;
   readonly highWatermark: number;
-  /** Where the first transaction begins that is not decided; Infinity: none is open. */
+  /** Where the first transaction begins that is not decided, or not committed to be; the high watermark, or beyond, without any. */
   readonly firstUnstableOffset: number;
 }
 

@@ -42,10 +42,10 @@ export abstract class LogCompacting extends LogFlushing {
    * first batch of a new segment, once.
    */
   cleanable(nowMs: number): Cleanable {
-    const { segments, producers } = this.open();
+    const { segments } = this.open();
     if (segments.all.length === 1) return NOTHING_CLEANABLE;
-    const { firstDirtyOffset, highWatermark } = this;
-    const { firstUnstableOffset } = producers;
+    // A marker that is not committed yet decides nothing: the compaction, which reads up to the high watermark, does not see it either.
+    const { firstDirtyOffset, highWatermark, lastStableOffset: firstUnstableOffset } = this;
     return this.storage(() => cleanableRange(segments.all, this.config, { nowMs, firstDirtyOffset, highWatermark, firstUnstableOffset }));
   }
 

@@ -7,7 +7,14 @@ import { type CompactionResult, NOTHING_COMPACTED } from '../../src/storage/log-
 import { type Logged, listLogger } from '../support/memory-broker.ts';
 
 const BACKOFF_MS = 15_000;
-const COMPACTED: CompactionResult = { ...NOTHING_COMPACTED, bytesBefore: 100, bytesAfter: 10, segmentsBefore: 2, segmentsAfter: 1 };
+const COMPACTED: CompactionResult = {
+  ...NOTHING_COMPACTED,
+  bytesBefore: 100,
+  bytesAfter: 10,
+  segmentsBefore: 2,
+  segmentsAfter: 1,
+  firstDirtyOffset: 9,
+};
 
 /** A log whose disk, dirt and speed a test decides. */
 class ScriptedLog implements Compactable {
@@ -19,6 +26,8 @@ class ScriptedLog implements Compactable {
   failure: Error | null = null;
   /** It was cut while it was compacted. */
   isGivenUp = false;
+  /** What is dirty cannot be compacted yet, and is as due as before. */
+  getsNowhere = false;
 
   compactedSoFar = NOTHING_COMPACTED;
 
@@ -38,6 +47,7 @@ class ScriptedLog implements Compactable {
     clock.after(this.durationMs, () => {
       if (this.failure) return done(this.failure, NOTHING_COMPACTED);
       if (this.isGivenUp) return done(null, NOTHING_COMPACTED);
+      if (this.getsNowhere) return done(null, { ...COMPACTED, firstDirtyOffset: 0 });
       this.ratio = 0;
       events.push(`compacted ${this.topic}`);
       done(null, COMPACTED);
@@ -92,6 +102,16 @@ function log(topic: string, ratio: number): ScriptedLog {
 }
 const lines = (level: string) => logged.filter((line) => line.level === level).map(({ message }) => message);
 const compactedTimes = (topic: string) => events.filter((event) => event === `compact ${topic}`).length;
+
+test('a log whose compaction got nowhere is tried again after log.cleaner.backoff.ms, not at once and for ever', async () => {
+  log('orders', 0.9).getsNowhere = true;
+  await clock.advance(BACKOFF_MS);
+  expect(events).toEqual(['compact orders']);
+  await clock.advance(BACKOFF_MS - 1);
+  expect(events).toEqual(['compact orders']);
+  await clock.advance(1);
+  expect(events).toEqual(['compact orders', 'compact orders']);
+});
 
 test('the dirtiest log is compacted first, one after the other', async () => {
   log('some', 0.6);

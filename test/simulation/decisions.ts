@@ -13,6 +13,7 @@ export type Fate = 'open' | 'commit' | 'abort';
 export class Decisions {
   private readonly ledger: Ledger;
   private readonly book: TransactionBook;
+  private readonly isTainted: () => boolean;
   private read = 0;
   private readonly open = new Map<number, StoredBatch[]>();
   private readonly fates = new Map<number, Fate>();
@@ -21,9 +22,11 @@ export class Decisions {
   /** Of each transactional id: the number of the last transaction that was committed here. */
   private readonly last = new Map<string, number>();
 
-  constructor(ledger: Ledger, book: TransactionBook) {
+  /** @param isTainted more was lost than is promised, of this partition or of what its transactions rest on */
+  constructor(ledger: Ledger, book: TransactionBook, isTainted: () => boolean) {
     this.ledger = ledger;
     this.book = book;
+    this.isTainted = isTainted;
   }
 
   /** Of the batch at an offset; undefined: it is of no transaction, or not there. */
@@ -47,12 +50,12 @@ export class Decisions {
 
   /** A reader of what is committed came upon a batch, and would give it to its application, or not. */
   wasRead(batch: StoredBatch, delivers: boolean, who: string): void {
-    if (this.ledger.tainted || !batch.isTransactional) return;
+    if (!batch.isTransactional) return;
     const fate = this.fateAt(batch.baseOffset);
     if (fate === (delivers ? 'commit' : 'abort')) return;
     const transaction = this.book.transactionOf(batch.crc);
     const what = `${show(batch)} of ${transaction ? nameOf(transaction) : 'nobody'}`;
-    this.ledger.fail('ISOLATION', `${who} ${delivers ? 'is given' : 'passes over'} ${what}, whose end is ${fate ?? 'unknown'} here`);
+    this.fail('ISOLATION', `${who} ${delivers ? 'is given' : 'passes over'} ${what}, whose end is ${fate ?? 'unknown'} here`);
   }
 
   private follow(): void {
@@ -66,7 +69,7 @@ export class Decisions {
       for (const each of this.open.get(producerId) ?? []) this.decide(each, marker);
       this.open.delete(producerId);
     } else if (isTransactional) {
-      if (this.offsets.has(crc)) this.ledger.fail('TWICE', `${show(batch)} of a transaction is there at ${this.offsets.get(crc)}, too`);
+      if (this.offsets.has(crc)) this.fail('TWICE', `${show(batch)} of a transaction is there at ${this.offsets.get(crc)}, too`);
       this.offsets.set(crc, baseOffset);
       this.fates.set(baseOffset, 'open');
       this.open.set(producerId, [...(this.open.get(producerId) ?? []), batch]);
@@ -79,9 +82,21 @@ export class Decisions {
     if (marker === 'abort' || !transaction) return;
     const { id, number } = transaction;
     const last = this.last.get(id) ?? -1;
-    if (number < last) this.ledger.fail('TRANSACTION', `${show(batch)}: ${nameOf(transaction)} is committed behind transaction ${last}`);
+    if (number < last) this.fail('TRANSACTION', `${show(batch)}: ${nameOf(transaction)} is committed behind transaction ${last}`);
     this.last.set(id, number);
     if (transaction.ending === 'open' || transaction.ending === 'aborted')
-      this.ledger.fail('TRANSACTION', `${show(batch)} of ${nameOf(transaction)} is committed`);
+      this.fail('TRANSACTION', `${show(batch)} of ${nameOf(transaction)} is committed; ${this.historyOf(batch.producerId)}`);
+  }
+
+  private fail(kind: string, what: string): void {
+    if (!this.isTainted()) this.ledger.fail(kind, what);
+  }
+
+  /** What is in the log of a producer: for who has to find out why. */
+  private historyOf(producerId: number): string {
+    const own = this.ledger.committed.filter((each) => each.producerId === producerId).slice(-30);
+    return own
+      .map(({ baseOffset, epoch, marker, producerEpoch }) => `${baseOffset}@${epoch} ${marker ?? 'batch'} e${producerEpoch}`)
+      .join(', ');
   }
 }

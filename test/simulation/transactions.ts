@@ -121,7 +121,7 @@ export class Transactions {
     if (known) return known;
     const ledger = this.checker.ledger(this.topic, partition);
     if (!ledger) return undefined;
-    const decisions = new Decisions(ledger, this.book);
+    const decisions = new Decisions(ledger, this.book, () => this.isTainted);
     this.decisions.set(partition, decisions);
     return decisions;
   }
