@@ -1,5 +1,5 @@
-// Writes docs/compatibility.md of what the tests found out: .results/clients/*.json (npm run test:clients, test/clients/matrix.test.ts) and
-// .results/conformance.json (npm run test:kafka).
+// Writes docs/compatibility.md of what the tests found out: .results/clients/*.json and .results/clients-on-three/*.json (npm run test:clients,
+// test/clients/matrix.test.ts and cluster-matrix.test.ts) and .results/conformance.json (npm run test:kafka).
 //   node scripts/compatibility.js           writes it
 //   node scripts/compatibility.js --check   fails when it says something else than the results
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,8 +11,8 @@ const results = join(root, '.results');
 const sections = JSON.parse(readFileSync(join(root, 'test', 'clients', 'matrix', 'features.json'), 'utf8'));
 
 /** Those that the table of the tests has, in its order; each file says where its client stands. */
-function readClients() {
-  const folder = join(results, 'clients');
+function readClients(where) {
+  const folder = join(results, where);
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
   return files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8'))).sort((a, b) => a.position - b.position);
@@ -49,7 +49,7 @@ function shown(result, remarks) {
   return result.ok ? `✓${remarks.mark(result.note)}` : `–${remarks.mark(result.detail)}`;
 }
 
-function clientsText(clients) {
+function clientsText(clients, onThree) {
   const count = (client, ok) => client.features.filter((each) => each.ok === ok).length;
   const overview = clients.map((client) => [
     cell(client.client),
@@ -60,14 +60,18 @@ function clientsText(clients) {
     count(client, null),
   ]);
   const remarks = new Remarks();
-  const head = ['', ...clients.map(({ client, version }) => `${cell(client)}<br>${version}`)];
-  const tables = sections.map(({ section, features }) => {
-    const rows = features.map(({ id, title }) => [title, ...clients.map((client) => shown(resultOf(client, id), remarks))]);
-    return `### ${section}\n\n${table(head, rows, ':-:')}`;
-  });
+  const sectionText = (heading, features, found) => {
+    const head = ['', ...found.map(({ client, version }) => `${cell(client)}<br>${version}`)];
+    const rows = features.map(({ id, title }) => [title, ...found.map((client) => shown(resultOf(client, id), remarks))]);
+    return `### ${heading}\n\n${table(head, rows, ':-:')}`;
+  };
+  const tables = sections.flatMap(({ section, features, onThreeBrokers }) => [
+    sectionText(section, features, clients),
+    ...(onThreeBrokers ? [sectionText(`${section} on three brokers`, features, onThree)] : []),
+  ]);
   return [
     '## Clients',
-    "Each client runs one program (`test/clients/*/`) against a broker with minikafka's defaults. A feature counts when what it did was read back and compared, " +
+    "Each client runs one program (`test/clients/*/`) against a broker with minikafka's defaults, and a part of it against three. A feature counts when what it did was read back and compared, " +
       'byte for byte where there are bytes. ✓ it works, **no** it fails, – the client does not have it.',
     table(['client', 'version', 'language', 'works', 'fails', 'not in the client'], overview),
     ...tables,
@@ -121,12 +125,13 @@ function conformanceText({ against, apis }) {
   ].join('\n\n');
 }
 
-const clients = readClients();
+const clients = readClients('clients');
+const onThree = readClients('clients-on-three');
 const conformance = readConformance();
 const text = `${[
   '# Compatibility',
   'Written by `scripts/compatibility.js` from the results of the tests; not by hand.',
-  clients.length > 0 && clientsText(clients),
+  clients.length > 0 && clientsText(clients, onThree),
   conformance && conformanceText(conformance),
 ]
   .filter(Boolean)
@@ -137,6 +142,7 @@ if (!process.argv.includes('--check')) {
 } else {
   const absent = [
     ...(clients.length > 0 ? [] : ['.results/clients (npm run test:clients)']),
+    ...(onThree.length > 0 ? [] : ['.results/clients-on-three (npm run test:clients)']),
     ...(conformance ? [] : ['.results/conformance.json (npm run test:kafka)']),
   ];
   for (const each of absent) process.stderr.write(`There are no results in ${each}\n`);

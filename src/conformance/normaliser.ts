@@ -67,7 +67,26 @@ export const KEYED_ARRAYS: Readonly<Record<string, readonly string[]>> = {
   'OffsetFetch.groups': ['groupId'],
   'OffsetFetch.groups.topics': ['name', 'topicId'],
   'OffsetFetch.groups.topics.partitions': ['partitionIndex'],
+  'AddPartitionsToTxn.resultsByTopicV3AndBelow': ['name'],
+  'AddPartitionsToTxn.resultsByTopicV3AndBelow.resultsByPartition': ['partitionIndex'],
+  'AddPartitionsToTxn.resultsByTransaction': ['transactionalId'],
+  'AddPartitionsToTxn.resultsByTransaction.topicResults': ['name'],
+  'AddPartitionsToTxn.resultsByTransaction.topicResults.resultsByPartition': ['partitionIndex'],
+  'WriteTxnMarkers.markers': ['producerId'],
+  'WriteTxnMarkers.markers.topics': ['name'],
+  'WriteTxnMarkers.markers.topics.partitions': ['partitionIndex'],
+  'TxnOffsetCommit.topics': ['name', 'topicId'],
+  'TxnOffsetCommit.topics.partitions': ['partitionIndex'],
+  'DescribeProducers.topics': ['name'],
+  'DescribeProducers.topics.partitions': ['partitionIndex'],
+  'DescribeProducers.topics.partitions.activeProducers': ['producerId'],
+  'DescribeTransactions.transactionStates': ['transactionalId'],
+  'DescribeTransactions.transactionStates.topics': ['topic'],
+  'ListTransactions.transactionStates': ['transactionalId'],
 };
+
+/** Arrays whose order means nothing to clients either, which sort them, and the number by which they stand in transcripts. */
+const SORTED_ARRAYS: Readonly<Record<string, string>> = { 'Fetch.responses.partitions.abortedTransactions': 'firstOffset' };
 
 /** Configs whose value is this broker's own: where it runs. */
 export const OWN_CONFIGS: ReadonlySet<string> = new Set([
@@ -154,9 +173,9 @@ export class Normaliser {
 
   private array(path: string, field: string, array: readonly unknown[]): Json {
     const keys = KEYED_ARRAYS[path];
-    if (!keys) return array.map((element) => this.value(path, field, element));
+    if (!keys) return sorted(array, SORTED_ARRAYS[path]).map((element) => this.value(path, field, element));
     const keyed: { [key: string]: Json } = {};
-    const sorted = array
+    const ordered = array
       .map((element) => ({
         element,
         key: keys
@@ -165,7 +184,7 @@ export class Normaliser {
           .trim(),
       }))
       .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    for (const { element } of sorted) {
+    for (const { element } of ordered) {
       const normal = this.value(path, field, element);
       // Once more: ids that were new have their placeholders now.
       const key =
@@ -184,6 +203,7 @@ export class Normaliser {
   private keyPart(element: Record<string, unknown>, name: string): string {
     const part = element[name];
     if (part === null || part === undefined || part === ZERO_UUID) return '';
+    if (name === 'producerId') return this.placeholders.get(`producer id ${part}`) ?? String(part);
     if (typeof part !== 'string') return String(part);
     const text = (this.renamed.get(part) ?? part).replaceAll(this.ownPrefix, '~');
     if (name === 'topicId') return this.placeholders.get(text) ?? '<topic id>';
@@ -234,6 +254,8 @@ export class Normaliser {
       case 'logAppendTimeMs':
       case 'maxTimestamp':
       case 'baseTimestamp':
+      case 'lastTimestamp':
+      case 'transactionStartTimeMs':
       case 'timestamp': // The broker's clock. Scenarios send timestamps that are years old, so that they stay visible.
         return Math.abs(value - this.clock.now()) < NOW_WITHIN_MS ? '<now>' : value;
       default:
@@ -257,4 +279,9 @@ export class Normaliser {
     this.placeholders.set(kind === 'uuid' ? id : `${kind} ${id}`, placeholder);
     return placeholder;
   }
+}
+
+function sorted(array: readonly unknown[], by: string | undefined): readonly unknown[] {
+  if (by === undefined) return array;
+  return array.toSorted((a, b) => Number((a as Record<string, unknown>)[by]) - Number((b as Record<string, unknown>)[by]));
 }

@@ -14,6 +14,7 @@ import {
 } from '../protocol/messages/index.ts';
 import type { Api, Decoded, Encodable, Fields } from '../protocol/schema.ts';
 import { Reader, Writer } from '../protocol/wire.ts';
+import { AROUND } from './around.ts';
 import { askedBytes, outcomeOf } from './asked.ts';
 import { swapNodeIds } from './node-ids.ts';
 import { Normaliser } from './normaliser.ts';
@@ -30,19 +31,11 @@ const ASK_AGAIN_MS = 10;
 /** A request that no broker answers within this time gets no response. */
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
-const MAX_GROUP_NAMES = 200;
+const MAX_COORDINATED_NAMES = 200;
+/** Key types of FindCoordinator. */
+const GROUP = 0;
+const TRANSACTION = 1;
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
-
-/** Versions that both Apache Kafka 3.9 and 4.4 speak, for what scenarios need around their own API. */
-const AROUND = {
-  createTopics: 7,
-  createPartitions: 1,
-  metadata: 12,
-  listOffsets: 7,
-  findCoordinator: 4,
-  offsetFetch: 8,
-  initProducerId: 4,
-} as const;
 
 /**
  * What a scenario plays on: one broker, at one version of the API it is about. `Req` and `Res` are that API's.
@@ -286,20 +279,33 @@ export class Stage<Req = unknown, Res = unknown> {
 
   /** The name of a group whose coordinator is ready. */
   async group(own: string): Promise<string> {
-    let group = this.name(own);
-    for (let n = 1; !(await this.isCoordinated(group)) && n < MAX_GROUP_NAMES; n++) {
-      group = this.name(`${own}-${n}`);
-      this.normaliser.rename(group, this.prefix() + own);
-    }
+    const group = await this.coordinated(own, GROUP);
     const request = { groups: [{ groupId: group, topics: [] }] };
     await this.until(OffsetFetch, AROUND.offsetFetch, request, ({ groups }) => groups[0]?.errorCode === 0);
     return group;
   }
 
-  /** Whether a group's coordinator is the broker of this scenario; where that has no cluster around it, it is. */
-  private async isCoordinated(group: string): Promise<boolean> {
-    const isThere = ({ coordinators }: Decoded<(typeof FindCoordinator)['response']['fields']>) => coordinators[0]?.errorCode === 0;
-    const found = await this.until(FindCoordinator, AROUND.findCoordinator, { keyType: 0, coordinatorKeys: [group] }, isThere);
+  /** A transactional id whose coordinator is ready. */
+  transactionalId = (own: string): Promise<string> => this.coordinated(own, TRANSACTION);
+
+  private async coordinated(own: string, keyType: number): Promise<string> {
+    let name = this.name(own);
+    for (let n = 1; !(await this.isCoordinated(name, keyType)) && n < MAX_COORDINATED_NAMES; n++) {
+      name = this.name(`${own}-${n}`);
+      this.normaliser.rename(name, this.prefix() + own);
+    }
+    return name;
+  }
+
+  /** Whether a group's or transactional id's coordinator is the broker of this scenario; where that has no cluster around it, it is. */
+  private async isCoordinated(name: string, keyType: number): Promise<boolean> {
+    const request = { keyType, coordinatorKeys: [name] };
+    const found = await this.until(
+      FindCoordinator,
+      AROUND.findCoordinator,
+      request,
+      ({ coordinators }) => coordinators[0]?.errorCode === 0,
+    );
     return !this.venue.pinned || found?.coordinators[0]?.nodeId === SCENARIO_NODE;
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import type { CoordinatorRecord } from '../protocol/messages/internal/coordinator-records.ts';
 import type { TransactionMarker } from '../storage/producer-state.ts';
 import {
@@ -146,7 +147,8 @@ export class CoordinatorRuntime<S extends Shard> {
   runAndReply<T>(partition: number, operation: (shard: S) => Outcome<T>): Promise<T> {
     const loaded = this.require(partition);
     const { reply, write } = operation(loaded.shard);
-    if (!write) return Promise.resolve(reply);
+    // It may rest on what an earlier operation has in the log, and not committed: a partition that a transaction has already, for one.
+    if (!write) return safetyRules.repliesRestOnCommitted ? this.settled(loaded, reply) : Promise.resolve(reply);
     return new Promise((resolve, reject) => {
       const done = (error: KafkaError | null) => {
         const next = write.done?.(error) ?? null;
@@ -180,8 +182,12 @@ export class CoordinatorRuntime<S extends Shard> {
   /** Reads the state now; the answer leaves once all that it may rest on is committed, so that nobody sees what may still be lost. */
   read<T>(partition: number, operation: (shard: S) => T): Promise<T> {
     const loaded = this.require(partition);
-    const reply = operation(loaded.shard);
-    return new Promise((resolve, reject) => loaded.writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
+    return this.settled(loaded, operation(loaded.shard));
+  }
+
+  /** A reply that leaves once all writes of this moment are committed. */
+  private settled<T>({ writes }: Loaded<S>, reply: T): Promise<T> {
+    return new Promise((resolve, reject) => writes.afterLast((error) => (error ? reject(error) : resolve(reply))));
   }
 
   /**

@@ -61,6 +61,40 @@ export const safetyRules = {
   watermarkStandsUnderMinIsr: true,
   /** A coordinator serves once the high watermark has reached what it replayed. */
   coordinatorWaitsForWatermark: true,
+  /** Who takes a transactional id over gets an epoch of its own, and so does who ends an open transaction of another. */
+  initFences: true,
+  /** The transaction coordinator refuses a producer of another epoch. */
+  coordinatorChecksEpoch: true,
+  /** An end that comes again, with transactions v2, ends nothing that has begun since. */
+  repeatedEndIsOver: true,
+  /** What a coordinator answers without a write of its own rests on nothing that may still be lost. */
+  repliesRestOnCommitted: true,
+  /** A transaction that took too long is aborted with a new epoch: its producer is fenced. */
+  timeoutFences: true,
+  /** Nothing begins while a transaction is decided, and not all its markers are written: CONCURRENT_TRANSACTIONS. */
+  preparedIsLeftAlone: true,
+  /** Markers leave once the decision is committed. */
+  decisionBeforeMarkers: true,
+  /** What an earlier coordinator has decided is carried out by the next. */
+  decisionIsCarriedOn: true,
+  /** A log refuses a producer's batch of an older epoch. */
+  logChecksEpoch: true,
+  /** A log refuses a marker of a coordinator that another has replaced. */
+  markerChecksCoordinator: true,
+  /** A log refuses a marker of an older epoch, and with transactions v2 one of the epoch that the records have (KIP-890). */
+  markerChecksEpoch: true,
+  /** KIP-890: a transaction's first batch enters a log when the coordinator has said that the log is part of it. */
+  verifyFirstBatch: true,
+  /** KIP-890: ... and nothing of the transaction, its end above all, came into the log since it was asked. */
+  guardEnds: true,
+  /** The group coordinator refuses offsets of a producer of an older epoch. */
+  offsetsCheckEpoch: true,
+  /** Offsets of a transaction hold when it does. */
+  offsetsWaitForMarker: true,
+  /** The last stable offset stands before a transaction that is open. */
+  stableBehindOpen: true,
+  /** The last stable offset stands before a transaction whose marker is not committed yet. */
+  stableBehindMarker: true,
 };
 
 export type SafetyRule = keyof typeof safetyRules;

@@ -11,7 +11,7 @@ import type { Needs } from './services.ts';
  * Versions: v1 how long a transaction has lasted at least (KIP-994) · v2 a pattern for ids (KIP-1152)
  * Behaviour:
  * - A filter that names nothing lets everything pass. States that do not exist are told, and match nothing.
- * - A transaction has a duration while it is under way: from its first partition until all markers are written.
+ * - A transaction lasts from its first partition on, also when it is over; an id that has had none is there whatever the duration, as in Apache Kafka.
  * - While one of the partitions of __transaction_state is being loaded: COORDINATOR_LOAD_IN_PROGRESS.
  * - A pattern that is none: INVALID_REGULAR_EXPRESSION. An empty one lets everything pass.
  * Deviations from Apache Kafka: patterns have neither Unicode classes nor flags (see LinearPattern).
@@ -29,7 +29,7 @@ export const listTransactions = handler(ListTransactions, [0, 2], ({ clock, tran
         (!pattern || pattern.matches(transactionalId)) &&
         (states.size === 0 || states.has(status)) &&
         (ids.size === 0 || ids.has(producerId)) &&
-        (durationFilter < 0 || (startMs >= 0 && nowMs - startMs > durationFilter)),
+        (durationFilter < 0 || nowMs - startMs > durationFilter),
     );
     return {
       errorCode: 0,

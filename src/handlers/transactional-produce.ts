@@ -1,6 +1,7 @@
 import type { PartitionVerifier } from '../coordinator/transaction/partition-verifier.ts';
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { Verification } from '../storage/verifications.ts';
@@ -40,6 +41,10 @@ export function verifyThen(
 ): void {
   const { producerEpoch, producerId, baseSequence } = batch;
   const adds = version >= ADDS_SINCE;
+  if (!adds && !safetyRules.verifyFirstBatch) {
+    append('off');
+    return;
+  }
   const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
   const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
   verifier.verify(question, { topic, partition: partition.index, begin }, (error, guard) => {

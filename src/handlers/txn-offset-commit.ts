@@ -1,5 +1,6 @@
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import { OFFSETS_TOPIC } from '../metadata/internal-topics.ts';
 import { TxnOffsetCommit } from '../protocol/messages/txn-offset-commit.ts';
 import type { RequestOf } from '../protocol/schema.ts';
@@ -13,7 +14,7 @@ type TxnOffsetCommitNeeds = Needs<'groups' | 'metadata' | 'replicas' | 'partitio
 
 const KNOWS_ABORTABLE_SINCE = 4; // KIP-1050
 const ADDS_SINCE = 5; // KIP-890
-const TOPIC_IDS_SINCE = 6; // KIP-848
+const TOPIC_IDS_SINCE = 6; // KIP-848, and GROUP_ID_NOT_FOUND
 
 /**
  * TxnOffsetCommit (28): commits offsets of a group within a transaction: they hold when it does.
@@ -44,6 +45,7 @@ export const txnOffsetCommit = handler(
         memberId: request.memberId,
         groupInstanceId: request.groupInstanceId,
         generationId: request.generationIdOrMemberEpoch,
+        knowsGroupIdNotFound: version >= TOPIC_IDS_SINCE,
         topics: found,
         transaction: { producerId, producerEpoch, verification },
       });
@@ -65,6 +67,7 @@ function verify(
   if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
   const adds = version >= ADDS_SINCE;
+  if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
   const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
   const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
   return new Promise((resolve, reject) => {

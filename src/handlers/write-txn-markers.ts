@@ -21,9 +21,10 @@ export const writeTxnMarkers = handler(WriteTxnMarkers, [0, 2], ({ markerWriter 
   async handle({ markers }) {
     const written = await markerWriter.write(markers.map(toWrite));
     return {
-      markers: markers.map((marker, i) => {
+      // As in Apache Kafka, what names no partitions is not answered.
+      markers: markers.flatMap((marker, i) => {
         const codes = new Map(written[i]!.map(({ error, partition, topic }) => [`${topic}-${partition}`, ERROR_CODES[error].code]));
-        return replyOf(marker, (topic, partition) => codes.get(`${topic}-${partition}`)!);
+        return written[i]!.length === 0 ? [] : [replyOf(marker, (topic, partition) => codes.get(`${topic}-${partition}`)!)];
       }),
     };
   },

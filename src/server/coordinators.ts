@@ -74,12 +74,14 @@ export function makeTransactions(
   nextProducerId: () => Promise<number>,
 ): Transactions {
   const { clock, config, expiryNow, logger, metadata, nodeId, replicas } = parts;
+  // A partition that cannot commit now answers before the whole request is given up: the other markers in it count then.
+  const markerTimeoutMs = () => config().int('request.timeout.ms') / 2;
   const markerWriter = new MarkerWriter({
     // The group coordinator's part: what becomes of the offsets of the transaction, in the order of its log.
     append: (topic, partition, marker, done) => {
-      replicas.requireExists(topic, partition);
+      const leader = replicas.leader(topic, partition);
       if (topic === OFFSETS_TOPIC) groups.endTransaction(partition, marker, done);
-      else replicas.leader(topic, partition).appendMarker(marker, done);
+      else leader.appendMarker(marker, done, markerTimeoutMs());
     },
   });
   const markers = new MarkerQueues({

@@ -66,8 +66,8 @@ export abstract class LogCutting extends LogAppending {
       this.endOffset = target;
     } else {
       this.stopCompaction();
-      const endOffset = segments.endCutAt(target);
-      this.promiseLess(endOffset);
+      const { endOffset, recordsEnd } = segments.endCutAt(target);
+      this.promiseLess(recordsEnd); // in a gap of compaction nothing tells half of a batch that was cut off from one that was durable
       this.truncations++;
       segments.truncateTo(target, endOffset);
       this.endOffset = endOffset;

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
+import { safetyRules } from '../core/safety-rules.ts';
 import type { BatchView } from '../protocol/records/batch.ts';
 import { type EndMarker, endMarkerOf } from '../protocol/records/end-marker.ts';
 import { DecidedTransactions } from './decided-transactions.ts';
@@ -124,6 +125,7 @@ export class ProducerState {
     const entry = this.find(producerId);
     const earlier = origin === 'client' ? repeatedBy(batch, entry) : null;
     if (earlier) return earlier;
+    if (takesOld(origin) && entry && producerEpoch < entry.epoch) return null;
     this.requireEpoch(batch, entry);
     if (isTransactional && !(entry && isOpen(entry) && entry.epoch === producerEpoch)) {
       this.verifications.require(producerId, verification);
@@ -146,9 +148,11 @@ export class ProducerState {
     // KIP-890: the epoch of a v2 marker is newer than that of its records, or the marker is late, of a transaction that is over. One that only
     // comes again is written again: it was decided before its coordinator moved, or its answer was lost.
     const isLate = transactionVersion >= 2 && producerEpoch === entry.epoch && isOpen(entry);
-    if (isLate) throw this.staleEpoch(producerId, producerEpoch, entry);
-    this.requireEpoch({ producerId, producerEpoch }, entry);
-    if (coordinatorEpoch < entry.coordinatorEpoch)
+    if (safetyRules.markerChecksEpoch) {
+      if (isLate) throw this.staleEpoch(producerId, producerEpoch, entry);
+      this.requireEpoch({ producerId, producerEpoch }, entry);
+    }
+    if (coordinatorEpoch < entry.coordinatorEpoch && safetyRules.markerChecksCoordinator)
       throw new KafkaError(
         'TRANSACTION_COORDINATOR_FENCED',
         `Invalid coordinator epoch for ${this.nameOf(producerId)}: ${coordinatorEpoch} (zombie), ${entry.coordinatorEpoch} (current)`,
@@ -164,6 +168,7 @@ export class ProducerState {
   beginVerification(request: VerificationRequest): VerificationGuard | null {
     const { producerId, producerEpoch } = request;
     const entry = this.find(producerId);
+    if (takesOld('client') && entry && producerEpoch < entry.epoch) return null;
     this.requireEpoch(request, entry);
     return this.hasOpenTransaction(producerId, producerEpoch) ? null : this.verifications.begin(request);
   }
@@ -175,7 +180,7 @@ export class ProducerState {
   add(batch: BatchView, lastOffset: number, timestamp: number): ProducerBefore | null {
     const { producerId, producerEpoch: epoch, baseSequence, lastOffsetDelta: offsetDelta, isTransactional } = batch;
     if (producerId < 0) return null;
-    if (isTransactional) this.verifications.end(producerId);
+    if (isTransactional && (safetyRules.guardEnds || !batch.isControl)) this.verifications.end(producerId);
     const entry = this.find(producerId);
     const batches = entry?.epoch === epoch ? entry.batches : [];
     if (batch.isControl) {
@@ -246,7 +251,11 @@ export class ProducerState {
 
   /** Where what is decided ends: the first offset of a transaction that is open, or whose marker is not below `highWatermark`; else that. */
   lastStableOffset(highWatermark: number): number {
-    return Math.min(highWatermark, this.firstUnstableOffset, this.decided.firstOffset(highWatermark));
+    return Math.min(
+      highWatermark,
+      safetyRules.stableBehindOpen ? this.firstUnstableOffset : highWatermark,
+      safetyRules.stableBehindMarker ? this.decided.firstOffset(highWatermark) : highWatermark,
+    );
   }
 
   /** Markers before `highWatermark` are committed. It must not fall, but with a `clear`. */
@@ -321,6 +330,10 @@ export class ProducerState {
     return `producer ${producerId} in partition ${this.topicPartition}`;
   }
 }
+
+/** Never, but where the simulation takes the fence out: then what is older enters as it is. */
+const takesOld = (origin: ProducerCheck['origin']): boolean =>
+  origin === 'client' ? !safetyRules.logChecksEpoch : !safetyRules.offsetsCheckEpoch;
 
 const isOpen = ({ transactionFirstOffset }: ProducerEntry): boolean => transactionFirstOffset >= 0;
 

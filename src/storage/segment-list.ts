@@ -78,11 +78,12 @@ export class SegmentList {
     return this.all.shift()!;
   }
 
-  /** Where the log ends once it is cut at `offset`: at the start of the batch that contains it. */
-  endCutAt(offset: number): number {
+  /** Where the log ends once it is cut at `offset`: at the start of the batch that contains it; and where its last batch ends then. */
+  endCutAt(offset: number): { endOffset: number; recordsEnd: number } {
     const last = this.all.findLast(({ baseOffset }) => baseOffset < offset) ?? this.all[0]!;
     const position = last.positionOf(offset);
-    return position < last.size ? Math.min(offset, last.batchAt(position).baseOffset) : offset;
+    const endOffset = position < last.size ? Math.min(offset, last.batchAt(position).baseOffset) : offset;
+    return { endOffset, recordsEnd: Math.min(endOffset, last.endBefore(position, endOffset)) };
   }
 
   /** Cuts at the start of the batch that contains `offset`, and makes it durable. @param endOffset `endCutAt(offset)` */

@@ -45,6 +45,16 @@ export class SegmentPlaces {
     return place;
   }
 
+  /** Where the last batch before `position` ends, which is `offset` or before that. */
+  endBefore(position: number, offset: number): number {
+    let end = this.segment.baseOffset;
+    this.scan(this.startBefore(this.segment.offsets.indexOf(offset - 1), offset - 1), position, ({ nextOffset }) => {
+      end = nextOffset;
+      return false;
+    });
+    return end;
+  }
+
   /** Keeps that a batch begins at `position`, and the one before it ends at `offset`. */
   remember(offset: number, position: number): void {
     this.keep(offset, { position, leastOffset: offset });

@@ -201,6 +201,10 @@ export class Segment {
   find(offset: number): Place {
     return this.places.find(offset);
   }
+  /** Where the last batch before `position` ends, which is `offset` or before that. */
+  endBefore(position: number, offset: number): number {
+    return this.places.endBefore(position, offset);
+  }
   /** Keeps that a batch begins at `position`, and the one before it ends at `offset`. */
   remember(offset: number, position: number): void {
     this.places.remember(offset, position);

@@ -33,6 +33,8 @@ const CLUSTER_CONFIG: Readonly<Record<string, string>> = {
   'default.replication.factor': '3',
   'min.insync.replicas': '2',
   'offsets.topic.replication.factor': '3',
+  'transaction.state.log.replication.factor': '3',
+  'transaction.state.log.min.isr': '2',
   'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
   // Leaders move when scenarios say so.
   'auto.leader.rebalance.enable': 'false',

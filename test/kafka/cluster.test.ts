@@ -9,6 +9,7 @@ import { clusterBrokerBackScenarios, clusterBrokerGoneScenarios } from '../../sr
 import { beforeBrokerDown, clusterBrokerDownScenarios } from '../../src/conformance/scenarios/cluster-broker-down.ts';
 import { clusterReplicasScenarios } from '../../src/conformance/scenarios/cluster-replicas.ts';
 import { clusterTopicsScenarios } from '../../src/conformance/scenarios/cluster-topics.ts';
+import { transactionsBackScenarios, transactionsDownScenarios } from '../../src/conformance/scenarios/cluster-transactions.ts';
 import { uncleanBetween, uncleanEpilogue, uncleanPrologue, uncleanScenarios } from '../../src/conformance/scenarios/cluster-unclean.ts';
 import type { Entry } from '../../src/conformance/transcript.ts';
 import { apacheKafkaCluster, type ClusterVenue, minikafkaCluster } from './cluster-venues.ts';
@@ -39,9 +40,9 @@ async function playOn(starting: Promise<ClusterVenue>): Promise<Entry[]> {
     await act([...clusterTopicsScenarios, ...clusterReplicasScenarios], []);
     await beforeBrokerDown(cluster.venue);
     await cluster.kill(3);
-    await act(clusterBrokerDownScenarios, [3]);
+    await act([...clusterBrokerDownScenarios, ...transactionsDownScenarios], [3]);
     await cluster.restart(3);
-    await act(clusterBrokerBackScenarios, []);
+    await act([...clusterBrokerBackScenarios, ...transactionsBackScenarios], []);
     await act(uncleanPrologue, []);
     await cluster.kill(3);
     await act(uncleanBetween, [3]);

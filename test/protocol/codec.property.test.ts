@@ -126,7 +126,6 @@ test.each([LONG_MAX, LONG_MIN])(
       'InitProducerIdResponse.producerId',
       'ListOffsetsResponse.topics.partitions.oldStyleOffsets',
       'ListTransactionsResponse.transactionStates.producerId',
-      'WriteTxnMarkersResponse.markers.producerId',
     ]);
     expect(new Set(saturated)).toContain('FetchRequest.topics.partitions.highWatermark');
     expect(new Set(saturated).size).toBeGreaterThan(15);

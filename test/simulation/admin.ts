@@ -10,6 +10,13 @@ const TIMEOUT_MS = 5_000;
 /** A broker whose store is slower than this may take a new topic for unknown after a while (rule 11 is bounded). */
 const SLOW_NEWS_MS = 500;
 
+/** A topic whose replicas may move. */
+export interface ChurnedTopic {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
 /** Creates the topic of the run; then, over and over, one more, which must be known everywhere at once, and deletes it. */
 export class Admin extends Client {
   readonly counts = { created: 0, deleted: 0, reassigned: 0 };
@@ -40,13 +47,16 @@ export class Admin extends Client {
     }
   }
 
-  /** Changes what the cluster has, now and then, until it is stopped. */
-  async churn(topic: string, partitions: number, replicationFactor: number): Promise<void> {
+  /** Changes what the cluster has, now and then, until it is stopped. New topics are as the first. */
+  async churn(topics: readonly [ChurnedTopic, ...ChurnedTopic[]]): Promise<void> {
     for (let n = 0; !this.stopped; n++) {
       await this.sleep(this.random.between(300, 4_000));
       try {
-        if (this.random.chance(0.5)) await this.passingTopic(`passing-${n}`, replicationFactor);
-        else await this.reassign(topic, this.random.below(partitions), replicationFactor);
+        if (this.random.chance(0.5)) await this.passingTopic(`passing-${n}`, topics[0].replicationFactor);
+        else {
+          const { topic, partitions, replicationFactor } = topics.length > 1 ? this.random.pick(topics) : topics[0];
+          await this.reassign(topic, this.random.below(partitions), replicationFactor);
+        }
       } catch (error) {
         if (error instanceof Violation) throw error;
         this.world.trace.event(this.name, `refused: ${describe(error)}`);

@@ -1,5 +1,7 @@
+import type { TransactionStatus } from '../../src/coordinator/transaction/transaction-status.ts';
 import { KafkaError } from '../../src/core/errors.ts';
 import type { Checker } from './checker.ts';
+import { statesOf } from './coordinator-states.ts';
 import type { Machine, World } from './machine.ts';
 import type { LinkFault } from './network.ts';
 import type { Random } from './random.ts';
@@ -60,7 +62,12 @@ const RARE_FAULTS = {
   /** Replicas of a broker are sent to its other directory, where it has two; no fault, but others are at their worst then. */
   moveReplicas: 8,
 } as const;
-export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS };
+/** Only in seeds with transactions, beside the others. */
+const TRANSACTION_FAULTS = {
+  /** A coordinator is killed or paused as soon as one of its transactions has a certain status. */
+  loseCoordinator: 12,
+} as const;
+export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS, ...TRANSACTION_FAULTS };
 
 export type FaultName = keyof typeof ALL_FAULTS;
 /** They lose data of a disk: few in a run, or there is nothing left to promise. */
@@ -75,12 +82,21 @@ export interface Fault {
   readonly forMs: number;
 }
 
-/** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. @param kinds these alone, all of them */
-export function planFaults(random: Random, fromMs: number, toMs: number, kinds?: readonly FaultName[]): Fault[] {
+export interface FaultPlan {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** These kinds alone, all of them. */
+  readonly kinds?: readonly FaultName[] | undefined;
+  readonly transactions: boolean;
+}
+
+/** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. */
+export function planFaults(random: Random, { fromMs, toMs, kinds, transactions }: FaultPlan): Fault[] {
   const weights: Partial<Record<FaultName, number>> = {};
-  const names = Object.keys(kinds ? ALL_FAULTS : FAULTS) as FaultName[];
+  const names = Object.keys(kinds ? ALL_FAULTS : transactions ? { ...FAULTS, ...TRANSACTION_FAULTS } : FAULTS) as FaultName[];
   for (const name of names) {
-    if (kinds ? kinds.includes(name) : random.chance(0.5)) weights[name] = ALL_FAULTS[name] * random.between(0.3, 1.7);
+    const isIn = kinds ? kinds.includes(name) : name in TRANSACTION_FAULTS || random.chance(0.5);
+    if (isIn) weights[name] = ALL_FAULTS[name] * random.between(0.3, 1.7);
   }
   if (!kinds) weights.kill ??= 1;
   let losses = random.below(4);
@@ -97,7 +113,7 @@ export function planFaults(random: Random, fromMs: number, toMs: number, kinds?:
 }
 
 /** Brokers are killed, or lose their disks, one at a time, and nothing else: whoever writes with acks=all must not be kept waiting. */
-export function planKills(random: Random, fromMs: number, toMs: number): Fault[] {
+export function planKills(random: Random, { fromMs, toMs }: FaultPlan): Fault[] {
   const faults: Fault[] = [];
   for (let at = fromMs; at < toMs; at += random.between(7_000, 9_000)) {
     const name = random.pick(['kill', 'killLeader', 'killController', 'failDisk', 'failLeaderDisk'] as const);
@@ -114,6 +130,8 @@ export class FaultInjector {
   private readonly clients: readonly string[];
   private readonly checker: Checker;
   private over = false;
+  /** What waits for a coordinator one of whose transactions has a status. */
+  private readonly awaited: { readonly status: TransactionStatus; readonly act: (machine: Machine) => void }[] = [];
 
   constructor(world: World, machines: ReadonlyMap<number, Machine>, clients: readonly string[], checker: Checker) {
     this.world = world;
@@ -127,9 +145,25 @@ export class FaultInjector {
     for (const fault of faults) scheduler.after(scheduler.world, fault.atMs - scheduler.now, 'fault', () => this.inject(fault));
   }
 
+  /** After each event of `machine`'s process. */
+  afterEvent(machine: Machine): void {
+    if (this.awaited.length === 0) return;
+    for (const { transactions } of statesOf(machine)) {
+      for (const { status } of transactions.values()) {
+        const index = this.awaited.findIndex((each) => each.status === status);
+        if (index < 0) continue;
+        const [{ act }] = this.awaited.splice(index, 1) as [(typeof this.awaited)[number]];
+        const { scheduler } = this.world;
+        scheduler.after(scheduler.world, 0, 'fault', () => act(machine));
+        return;
+      }
+    }
+  }
+
   /** Everything works again from here on: who is down comes back. */
   heal(): void {
     this.over = true;
+    this.awaited.length = 0;
     const { network, trace } = this.world;
     trace.tell('world', 'FAULTS END');
     network.delayMs = NORMAL_DELAY_MS;
@@ -202,6 +236,18 @@ export class FaultInjector {
     lastCrash: (leader, { forMs, other }, peers) => {
       for (const peer of peers) this.down(peer, 3_000 + forMs, () => peer.kill());
       this.later(50 * (1 + other), () => this.down(leader, forMs, () => this.checker.exchangeDisk(leader, () => leader.crash())));
+    },
+    loseCoordinator: (_machine, { broker, other, forMs }) => {
+      const status = LOST_IN[other % LOST_IN.length]!;
+      const act = (coordinator: Machine) => {
+        if (this.over || !coordinator.isUp) return;
+        const name = `coordinator lost in ${status}`;
+        this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+        this.world.trace.tell('world', `${name}: ${coordinator.host}`);
+        if (broker % 3 === 0) this.pause(coordinator, forMs);
+        else this.down(coordinator, forMs, () => coordinator.kill());
+      };
+      this.awaited.push({ status, act });
     },
     moveReplicas: (machine, { other }) => this.moveReplicas(machine, other),
     slowNetwork: (_machine, { forMs, other }) => {
@@ -317,4 +363,15 @@ export class FaultInjector {
   }
 }
 
+/** Where it matters most, more often. */
+const LOST_IN: readonly TransactionStatus[] = [
+  'PrepareCommit',
+  'PrepareAbort',
+  'PrepareCommit',
+  'Ongoing',
+  'CompleteCommit',
+  'PrepareAbort',
+  'CompleteAbort',
+  'Empty',
+];
 const NORMAL_DELAY_MS = [0.05, 0.6] as const;

@@ -12,6 +12,9 @@ export interface StoredBatch {
   readonly producerId: number;
   readonly producerEpoch: number;
   readonly baseSequence: number;
+  readonly isTransactional: boolean;
+  /** What a control batch says of its producer's transaction; null: not one. */
+  readonly marker: 'commit' | 'abort' | null;
   readonly bytes: number;
 }
 
@@ -143,8 +146,14 @@ export function parseBatches(bytes: Buffer): StoredBatch[] {
   return batches;
 }
 
+/** Of a control batch: its record's key, behind five varints of one byte each, is a version and this (i16). */
+const MARKER_TYPE_AT = HEADER_BYTES + 7;
+const COMMIT = 1;
+
 function parse(bytes: Buffer, at: number): StoredBatch {
   const baseOffset = Number(bytes.readBigInt64BE(at));
+  const attributes = bytes.readInt16BE(at + 21);
+  const isControl = (attributes & 32) !== 0 && bytes.readInt32BE(at + 57) > 0;
   return {
     baseOffset,
     lastOffset: baseOffset + bytes.readInt32BE(at + 23),
@@ -153,6 +162,8 @@ function parse(bytes: Buffer, at: number): StoredBatch {
     producerId: Number(bytes.readBigInt64BE(at + 43)),
     producerEpoch: bytes.readInt16BE(at + 51),
     baseSequence: bytes.readInt32BE(at + 53),
+    isTransactional: (attributes & 16) !== 0,
+    marker: !isControl ? null : bytes.readInt16BE(at + MARKER_TYPE_AT) === COMMIT ? 'commit' : 'abort',
     bytes: bytes.readInt32BE(at + 8) + 12,
   };
 }

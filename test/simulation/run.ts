@@ -11,6 +11,7 @@ import { Reader } from './reader.ts';
 import { Scheduler } from './scheduler.ts';
 import { SimulatedStore } from './store.ts';
 import { Trace } from './trace.ts';
+import { Transactions } from './transactions.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly shape?: Shape;
   /** Kinds of faults: these alone; a calm seed stays as it is. */
   readonly kinds?: readonly FaultName[];
+  /** In place of the seed's own choice. */
+  readonly transactions?: boolean;
 }
 
 export interface RunResult {
@@ -41,6 +44,8 @@ export interface Shape {
   readonly partitions: number;
   /** Nothing is slow, brokers are killed one at a time, and nobody may be kept waiting. */
   readonly calm: boolean;
+  /** Transactional producers write, too. */
+  readonly transactions?: boolean;
 }
 
 const SECONDS = 60;
@@ -48,10 +53,14 @@ const FAULTS_FROM_MS = 4_000;
 const FAULTS_TO_MS = 38_000;
 const HEAL_MS = 40_000;
 const ADMIN_TO_MS = 44_000;
+/** Then there is time for each transaction that was left open to be aborted. */
+const TRANSACTIONS_TO_MS = 48_000;
 const PRODUCE_TO_MS = 57_000;
 const TOPIC = 'orders';
 /** In a calm run, for a batch with acks=all from its first sending until it is acknowledged. */
 const LONGEST_STALL_MS = 1_000;
+/** Of seeds. */
+const TRANSACTIONS_PART = 0.4;
 /** Events of one instant; more is a loop without end. */
 const MAX_STEPS_AT_ONCE = 50_000;
 
@@ -77,6 +86,13 @@ function shapeOf(random: Random): Shape {
   return { brokers, replicationFactor, minIsr, partitions, calm: false };
 }
 
+/** Some seeds have transactions: these need several partitions. */
+function withTransactions(shape: Shape, random: Random, wanted: boolean | undefined): Shape {
+  const chosen = random.chance(TRANSACTIONS_PART);
+  const partitions = random.pick([1, 2, 2, 3]);
+  return (wanted ?? chosen) ? { ...shape, partitions, transactions: true } : shape;
+}
+
 class Simulation {
   private readonly seed: number;
   private readonly scheduler = new Scheduler();
@@ -88,18 +104,21 @@ class Simulation {
   private readonly producers: Producer[] = [];
   private readonly readers: Reader[] = [];
   private readonly committers: Committer[] = [];
+  private readonly transactions: Transactions | null;
   private readonly faults: readonly Fault[];
   private readonly injector: FaultInjector;
   private readonly admin: Admin;
   private failure: unknown = null;
   private stepsAtOnce = { at: -1, steps: 0 };
 
-  constructor({ seed, sink, faults, shape, kinds }: RunOptions) {
+  constructor({ seed, sink, faults, shape, kinds, transactions }: RunOptions) {
     this.seed = seed;
     const { scheduler } = this;
     const random = new Random(seed);
     this.trace = new Trace(() => scheduler.now, sink ?? null);
-    this.shape = shape ?? shapeOf(random.fork('shape'));
+    this.shape = shape
+      ? { ...shape, ...(transactions && { transactions }) }
+      : withTransactions(shapeOf(random.fork('shape')), random.fork('with transactions'), transactions);
     const { brokers, minIsr, calm } = this.shape;
     this.world = {
       scheduler,
@@ -114,10 +133,14 @@ class Simulation {
     for (let id = 1; id <= brokers; id++) this.machines.set(id, new Machine(id, this.world));
     this.checker = new Checker(this.world, this.machines, minIsr);
     this.makeClients();
+    const isTransactional = this.shape.transactions === true;
+    this.transactions = isTransactional ? new Transactions(this.world, this.machines, this.checker, TOPIC, this.shape.partitions) : null;
     this.admin = new Admin('admin', this.world, this.machines);
     const chance = random.fork('faults');
-    this.faults = faults ?? (calm ? planKills : planFaults)(chance, FAULTS_FROM_MS, FAULTS_TO_MS, kinds);
-    const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers].map(({ name }) => name);
+    const plan = { fromMs: FAULTS_FROM_MS, toMs: FAULTS_TO_MS, kinds, transactions: isTransactional };
+    this.faults = faults ?? (calm ? planKills : planFaults)(chance, plan);
+    const { producers = [], readers = [] } = this.transactions ?? {};
+    const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers, ...producers, ...readers].map(({ name }) => name);
     this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
   }
 
@@ -129,6 +152,7 @@ class Simulation {
     this.injector.schedule(this.faults);
     scheduler.after(scheduler.world, HEAL_MS, 'heal', () => this.injector.heal());
     scheduler.after(scheduler.world, ADMIN_TO_MS, 'stop', () => this.admin.stop());
+    scheduler.after(scheduler.world, TRANSACTIONS_TO_MS, 'stop', () => this.transactions?.stop());
     scheduler.after(scheduler.world, PRODUCE_TO_MS, 'stop', () => this.stopProducers());
     const onRejection = (error: unknown) => (this.failure ??= error);
     process.on('unhandledRejection', onRejection);
@@ -149,7 +173,7 @@ class Simulation {
 
   private makeClients(): void {
     const ids = [...this.machines.keys()];
-    const slower = this.world.random.fork('load').pick([1, 2, 4]);
+    const slower = this.shape.transactions ? 4 : this.world.random.fork('load').pick([1, 2, 4]);
     for (let partition = 0; partition < this.shape.partitions; partition++) {
       const common = { topic: TOPIC, partition };
       const make = (name: string, more: { acks: -1 | 1; idempotent: boolean; everyMs: number }) =>
@@ -168,12 +192,15 @@ class Simulation {
     for (const producer of this.producers) producer.start();
     for (const reader of this.readers) reader.start(400);
     for (const committer of this.committers) committer.start(250);
-    await this.admin.churn(TOPIC, partitions, replicationFactor);
+    this.transactions?.start();
+    const others = this.shape.transactions ? Transactions.coordinatorTopics(this.machines.size) : [];
+    await this.admin.churn([{ topic: TOPIC, partitions, replicationFactor }, ...others]);
   }
 
   private stopProducers(): void {
     for (const producer of this.producers) producer.stop();
     for (const committer of this.committers) committer.stop();
+    this.transactions?.finish();
   }
 
   private afterEvent(process: { readonly name: string }): boolean {
@@ -181,7 +208,10 @@ class Simulation {
     if (stepsAtOnce.at !== scheduler.now) this.stepsAtOnce = { at: scheduler.now, steps: 0 };
     else if (++stepsAtOnce.steps > MAX_STEPS_AT_ONCE) throw new Violation('LOOP', `${process.name} goes on and on at ${scheduler.now} ms`);
     const machine = this.byHost.get(process.name);
-    if (machine) this.checker.afterEvent(machine);
+    if (machine) {
+      this.checker.afterEvent(machine);
+      this.injector.afterEvent(machine);
+    }
     return this.failure === null;
   }
 
@@ -224,6 +254,7 @@ class Simulation {
       }
     }
     this.checkStalls();
+    this.transactions?.checkEnd();
     for (const reader of this.readers) {
       const ledger = this.checker.ledger(TOPIC, reader.partition);
       if (ledger && !ledger.tainted && ledger.value.leader >= 0 && reader.position < ledger.committedTo) {
@@ -253,6 +284,7 @@ class Simulation {
     for (const producer of this.producers) add('acknowledged', producer.acknowledged.length);
     for (const committer of this.committers) add('commits', committer.acknowledged);
     for (const [name, n] of Object.entries(this.admin.counts)) add(name, n);
+    for (const [name, n] of Object.entries(this.transactions?.counts ?? {})) add(name, n);
     for (const [name, n] of this.injector.counts) add(name, n);
     if (failure !== null) this.trace.tell('world', `FAILED ${describe(failure)}`);
     return {
@@ -284,5 +316,10 @@ function configsOf({ brokers, replicationFactor, minIsr }: Shape, random: Random
     'replica.high.watermark.checkpoint.interval.ms': String(random.pick([500, 5_000])),
     'log.flush.interval.messages': random.pick(['1', '9223372036854775807', '9223372036854775807']),
     'log.roll.ms': String(random.pick([3_000, 604_800_000])),
+    'transaction.state.log.num.partitions': '2',
+    'transaction.state.log.replication.factor': String(Math.min(3, brokers)),
+    'transaction.state.log.min.isr': String(minIsr),
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': String(random.pick([300, 1_000])),
+    'request.timeout.ms': String(random.pick([1_500, 4_000])),
   };
 }

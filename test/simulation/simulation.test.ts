@@ -37,6 +37,16 @@ describe('the simulation', { timeout: 120_000 }, () => {
     expect(seen.slice(-2)).toEqual(['null passes', expect.stringMatching(/^leaderEpochGrows (TWO LEADERS|LOSS|DIFFERENCE|WATERMARK)$/)]);
   });
 
+  test('passes a seed with transactions, and sees that a transaction is ended by another when the coordinator asks for no epoch', async () => {
+    const seen: string[] = [];
+    for await (const { rule, result } of catchRules(['coordinatorChecksEpoch'], [2, 3, 4, 5], { transactions: true })) {
+      expect(rule !== null || result.failure === null).toBe(true);
+      expect(rule !== null || result.counts['txn committed']).toBeTruthy();
+      seen.push(`${rule} ${result.failure?.kind ?? 'passes'}`);
+    }
+    expect(seen.slice(-2)).toEqual(['null passes', expect.stringMatching(/^coordinatorChecksEpoch (TRANSACTION|ISOLATION|HALF|OFFSETS)$/)]);
+  });
+
   test('says what a failed run did, and with fewer faults where they suffice', async () => {
     const faults: Fault[] = [5_000, 8_000, 11_000, 14_000].map((atMs) => ({ atMs, name: 'kill', broker: 0, other: 0, forMs: 100 }));
     const needed = faults[2]!;

@@ -65,12 +65,13 @@ export abstract class LogRunOperations extends LogRun {
 
   private async appendFetched(): Promise<void> {
     const pending: Promise<void>[] = [];
+    const { end } = this.model;
     for (let i = this.below(3); i >= 0; i--) {
       pending.push(appendFetched(this.log, this.fetched(1 + this.below(5)).bytes));
       if (this.below(2) === 0) await turn();
     }
     await Promise.all(pending);
-    this.model.acknowledged();
+    if (this.model.end > end) this.model.acknowledged(); // else no batch fits a segment, and nothing was written that would be synced
   }
 
   private async refuseFetched(): Promise<void> {

@@ -56,6 +56,7 @@ const CHOSEN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ListConfigResources: { 'resourceTypes[]': 2 },
   AlterClientQuotas: { validateOnly: true },
   UpdateFeatures: { validateOnly: true, timeoutMs: PATIENT_MS },
+  TxnOffsetCommit: { generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null },
 };
 
 /** Paths at which a group is named: one whose coordinator is ready. */
@@ -72,9 +73,26 @@ const GROUPS: ReadonlySet<string> = new Set([
   'OffsetFetch.groupId',
   'OffsetFetch.groups.groupId',
   'SyncGroup.groupId',
+  'TxnOffsetCommit.groupId',
+]);
+
+/** The same for transactional ids. */
+const TRANSACTIONAL_IDS: ReadonlySet<string> = new Set([
+  'AddOffsetsToTxn.transactionalId',
+  'AddPartitionsToTxn.transactions.transactionalId',
+  'AddPartitionsToTxn.v3AndBelowTransactionalId',
+  'DescribeTransactions.transactionalIds[]',
+  'EndTxn.transactionalId',
+  'TxnOffsetCommit.transactionalId',
 ]);
 
 export async function harmlessChoice(api: string, stage: Stage): Promise<Choose> {
-  const group = [...GROUPS].some((path) => path.startsWith(`${api}.`)) ? await stage.group('none') : '';
-  return (path) => (GROUPS.has(`${api}.${path}`) ? group : CHOSEN[api]?.[path]);
+  const has = (paths: ReadonlySet<string>) => [...paths].some((path) => path.startsWith(`${api}.`));
+  const group = has(GROUPS) ? await stage.group('none') : '';
+  const transactionalId = has(TRANSACTIONAL_IDS) ? await stage.transactionalId('none') : '';
+  return (path) => {
+    const whole = `${api}.${path}`;
+    if (GROUPS.has(whole)) return group;
+    return TRANSACTIONAL_IDS.has(whole) ? transactionalId : CHOSEN[api]?.[path];
+  };
 }

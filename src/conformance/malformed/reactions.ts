@@ -107,7 +107,7 @@ export function errorsOf(api: Api, version: number): (answer: Buffer) => string 
 function codesIn(value: unknown, found = new Set<number>()): Set<number> {
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return found;
   for (const [name, inner] of Object.entries(value)) {
-    if (name === 'errorCode') found.add(Number(inner));
+    if (name === 'errorCode' || name === 'partitionErrorCode') found.add(Number(inner));
     else codesIn(inner, found);
   }
   return found;

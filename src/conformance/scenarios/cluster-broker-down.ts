@@ -16,6 +16,7 @@ import { scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Venue } from '../venue.ts';
 import { anyController, assigned, clusterTopic, creates, described, ledBy, named, placement, sorted, to } from './cluster-support.ts';
+import { coordinatorsReady } from './cluster-transactions.ts';
 
 const hello = batchBytes({ values: ['hello'] });
 const produceTo = (topic: { name: string; topicId: string }, acks: number) => ({
@@ -44,6 +45,7 @@ export async function beforeBrokerDown(venue: Omit<Venue, 'record'>): Promise<vo
     });
     await stage.ask(CreateTopics, 7, { topics });
     for (const name of Object.keys(BEFORE)) await stage.ready(name);
+    await coordinatorsReady(stage);
   } finally {
     await stage.close();
   }

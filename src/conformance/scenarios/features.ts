@@ -1,8 +1,11 @@
-import { ApiVersions, UpdateFeatures } from '../../protocol/messages/index.ts';
+import { ApiVersions, EndTxn, UpdateFeatures } from '../../protocol/messages/index.ts';
+import type { ResponseOf } from '../../protocol/schema.ts';
 import { scenario } from '../scenario.ts';
+import { producer } from './transaction-support.ts';
 
 const METADATA = 'metadata.version';
 const ELR = 'eligible.leader.replicas.version';
+const TRANSACTIONS = 'transaction.version';
 const NOWHERE = 'no.such.feature';
 const UNKNOWN = 0;
 const UPGRADE = 1;
@@ -40,6 +43,10 @@ const REFUSED: readonly (readonly [string, readonly Update[]])[] = [
   ['a level beyond the newest of another feature', [to(ELR, 2)]],
   ['a downgrade to a higher level', [to(ELR, 2, SAFE_DOWNGRADE)]],
   ['a downgrade that loses metadata', [to(METADATA, 7, SAFE_DOWNGRADE)]],
+  ['a level of transactions that there is not', [to(TRANSACTIONS, 3)]],
+  ['a lower level of transactions without a downgrade', [to(TRANSACTIONS, 1)]],
+  ['a level of transactions that there is not, downgraded', [to(TRANSACTIONS, 3, SAFE_DOWNGRADE)]],
+  ['a negative level of transactions', [to(TRANSACTIONS, -1, SAFE_DOWNGRADE)]],
   ['a good one behind a bad one', [to(NOWHERE, 1), to(ELR, 1)]],
   ['a bad one behind a good one', [to(ELR, 1), to(NOWHERE, 1)]],
   ['two bad ones', [to(NOWHERE, 1), to(ELR, 9)]],
@@ -63,6 +70,10 @@ export const updateFeaturesScenarios = [
       await stage.step('an unsafe downgrade that loses metadata', validated(to(METADATA, 7, UNSAFE_DOWNGRADE)));
       await stage.step('the last metadata.version', validated(to(METADATA, 32, SAFE_DOWNGRADE)));
       await stage.step('switched off', validated(to(ELR, 0, SAFE_DOWNGRADE)));
+      await stage.step('transactions: the level that they have', validated(to(TRANSACTIONS, 2)));
+      for (const level of [1, 0])
+        for (const type of [SAFE_DOWNGRADE, UNSAFE_DOWNGRADE])
+          await stage.step(`transactions: level ${level}, downgrade ${type}`, validated(to(TRANSACTIONS, level, type)));
       for (const type of [UNKNOWN, 4, -1]) await stage.step(`upgrade type ${type}`, validated(to(ELR, 1, type)));
     },
     [1, 2],
@@ -87,4 +98,40 @@ export const updateFeaturesScenarios = [
     [0, 2],
     { disturbs: true },
   ),
+
+  scenario(
+    UpdateFeatures,
+    'the level of transactions',
+    async (stage) => {
+      const see = (name: string) =>
+        stage.stepOf(ApiVersions, 4, `${name}: what is finalized`, CLIENT, ({ finalizedFeatures, supportedFeatures }) => ({
+          finalized: finalizedFeatures.filter(({ name: feature }) => feature === TRANSACTIONS),
+          supported: supportedFeatures.filter(({ name: feature }) => feature === TRANSACTIONS),
+        }));
+      await see('at first');
+      try {
+        for (const level of [1, 0]) {
+          await stage.step(`down to ${level}`, { featureUpdates: [to(TRANSACTIONS, level, SAFE_DOWNGRADE)] });
+          await stage.until(ApiVersions, 4, CLIENT, levelIs(level));
+          await see(`down to ${level}`);
+          const who = await producer(stage, `t${level}`);
+          await stage.stepOf(EndTxn, 5, `at level ${level} an abort in an epoch of its own`, { ...who, committed: false });
+        }
+        for (const level of [1, 2]) {
+          await stage.step(`up to ${level}`, { featureUpdates: [to(TRANSACTIONS, level)] });
+          await stage.until(ApiVersions, 4, CLIENT, levelIs(level));
+          await see(`up to ${level}`);
+        }
+      } finally {
+        await stage.ask(UpdateFeatures, 1, { featureUpdates: [to(TRANSACTIONS, 2)] });
+      }
+    },
+    [1, 2],
+    { disturbs: true },
+  ),
 ];
+
+const levelIs =
+  (level: number) =>
+  ({ finalizedFeatures }: ResponseOf<typeof ApiVersions>): boolean =>
+    (finalizedFeatures.find(({ name }) => name === TRANSACTIONS)?.maxVersionLevel ?? 0) === level;

@@ -50,6 +50,13 @@ export const findCoordinatorScenarios = [
     async (stage) => {
       await stage.step('one', request(TRANSACTION, stage.name('t')), codes(stage.version));
       await stage.step('without a name', request(TRANSACTION, ''), codes(stage.version));
+      const id = await stage.transactionalId('x');
+      await stage.step('who it is', request(TRANSACTION, id));
+      await stage.step('with a name that is no topic name', request(TRANSACTION, stage.name('/ ü\n"')));
+      if (stage.version < 4) return;
+      await stage.step('three', request(TRANSACTION, stage.name('c'), id, ''));
+      await stage.step('one twice', request(TRANSACTION, id, id));
+      await stage.step('none', request(TRANSACTION));
     },
     [1, 6],
   ),

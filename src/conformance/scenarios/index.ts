@@ -15,6 +15,7 @@ import { deletedRecordsScenarios, deleteRecordsScenarios } from './delete-record
 import { deleteTopicsRefusedScenarios, deleteTopicsScenarios } from './delete-topics.ts';
 import { describeConfigsDetailScenarios, describeConfigsScenarios } from './describe-configs.ts';
 import { describeGroupsScenarios } from './describe-groups.ts';
+import { endTxnScenarios } from './end-txn.ts';
 import { updateFeaturesScenarios } from './features.ts';
 import { fetchScenarios } from './fetch.ts';
 import { codecsScenarios } from './fetch-codecs.ts';
@@ -57,11 +58,11 @@ import {
   describeProducersScenarios,
   describeTransactionsScenarios,
   listTransactionsScenarios,
-  transactionalProduceScenarios,
-  txnOffsetCommitScenarios,
   writeTxnMarkersScenarios,
-} from './transactional-records.ts';
-import { addOffsetsToTxnScenarios, addPartitionsToTxnScenarios, endTxnScenarios, initTransactionalScenarios } from './transactions.ts';
+} from './transaction-admin.ts';
+import { pendingOffsetsScenarios, txnOffsetCommitScenarios } from './transactional-offsets.ts';
+import { transactionalProduceScenarios } from './transactional-records.ts';
+import { addOffsetsToTxnScenarios, addPartitionsToTxnScenarios, initTransactionalScenarios } from './transactions.ts';
 
 /** Every scenario, in the order of the api keys. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -105,6 +106,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...endTxnScenarios,
   ...transactionalProduceScenarios,
   ...txnOffsetCommitScenarios,
+  ...pendingOffsetsScenarios,
   ...writeTxnMarkersScenarios,
   ...describeProducersScenarios,
   ...describeTransactionsScenarios,

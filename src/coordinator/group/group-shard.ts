@@ -1,4 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import {
   type CoordinatorRecord,
   type GroupValue,
@@ -109,12 +110,12 @@ export class GroupShard implements Shard {
     return commit(this.env, group ?? this.blank(request.groupId), request);
   }
 
-  /** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION */
+  /** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, GROUP_ID_NOT_FOUND */
   commitInTransaction(request: TransactionalCommitRequest): Outcome<CommitResult[]> {
     const { transaction, ...offsets } = request;
     const group = this.groups.get(request.groupId);
     if (group) validateCommit(group, request, true);
-    else if (request.generationId >= 0) throw new KafkaError('ILLEGAL_GENERATION');
+    else if (request.generationId >= 0) throw new KafkaError(request.knowsGroupIdNotFound ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION');
     return commit(this.env, group ?? this.blank(request.groupId), { ...offsets, retentionTimeMs: -1 }, transaction);
   }
 
@@ -234,7 +235,8 @@ export class GroupShard implements Shard {
 
   private replayOffset({ group: groupId, partition, topic }: OffsetKey, committed: CommittedOffset | null, producerId: number): void {
     const group = this.groups.get(groupId) ?? this.create(groupId);
-    if (committed && producerId >= 0) this.pending.add(producerId, groupId, topic, partition, committed);
+    if (committed && producerId >= 0 && safetyRules.offsetsWaitForMarker)
+      this.pending.add(producerId, groupId, topic, partition, committed);
     else if (committed) this.offsetsFor(groupId).set(topic, partition, committed);
     else {
       this.offsets.get(groupId)?.delete(topic, partition);

@@ -69,7 +69,7 @@ export interface OffsetToCommit {
 }
 
 /** TxnOffsetCommit without its wire form; the topics exist. */
-export interface TransactionalCommitRequest extends Omit<CommitRequest, 'retentionTimeMs' | 'knowsGroupIdNotFound'> {
+export interface TransactionalCommitRequest extends Omit<CommitRequest, 'retentionTimeMs'> {
   readonly transaction: TransactionalWrite;
 }
 
@@ -82,7 +82,7 @@ export interface CommitRequest {
   readonly generationId: number;
   /** -1: as the broker is configured. Only OffsetCommit v2-v4 says otherwise. */
   readonly retentionTimeMs: number;
-  /** Whether the client knows GROUP_ID_NOT_FOUND (v9). */
+  /** Whether the client knows GROUP_ID_NOT_FOUND (OffsetCommit v9, TxnOffsetCommit v6). */
   readonly knowsGroupIdNotFound: boolean;
   readonly topics: readonly { readonly name: string; readonly topicId: string; readonly partitions: readonly OffsetToCommit[] }[];
 }

@@ -1,5 +1,6 @@
 import type { ErrorName } from '../../core/error-codes.ts';
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import { includesAll, type TopicPartitions, type Transaction, transition, union } from './transaction.ts';
 import { isPrepared } from './transaction-status.ts';
 
@@ -47,6 +48,6 @@ export function verifier(known: Transaction, producer: Producer): Verdict {
 
 function requireProducer(known: Transaction, { producerEpoch, producerId }: Producer): void {
   if (producerId !== known.producerId) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
-  if (producerEpoch !== known.producerEpoch) throw new KafkaError('PRODUCER_FENCED');
-  if (isPrepared(known.status)) throw new KafkaError('CONCURRENT_TRANSACTIONS');
+  if (producerEpoch !== known.producerEpoch && safetyRules.coordinatorChecksEpoch) throw new KafkaError('PRODUCER_FENCED');
+  if (isPrepared(known.status) && safetyRules.preparedIsLeftAlone) throw new KafkaError('CONCURRENT_TRANSACTIONS');
 }

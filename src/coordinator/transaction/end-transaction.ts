@@ -1,6 +1,8 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import type { Producer } from './add-partitions.ts';
 import { FENCING_EPOCH, isExhausted, LAST_EPOCH, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
+import { isPrepared, type TransactionStatus } from './transaction-status.ts';
 
 /** EndTxn. */
 export interface EndTransaction extends Producer {
@@ -29,20 +31,23 @@ export function endTransaction(known: Transaction, request: EndTransaction, fres
 /** Transactions v1: the epoch stays. */
 function endInEpoch(known: Transaction, { commits, producerEpoch, producerId, version }: EndTransaction, nowMs: number): Ended {
   if (producerId !== known.producerId) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
-  if (producerEpoch !== known.producerEpoch) throw new KafkaError('PRODUCER_FENCED');
+  if (producerEpoch !== known.producerEpoch && safetyRules.coordinatorChecksEpoch) throw new KafkaError('PRODUCER_FENCED');
   refuseIfEndedOtherwise(known, commits);
   if (known.status === 'Empty') throw new KafkaError('INVALID_TXN_STATE');
   if (known.status !== 'Ongoing') return { kind: 'repeated' };
   return { kind: 'prepared', next: endedBy(known, { commits, version, nextProducerId: NONE, addedNothing: false }, nowMs) };
 }
 
-/** Transactions v2 (KIP-890): the epoch grows with each end. One that is behind by one has ended this very transaction before. */
+/**
+ * Transactions v2 (KIP-890): the epoch grows with each end. What comes with the epoch before has ended this very transaction: once it is decided, it is
+ * a repetition, and once the next is under way, it comes too late.
+ */
 function endWithEpoch(known: Transaction, request: EndTransaction, freshId: number | null, nowMs: number): Ended {
   const { commits, producerEpoch, producerId, version } = request;
   const hasRotated = producerId === known.previousProducerId && producerEpoch === LAST_EPOCH && known.producerEpoch === 0;
   const isRepeated = hasRotated || producerEpoch === known.producerEpoch - 1;
   if (producerId !== known.producerId && !hasRotated) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
-  if (producerEpoch !== known.producerEpoch && !isRepeated) throw new KafkaError('PRODUCER_FENCED');
+  if (!mayEnd(known.status, isRepeated, producerEpoch === known.producerEpoch)) throw new KafkaError('PRODUCER_FENCED');
   if (isRepeated || known.status === 'PrepareCommit' || known.status === 'PrepareAbort') refuseIfEndedOtherwise(known, commits);
   if (isRepeated && (known.status === 'CompleteCommit' || known.status === 'CompleteAbort')) return { kind: 'repeated' };
   // Nothing was written that could be committed; an abort fences what may still be on its way.
@@ -52,6 +57,14 @@ function endWithEpoch(known: Transaction, request: EndTransaction, freshId: numb
   const nextProducerId = needsId ? freshId! : NONE;
   const addedNothing = known.status !== 'Ongoing';
   return { kind: 'prepared', next: endedBy(known, { commits, version, nextProducerId, addedNothing }, nowMs) };
+}
+
+/** A repeated end is of the transaction before: it must not end one that has begun since, half written maybe. What is decided has the next epoch. */
+function mayEnd(status: TransactionStatus, isRepeated: boolean, hasEpoch: boolean): boolean {
+  if (!safetyRules.coordinatorChecksEpoch) return true;
+  if (isPrepared(status)) return isRepeated;
+  const isOver = status === 'CompleteCommit' || status === 'CompleteAbort';
+  return hasEpoch || (isRepeated && (isOver || !safetyRules.repeatedEndIsOver));
 }
 
 /** @throws KafkaError INVALID_TXN_STATE: it has ended otherwise; CONCURRENT_TRANSACTIONS: so, but not all know it yet */

@@ -1,4 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import { isExhausted, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
 
 /** InitProducerId with a transactional id. */
@@ -38,7 +39,8 @@ export function initProducer(known: Transaction, request: InitProducer, freshId:
     default:
       throw new Error(`a producer of ${known.transactionalId}, which is ${known.status}`);
   }
-  if (isExhausted(known) && (isBeginning || request.producerEpoch === known.producerEpoch)) {
+  const isItsOwn = request.producerEpoch === known.producerEpoch || request.producerEpoch === known.lastProducerEpoch;
+  if (isExhausted(known) && (isBeginning || isItsOwn)) {
     if (freshId === null) return { kind: 'needs-producer-id' };
     return { kind: 'ready', next: rotate(known, request, freshId, nowMs) };
   }
@@ -54,7 +56,7 @@ function mayBe({ previousProducerId, producerEpoch, producerId }: Transaction, r
 function nextEpoch(known: Transaction, { producerEpoch: expected, producerId, timeoutMs }: InitProducer, nowMs: number): Transaction {
   const { lastProducerEpoch, producerEpoch } = known;
   const begins = { status: 'Empty', partitions: NO_PARTITIONS, startMs: NONE, updateMs: nowMs, timeoutMs } as const;
-  const grown = producerEpoch + 1;
+  const grown = safetyRules.initFences ? producerEpoch + 1 : Math.max(0, producerEpoch);
   if (producerId === NONE) return transition(known, { ...begins, producerEpoch: grown, lastProducerEpoch: NONE });
   if (producerEpoch === NONE || expected === producerEpoch)
     return transition(known, { ...begins, producerEpoch: grown, lastProducerEpoch: producerEpoch });
@@ -77,12 +79,15 @@ function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, fre
   });
 }
 
-/** Ends a transaction under way whose producer is not to go on: its epoch grows by one, whatever its version, so that what it still sends is refused. */
+/**
+ * Ends a transaction under way whose producer is not to go on with it: its epoch grows by one, whatever its version, so that what it still sends is
+ * refused. If nobody else takes the id over it may ask for that epoch by its own, and begin anew: so goes a client whose transaction took too long.
+ */
 export function fence(known: Transaction, nowMs: number): Transaction {
   return transition(known, {
     status: 'PrepareAbort',
     producerEpoch: known.producerEpoch + 1,
-    lastProducerEpoch: NONE,
+    lastProducerEpoch: known.producerEpoch,
     updateMs: nowMs,
   });
 }

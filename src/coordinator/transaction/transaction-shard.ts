@@ -1,4 +1,5 @@
 import { KafkaError } from '../../core/errors.ts';
+import { safetyRules } from '../../core/safety-rules.ts';
 import { readTransactionRecord, transactionRecord } from '../../protocol/messages/internal/transaction-records.ts';
 import { DecodeError } from '../../protocol/wire.ts';
 import { KeyedTimers, type Perform } from '../keyed-timers.ts';
@@ -100,7 +101,8 @@ export class TransactionShard implements Shard {
 
   /** What an earlier coordinator has decided is carried out. */
   loaded(): void {
-    for (const transaction of this.transactions.values()) if (isPrepared(transaction.status)) this.sendMarkers(transaction);
+    for (const transaction of this.transactions.values())
+      if (isPrepared(transaction.status) && safetyRules.decisionIsCarriedOn) this.sendMarkers(transaction);
     this.scheduleTimeouts();
     this.scheduleExpiry();
   }
@@ -118,9 +120,12 @@ export class TransactionShard implements Shard {
     return {
       records: [transactionRecord(transactionalId, recordValue(next))],
       replay: false,
-      accepted: () => void this.transactions.set(transactionalId, next),
+      accepted: () => {
+        this.transactions.set(transactionalId, next);
+        if (isPrepared(next.status) && !safetyRules.decisionBeforeMarkers) this.sendMarkers(next);
+      },
       done: (error) => {
-        if (!isPrepared(next.status)) return null;
+        if (!isPrepared(next.status) || !safetyRules.decisionBeforeMarkers) return null;
         if (!error) this.sendMarkers(next);
         // It may be committed yet, which nobody will tell: it is written once more.
         else if (this.transactions.get(transactionalId) === next) this.retry(transactionalId, () => this.become(next));

@@ -1,3 +1,4 @@
+import { safetyRules } from '../../core/safety-rules.ts';
 import type { CoordinatorRecord } from '../../protocol/messages/internal/coordinator-records.ts';
 import { transactionTombstone } from '../../protocol/messages/internal/transaction-records.ts';
 import { fence } from './init-producer.ts';
@@ -10,7 +11,10 @@ const MAX_WRITE_RECORDS = 1_000;
 export function timedOut(transactions: Iterable<Transaction>, nowMs: number): { before: Transaction; after: Transaction }[] {
   return [...transactions]
     .filter(({ startMs, status, timeoutMs }) => status === 'Ongoing' && startMs + timeoutMs < nowMs)
-    .map((before) => ({ before, after: fence(before, nowMs) }));
+    .map((before) => ({
+      before,
+      after: { ...fence(before, nowMs), ...(!safetyRules.timeoutFences && { producerEpoch: before.producerEpoch }) },
+    }));
 }
 
 /**

@@ -18,7 +18,7 @@ export const WriteTxnMarkers = api({
   },
   response: {
     markers: array({
-      producerId: int64,
+      producerId: int64.saturating(),
       topics: array({ name: string, partitions: array({ partitionIndex: int32, errorCode: int16 }) }),
     }),
   },

@@ -1,10 +1,11 @@
-"""The matrix with aiokafka: python matrix.py BOOTSTRAP PREFIX SHARED"""
+"""The matrix with aiokafka: python matrix.py BOOTSTRAP PREFIX SHARED FEATURES"""
 import asyncio
 
 import aiokafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import ProducerFenced
 
 from matrix_client import DEADLINE_S, Client, as_read, run, same, until
 
@@ -58,7 +59,38 @@ class AioMember:
         self.check()
 
 
+class AioTransactionalProducer:
+    def __init__(self, bootstrap, transactional_id):
+        self.producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id, linger_ms=5)
+
+    async def begin(self):
+        await self.producer.begin_transaction()
+
+    async def send(self, topic, partition, records):
+        await asyncio.wait_for(asyncio.gather(*await sent(self.producer, topic, records, partition)), DEADLINE_S)
+
+    async def offset(self, member, group, topic, offset):
+        await self.producer.send_offsets_to_transaction({TopicPartition(topic, 0): offset}, group)
+
+    async def commit(self):
+        await self.producer.commit_transaction()
+
+    async def abort(self):
+        await self.producer.abort_transaction()
+
+    async def close(self):
+        await self.producer.stop()
+
+
+async def sent(producer, topic, records, partition):
+    return [
+        await producer.send(topic, key=key, value=value, headers=headers, partition=partition, timestamp_ms=timestamp)
+        for key, value, headers, timestamp in records
+    ]
+
+
 class AioKafka(Client):
+    Fenced = ProducerFenced
     missing = {
         "delete-group-offsets": "aiokafka has no call for it",
         "delete-group": "aiokafka has no call for it",
@@ -67,15 +99,26 @@ class AioKafka(Client):
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
         self.admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        self.consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=100, max_partition_fetch_bytes=2_000_000)
+        self.consumer = self.reader()
+        self.committed_reader = self.reader(isolation_level="read_committed")
+
+    def reader(self, **more):
+        return AIOKafkaConsumer(bootstrap_servers=self.bootstrap, fetch_max_wait_ms=100, max_partition_fetch_bytes=2_000_000, **more)
 
     async def start(self):
         await self.admin.start()
         await self.consumer.start()
+        await self.committed_reader.start()
 
     async def close(self):
+        await self.committed_reader.stop()
         await self.consumer.stop()
         await self.admin.close()
+
+    async def transactional(self, transactional_id):
+        producer = AioTransactionalProducer(self.bootstrap, transactional_id)
+        await producer.producer.start()
+        return producer
 
     async def send(self, topic, records, partition, codec="none", acks="all", idempotent=False):
         producer = AIOKafkaProducer(
@@ -87,30 +130,27 @@ class AioKafka(Client):
         )
         await producer.start()
         try:
-            futures = [
-                await producer.send(topic, key=key, value=value, headers=headers, partition=partition, timestamp_ms=timestamp)
-                for key, value, headers, timestamp in records
-            ]
-            told = await asyncio.wait_for(asyncio.gather(*futures), DEADLINE_S)
+            told = await asyncio.wait_for(asyncio.gather(*await sent(producer, topic, records, partition)), DEADLINE_S)
         finally:
             await producer.stop()
         return [each and (each.partition, each.offset) for each in told]
 
-    def at(self, topic, partition, offset):
+    def at(self, topic, partition, offset, consumer=None):
         place = TopicPartition(topic, partition)
-        self.consumer.assign([place])
-        self.consumer.seek(place, offset)
+        (consumer or self.consumer).assign([place])
+        (consumer or self.consumer).seek(place, offset)
         return place
 
-    async def read(self, topic, partition, offset, count):
-        self.at(topic, partition, offset)
-        return await self.poll(count)
+    async def read(self, topic, partition, offset, count, committed=False):
+        consumer = self.committed_reader if committed else self.consumer
+        self.at(topic, partition, offset, consumer)
+        return await self.poll(count, consumer)
 
-    async def poll(self, count):
+    async def poll(self, count, consumer=None):
         read = []
 
         async def enough():
-            for records in (await self.consumer.getmany(timeout_ms=100)).values():
+            for records in (await (consumer or self.consumer).getmany(timeout_ms=100)).values():
                 read.extend(as_read(each) for each in records)
             return len(read) >= count
 

@@ -1,8 +1,8 @@
-"""The matrix with confluent-kafka (librdkafka): python matrix.py BOOTSTRAP PREFIX SHARED"""
+"""The matrix with confluent-kafka (librdkafka): python matrix.py BOOTSTRAP PREFIX SHARED FEATURES"""
 import time
 
 import confluent_kafka
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
 from matrix_client import DEADLINE_S, Client, Member, Read, Record, run
@@ -43,6 +43,9 @@ class ConfluentMember(Member):
     def owned(self):
         return {each.partition for each in self.consumer.assignment()}
 
+    def group_metadata(self):
+        return self.consumer.consumer_group_metadata()
+
     def commit(self):
         self.consumer.commit(asynchronous=False)
 
@@ -50,7 +53,51 @@ class ConfluentMember(Member):
         self.consumer.close()
 
 
+class TransactionalProducer:
+    def __init__(self, bootstrap, transactional_id):
+        self.producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": transactional_id, "linger.ms": 5})
+        self.producer.init_transactions(DEADLINE_S)
+
+    async def begin(self):
+        self.producer.begin_transaction()
+
+    async def send(self, topic, partition, records):
+        for told in produced(self.producer, topic, records, partition):
+            if not isinstance(told, tuple):
+                raise KafkaException(told)
+
+    async def offset(self, member, group, topic, offset):
+        self.producer.send_offsets_to_transaction([TopicPartition(topic, 0, offset)], member.metadata, DEADLINE_S)
+
+    async def commit(self):
+        self.producer.commit_transaction(DEADLINE_S)
+
+    async def abort(self):
+        self.producer.abort_transaction(DEADLINE_S)
+
+    async def close(self):
+        pass
+
+
+def produced(producer, topic, records, partition):
+    """For each record its partition and offset, or what went wrong."""
+    told = {}
+
+    def delivered(n):
+        def tell(error, message):
+            told[n] = error or (message.partition(), message.offset())
+
+        return tell
+
+    place = {} if partition is None else {"partition": partition}
+    for n, (key, value, headers, timestamp) in enumerate(records):
+        producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=delivered(n), **place)
+    producer.flush(DEADLINE_S)
+    return [told.get(n) for n in range(len(records))]
+
+
 class ConfluentKafka(Client):
+    Fenced = KafkaException
     missing = {
         "delete-group-offsets": "confluent-kafka has no call for it",
     }
@@ -58,42 +105,42 @@ class ConfluentKafka(Client):
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
         self.admin = AdminClient({"bootstrap.servers": bootstrap})
-        self.consumer = self.new_consumer("unused")
+        # The default of librdkafka is read_committed.
+        self.consumer = self.new_consumer("unused", "read_uncommitted")
+        self.committed_reader = self.new_consumer("unused")
 
-    def new_consumer(self, group):
-        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "fetch.wait.max.ms": 100})
+    def new_consumer(self, group, isolation="read_committed"):
+        settings = {"enable.auto.commit": False, "fetch.wait.max.ms": 100, "isolation.level": isolation}
+        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, **settings})
 
     async def close(self):
         self.consumer.close()
+        self.committed_reader.close()
+
+    async def transactional(self, transactional_id):
+        return TransactionalProducer(self.bootstrap, transactional_id)
+
+    @staticmethod
+    def is_fenced(error):
+        return error.args[0].code() == KafkaError._FENCED
 
     async def send(self, topic, records, partition, codec="none", acks="all", idempotent=False):
         settings = {"acks": acks, "compression.type": codec, "enable.idempotence": idempotent, "linger.ms": 5}
         producer = Producer({"bootstrap.servers": self.bootstrap, **settings})
-        told = {}
+        return produced(producer, topic, records, partition)
 
-        def delivered(n):
-            def tell(error, message):
-                told[n] = error or (message.partition(), message.offset())
+    def at(self, topic, partition, offset, consumer=None):
+        (consumer or self.consumer).assign([TopicPartition(topic, partition, offset)])
 
-            return tell
+    async def read(self, topic, partition, offset, count, committed=False):
+        consumer = self.committed_reader if committed else self.consumer
+        self.at(topic, partition, offset, consumer)
+        return self.poll(count, consumer)
 
-        place = {} if partition is None else {"partition": partition}
-        for n, (key, value, headers, timestamp) in enumerate(records):
-            producer.produce(topic, value, key, headers=headers, timestamp=timestamp, on_delivery=delivered(n), **place)
-        producer.flush(DEADLINE_S)
-        return [told.get(n) for n in range(len(records))]
-
-    def at(self, topic, partition, offset):
-        self.consumer.assign([TopicPartition(topic, partition, offset)])
-
-    async def read(self, topic, partition, offset, count):
-        self.at(topic, partition, offset)
-        return self.poll(count)
-
-    def poll(self, count):
+    def poll(self, count, consumer=None):
         read, deadline = [], time.monotonic() + DEADLINE_S
         while len(read) < count and time.monotonic() < deadline:
-            read += [as_read(each) for each in self.consumer.consume(num_messages=count, timeout=0.1)]
+            read += [as_read(each) for each in (consumer or self.consumer).consume(num_messages=count, timeout=0.1)]
         return read
 
     async def positions(self, topic, partition, offset):

@@ -1,9 +1,10 @@
-// franz-go in the client matrix. Arguments: BOOTSTRAP PREFIX SHARED, see ../matrix/program.ts.
+// franz-go in the client matrix. Arguments: BOOTSTRAP PREFIX SHARED FEATURES, see ../matrix/program.ts.
 package main
 
 import (
 	"context"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -12,7 +13,7 @@ import (
 	matrix "minikafka/clients/go"
 )
 
-var bootstrap, prefix, shared = os.Args[1], os.Args[2], os.Args[3]
+var bootstrap, prefix, shared = strings.Split(os.Args[1], ","), os.Args[2], os.Args[3]
 
 var codecs = map[string]kgo.CompressionCodec{
 	"none":   kgo.NoCompression(),
@@ -27,13 +28,14 @@ func main() {
 	defer admin.Close()
 	features := append(producing(), consuming(admin)...)
 	features = append(features, groups(admin)...)
+	features = append(features, transactions(admin)...)
 	matrix.Run("franz-go", "github.com/twmb/franz-go", append(features, administration(admin)...))
 }
 
 func topicOf(feature string) string { return prefix + "-" + feature }
 
 func connect(options ...kgo.Opt) *kgo.Client {
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.RetryTimeout(20 * time.Second)}, options...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(bootstrap...), kgo.RetryTimeout(20 * time.Second)}, options...)...)
 	if err != nil {
 		panic(err)
 	}
@@ -54,6 +56,11 @@ func send(topic string, partition int32, records []matrix.Record, options ...kgo
 	}
 	client := connect(options...)
 	defer client.Close()
+	sent := toSend(topic, partition, records)
+	return sent, client.ProduceSync(ctx, sent...).FirstErr()
+}
+
+func toSend(topic string, partition int32, records []matrix.Record) []*kgo.Record {
 	sent := make([]*kgo.Record, len(records))
 	for n, record := range records {
 		sent[n] = &kgo.Record{Topic: topic, Partition: partition, Key: record.Key, Value: record.Value}
@@ -64,7 +71,7 @@ func send(topic string, partition int32, records []matrix.Record, options ...kgo
 			sent[n].Headers = append(sent[n].Headers, kgo.RecordHeader{Key: header.Name, Value: header.Value})
 		}
 	}
-	return sent, client.ProduceSync(ctx, sent...).FirstErr()
+	return sent
 }
 
 // poll reads until there are so many records.
@@ -83,9 +90,9 @@ func poll(client *kgo.Client, count int) ([]*kgo.Record, error) {
 }
 
 // read gives the records of a partition from an offset on.
-func read(topic string, partition int32, from int64, count int) ([]*kgo.Record, error) {
+func read(topic string, partition int32, from int64, count int, options ...kgo.Opt) ([]*kgo.Record, error) {
 	offsets := map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().At(from)}}
-	client := connect(kgo.ConsumePartitions(offsets))
+	client := connect(append(options, kgo.ConsumePartitions(offsets))...)
 	defer client.Close()
 	return poll(client, count)
 }

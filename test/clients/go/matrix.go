@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,44 @@ func Records() []Record {
 			TimestampMs: 1_700_000_000_000 + 1000*int64(n),
 			Headers:     []Header{{"number", []byte(fmt.Sprint(n))}, {"bytes", []byte{0, 255, byte(n)}}},
 		}
+	}
+	return records
+}
+
+// Commits says what becomes of the transactions 1 to 10: the odd ones abort. The last commits, so that its records stand at the end for
+// every reader.
+func Commits(transaction int) bool { return transaction%2 == 0 }
+
+// Plain is a record with text alone.
+func Plain(key, value string) Record {
+	return Record{Key: []byte(key), Value: []byte(value), TimestampMs: 1_700_000_000_000}
+}
+
+// TransactionRecords are what a transaction writes into a partition of `transactions`.
+func TransactionRecords(transaction int, partition int32) []Record {
+	records := make([]Record, 2)
+	for n := range records {
+		records[n] = Plain(fmt.Sprint(transaction), fmt.Sprintf("%d/%d/%d", transaction, partition, n))
+	}
+	return records
+}
+
+// AllTransactionRecords are what a reader must see of the ten, and at which offsets: each has two records and its marker.
+func AllTransactionRecords(partition int32, committedOnly bool) (records []Record, offsets []int64) {
+	for number := 1; number <= 10; number++ {
+		if Commits(number) || !committedOnly {
+			records = append(records, TransactionRecords(number, partition)...)
+			offsets = append(offsets, int64(3*number-3), int64(3*number-2))
+		}
+	}
+	return records, offsets
+}
+
+// Transformed are the records that PREFIX-transformed gets for the first ten of PREFIX-transaction-offsets.
+func Transformed() []Record {
+	records := Records()[:10]
+	for n, record := range records {
+		records[n] = Plain(string(record.Key), fmt.Sprintf("of %d bytes", len(record.Value)))
 	}
 	return records
 }
@@ -83,11 +122,15 @@ type Feature struct {
 	Try func() error
 }
 
-// Run tries them in their order, and prints what came of each.
+// Run tries those that the program was told to try, and prints what came of each.
 func Run(client, module string, features []Feature) {
+	wanted := strings.Split(os.Args[4], ",")
 	out := json.NewEncoder(os.Stdout)
 	out.Encode(map[string]string{"client": client, "version": versionOf(module)})
 	for _, feature := range features {
+		if !slices.Contains(wanted, feature.ID) {
+			continue
+		}
 		line := map[string]any{"feature": feature.ID, "ok": true}
 		if err := feature.Try(); errors.Is(err, ErrNotInClient) {
 			line["ok"], line["detail"] = nil, strings.TrimPrefix(err.Error(), ErrNotInClient.Error()+": ")

@@ -15,12 +15,14 @@ import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -31,13 +33,14 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * What the Java client of the matrix tries: java Matrix BOOTSTRAP PREFIX SHARED. See ../matrix/program.ts for what is printed.
+ * What the Java client of the matrix tries: java Matrix BOOTSTRAP PREFIX SHARED FEATURES. See ../matrix/program.ts for what is printed.
  * Compiled and run with each version of the client.
  */
 public class Matrix {
@@ -60,13 +63,15 @@ public class Matrix {
   private final String shared;
   private final Admin admin;
   private final KafkaConsumer<byte[], byte[]> consumer;
+  /** Of transactions it reads those that are committed. */
+  private final KafkaConsumer<byte[], byte[]> committed;
   private List<Member> members = List.of();
 
   public static void main(String[] args) throws Exception {
     var version = new Properties();
     version.load(KafkaConsumer.class.getResourceAsStream("/kafka/kafka-version.properties"));
     say("client", "Java", "version", version.getProperty("version"));
-    new Matrix(args[0], args[1], args[2]).run();
+    new Matrix(args[0], args[1], args[2]).run(Set.of(args[3].split(",")));
   }
 
   private Matrix(String bootstrap, String prefix, String shared) {
@@ -74,10 +79,11 @@ public class Matrix {
     this.prefix = prefix;
     this.shared = shared;
     admin = Admin.create(Map.of("bootstrap.servers", bootstrap));
-    consumer = consumer(null);
+    consumer = consumer(null, "read_uncommitted");
+    committed = consumer(null, "read_committed");
   }
 
-  private void run() {
+  private void run(Set<String> wanted) {
     Map<String, Feature> features = new LinkedHashMap<>();
     for (String codec : CODECS) features.put("codec-" + codec, () -> roundTrip(topic("codecs"), RECORDS, CODECS.indexOf(codec), Map.of("compression.type", codec)));
     features.put("headers", this::headers);
@@ -98,9 +104,14 @@ public class Matrix {
     features.put("group-resume", this::groupResume);
     features.put("list-groups", () -> same(groups().contains(topic("group")), true));
     features.put("describe-group", this::describeGroup);
-    features.put("list-group-offsets", () -> same(committed(), Map.of(0, 23L, 1, 23L)));
+    features.put("list-group-offsets", () -> same(offsets(topic("group")), Map.of(0, 23L, 1, 23L)));
     features.put("delete-group-offsets", this::deleteGroupOffsets);
     features.put("delete-group", this::deleteGroup);
+    features.put("transactions", this::transactions);
+    features.put("transaction-offsets", this::transactionOffsets);
+    features.put("transaction-fencing", this::transactionFencing);
+    features.put("committed-of-kafkajs", () -> readsTransactions(shared + "-transactions", true));
+    features.put("uncommitted-of-kafkajs", () -> readsTransactions(shared + "-transactions", false));
     features.put("create-topic", this::createTopic);
     features.put("list-topics", () -> same(get(admin.listTopics().names()).contains(topic("created")), true));
     features.put("describe-topic", () -> hasPartitions(3));
@@ -111,8 +122,10 @@ public class Matrix {
     features.put("delete-records", this::deleteRecords);
     features.put("describe-cluster", this::describeCluster);
     for (String codec : CODECS) features.put("reads-" + codec, () -> same(flat(read(shared, CODECS.indexOf(codec), 0, RECORDS.size())), RECORDS));
+    features.keySet().retainAll(wanted);
     features.forEach(Matrix::tell);
     consumer.close();
+    committed.close();
     admin.close();
   }
 
@@ -267,9 +280,9 @@ public class Matrix {
 
   // Consuming
 
-  private KafkaConsumer<byte[], byte[]> consumer(String group) {
+  private KafkaConsumer<byte[], byte[]> consumer(String group, String isolation) {
     Map<String, Object> settings = new HashMap<>(Map.of("bootstrap.servers", bootstrap, "enable.auto.commit", "false", "auto.offset.reset", "earliest"));
-    settings.putAll(Map.of("session.timeout.ms", "6000", "heartbeat.interval.ms", "200", "fetch.max.wait.ms", "100"));
+    settings.putAll(Map.of("session.timeout.ms", "6000", "heartbeat.interval.ms", "200", "fetch.max.wait.ms", "100", "isolation.level", isolation));
     if (group != null) settings.put("group.id", group);
     return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
@@ -284,13 +297,17 @@ public class Matrix {
   }
 
   private List<ConsumerRecord<byte[], byte[]>> read(String topic, int partition, long offset, int count) {
+    return read(consumer, topic, partition, offset, count);
+  }
+
+  private static List<ConsumerRecord<byte[], byte[]>> read(KafkaConsumer<byte[], byte[]> consumer, String topic, int partition, long offset, int count) {
     var place = new TopicPartition(topic, partition);
     consumer.assign(List.of(place));
     consumer.seek(place, offset);
-    return poll(count);
+    return poll(consumer, count);
   }
 
-  private List<ConsumerRecord<byte[], byte[]>> poll(int count) {
+  private static List<ConsumerRecord<byte[], byte[]>> poll(KafkaConsumer<byte[], byte[]> consumer, int count) {
     List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
     long deadline = System.nanoTime() + DEADLINE.toNanos();
     while (read.size() < count) {
@@ -309,7 +326,7 @@ public class Matrix {
     consumer.assign(List.of(place));
     consumer.seek(place, 5);
     same(consumer.position(place), 5L);
-    poll(15);
+    poll(consumer, 15);
     same(consumer.position(place), 20L);
   }
 
@@ -330,24 +347,33 @@ public class Matrix {
 
   // Groups
 
-  /** A member of the group, in a thread of its own. */
+  /** A member of a group, in a thread of its own. */
   private class Member extends Thread {
+    final String group;
+    final String topic;
     final List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
     volatile Set<Integer> partitions = Set.of();
+    volatile ConsumerGroupMetadata metadata;
     volatile boolean committing;
     volatile boolean stopping;
     volatile RuntimeException failure;
 
+    Member(String group, String topic) {
+      this.group = group;
+      this.topic = topic;
+    }
+
     @Override
     public void run() {
-      try (var consumer = consumer(topic("group"))) {
-        consumer.subscribe(List.of(topic("group-share")));
+      try (var consumer = consumer(group, "read_uncommitted")) {
+        consumer.subscribe(List.of(topic));
         while (!stopping) {
           var polled = consumer.poll(Duration.ofMillis(100));
           synchronized (read) {
             polled.forEach(read::add);
           }
           partitions = Set.copyOf(consumer.assignment().stream().map(TopicPartition::partition).toList());
+          metadata = consumer.groupMetadata();
           if (committing) consumer.commitSync();
           committing = false;
         }
@@ -370,8 +396,8 @@ public class Matrix {
     }
   }
 
-  private void startMembers(int count) {
-    members = IntStream.range(0, count).mapToObj(n -> new Member()).toList();
+  private void startMembers(int count, String group, String topic) {
+    members = IntStream.range(0, count).mapToObj(n -> new Member(group, topic)).toList();
     for (Member member : members) {
       member.setDaemon(true);
       member.start();
@@ -401,7 +427,7 @@ public class Matrix {
 
   private void groupShare() throws Exception {
     for (int partition : List.of(0, 1)) send(topic("group-share"), RECORDS, partition, Map.of());
-    startMembers(2);
+    startMembers(2, topic("group"), topic("group-share"));
     until("two members share two partitions and have read 40 records", () -> {
       Set<Set<Integer>> owned = new HashSet<>(members.stream().map(member -> member.partitions).toList());
       return owned.equals(Set.of(Set.of(0), Set.of(1))) && readByMembers().size() == 40;
@@ -416,27 +442,28 @@ public class Matrix {
 
   private void groupCommit() throws Exception {
     for (Member member : members) member.commit();
-    try (var one = consumer(topic("group"))) {
+    try (var one = consumer(topic("group"), "read_uncommitted")) {
       var places = Set.of(new TopicPartition(topic("group-share"), 0), new TopicPartition(topic("group-share"), 1));
       for (OffsetAndMetadata each : one.committed(places).values()) same(each.offset(), 21L);
     }
-    same(committed(), Map.of(0, 21L, 1, 21L));
+    same(offsets(topic("group")), Map.of(0, 21L, 1, 21L));
   }
 
   private void groupResume() throws Exception {
     stopMembers();
     for (int partition : List.of(0, 1)) send(topic("group-share"), RECORDS.subList(1, 3), partition, Map.of());
-    startMembers(1);
+    startMembers(1, topic("group"), topic("group-share"));
     until("four new records", () -> readByMembers().size() >= 4);
     same(readByMembers(), expected(21, RECORDS.subList(1, 3)));
     members.get(0).commit();
     stopMembers();
   }
 
-  private Map<Integer, Long> committed() throws Exception {
+  /** What a group has committed, by partition. */
+  private Map<Integer, Long> offsets(String group) throws Exception {
     Map<Integer, Long> found = new HashMap<>();
-    get(admin.listConsumerGroupOffsets(topic("group")).partitionsToOffsetAndMetadata()).forEach((place, committed) -> {
-      if (committed != null && place.topic().equals(topic("group-share"))) found.put(place.partition(), committed.offset());
+    get(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata()).forEach((place, committed) -> {
+      if (committed != null) found.put(place.partition(), committed.offset());
     });
     return found;
   }
@@ -455,12 +482,116 @@ public class Matrix {
 
   private void deleteGroupOffsets() throws Exception {
     get(admin.deleteConsumerGroupOffsets(topic("group"), Set.of(new TopicPartition(topic("group-share"), 0))).all());
-    same(committed(), Map.of(1, 23L));
+    same(offsets(topic("group")), Map.of(1, 23L));
   }
 
   private void deleteGroup() throws Exception {
     get(admin.deleteConsumerGroups(List.of(topic("group"))).all());
     same(groups().contains(topic("group")), false);
+  }
+
+  // Transactions
+
+  /** Of these the odd ones abort: the last commits, so that its records stand at the end for every reader. */
+  private static final List<Integer> TRANSACTIONS = IntStream.rangeClosed(1, 10).boxed().toList();
+  private static final List<Flat> TRANSFORMED = RECORDS.stream().limit(10).map(each -> plain(each.key, "of " + each.value.length() + " bytes")).toList();
+
+  private static boolean commits(int transaction) {
+    return transaction % 2 == 0;
+  }
+
+  /** Of a transaction, for a partition of `transactions`. */
+  private static List<Flat> transactionRecords(int transaction, int partition) {
+    return Stream.of(0, 1).map(n -> plain("" + transaction, transaction + "/" + partition + "/" + n)).toList();
+  }
+
+  private KafkaProducer<byte[], byte[]> transactional(String id) {
+    var producer = new KafkaProducer<>(Map.of("bootstrap.servers", bootstrap, "transactional.id", id), new ByteArraySerializer(), new ByteArraySerializer());
+    producer.initTransactions();
+    return producer;
+  }
+
+  private static void send(KafkaProducer<byte[], byte[]> producer, String topic, int partition, List<Flat> records) throws Exception {
+    List<Future<RecordMetadata>> sent = new ArrayList<>();
+    for (Flat each : records) sent.add(producer.send(new ProducerRecord<>(topic, partition, each.timestamp, bytes(each.key), bytes(each.value))));
+    producer.flush();
+    for (var each : sent) get(each);
+  }
+
+  private void transactions() throws Exception {
+    String topic = topic("transactions");
+    try (var producer = transactional(topic)) {
+      for (int number : TRANSACTIONS) {
+        producer.beginTransaction();
+        for (int partition : List.of(0, 1)) send(producer, topic, partition, transactionRecords(number, partition));
+        if (commits(number)) producer.commitTransaction();
+        else producer.abortTransaction();
+      }
+    }
+    readsTransactions(topic, true);
+    readsTransactions(topic, false);
+  }
+
+  /** At their offsets: each has two records and its marker in either partition. */
+  private void readsTransactions(String topic, boolean committedOnly) {
+    for (int partition : List.of(0, 1)) {
+      Map<Place, Flat> expected = new LinkedHashMap<>();
+      for (int number : TRANSACTIONS) {
+        var records = transactionRecords(number, partition);
+        for (int n = 0; n < 2; n++) if (commits(number) || !committedOnly) expected.put(new Place(partition, 3L * (number - 1) + n), records.get(n));
+      }
+      var read = read(committedOnly ? committed : consumer, topic, partition, 0, expected.size());
+      same(read.stream().map(each -> new Place(each.partition(), each.offset())).toList(), List.copyOf(expected.keySet()));
+      same(flat(read), List.copyOf(expected.values()));
+    }
+  }
+
+  private void transactionOffsets() throws Exception {
+    String group = topic("transforming");
+    String topic = topic("transaction-offsets");
+    send(topic, RECORDS, 0, Map.of());
+    startMembers(1, group, topic);
+    try (var producer = transactional(group)) {
+      until("20 records", () -> readByMembers().size() == 20);
+      transform(producer, topic, 7);
+      producer.abortTransaction();
+      transform(producer, topic, 10);
+      // Of the first nothing is left, of the second there is nothing yet.
+      same(offsets(group), Map.of());
+      producer.commitTransaction();
+      until("the offset is committed", () -> offsets(group).equals(Map.of(0, 10L)));
+    } finally {
+      stopMembers();
+    }
+    var read = read(committed, topic("transformed"), 0, 0, 10);
+    same(flat(read), TRANSFORMED);
+    same(read.get(0).offset(), 11L); // behind ten records and the marker of the first
+  }
+
+  private void transform(KafkaProducer<byte[], byte[]> producer, String topic, long offset) throws Exception {
+    producer.beginTransaction();
+    send(producer, topic("transformed"), 0, TRANSFORMED);
+    producer.sendOffsetsToTransaction(Map.of(new TopicPartition(topic, 0), new OffsetAndMetadata(offset)), members.get(0).metadata);
+  }
+
+  private void transactionFencing() throws Exception {
+    String topic = topic("transaction-fencing");
+    try (var older = transactional(topic)) {
+      older.beginTransaction();
+      send(older, topic, 0, List.of(plain("k", "of the older")));
+      try (var newer = transactional(topic)) {
+        newer.beginTransaction();
+        send(newer, topic, 0, List.of(plain("k", "of the newer")));
+        newer.commitTransaction();
+      }
+      older.commitTransaction();
+      throw new AssertionError("the older has committed");
+    } catch (ProducerFencedException expected) {
+      // Its own record, and the marker that aborts it, come before the other's.
+      var read = read(committed, topic, 0, 0, 1);
+      same(flat(read), List.of(plain("k", "of the newer")));
+      same(read.get(0).offset(), 2L);
+    }
   }
 
   // Administration

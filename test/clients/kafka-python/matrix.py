@@ -1,7 +1,9 @@
-"""The matrix with kafka-python 3 and 2.0.2: python matrix.py BOOTSTRAP PREFIX SHARED"""
+"""The matrix with kafka-python 3 and 2.0.2: python matrix.py BOOTSTRAP PREFIX SHARED FEATURES"""
 import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
 
 from matrix_client import DEADLINE_S, Client, Member, as_read, run, same
 
@@ -30,6 +32,9 @@ class KafkaPythonMember(Member):
     def owned(self):
         return {each.partition for each in self.consumer.assignment()}
 
+    def group_metadata(self):
+        return self.consumer.group_metadata() if hasattr(self.consumer, "group_metadata") else None  # not in 2.0.2
+
     def commit(self):
         self.consumer.commit()
 
@@ -37,24 +42,71 @@ class KafkaPythonMember(Member):
         self.consumer.close(autocommit=False)
 
 
-class KafkaPython(Client):
-    def __init__(self, bootstrap):
-        self.bootstrap = bootstrap
-        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-        self.consumer = KafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=2_000_000)
+class TransactionalProducer:
+    def __init__(self, bootstrap, transactional_id):
+        self.producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id, linger_ms=5)
+        self.producer.init_transactions()
+
+    async def begin(self):
+        self.producer.begin_transaction()
+
+    async def send(self, topic, partition, records):
+        futures = sent(self.producer, topic, records, partition)
+        self.producer.flush(DEADLINE_S)
+        for future in futures:
+            future.get(DEADLINE_S)
+
+    async def offset(self, member, group, topic, offset):
+        place = {TopicPartition(topic, 0): OffsetAndMetadata(offset, "", -1)}
+        self.producer.send_offsets_to_transaction(place, member.metadata)
+
+    async def commit(self):
+        self.producer.commit_transaction()
+
+    async def abort(self):
+        self.producer.abort_transaction()
 
     async def close(self):
-        self.consumer.close()
+        self.producer.close(timeout=1)
+
+
+def sent(producer, topic, records, partition):
+    return [
+        producer.send(topic, key=key, value=value, headers=headers, partition=partition, timestamp_ms=timestamp)
+        for key, value, headers, timestamp in records
+    ]
+
+
+class KafkaPython(Client):
+    Fenced = KafkaError
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap.split(",")
+        self.admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        self.consumer = self.reader()
+        self.committed_reader = None
+
+    def reader(self, **more):
+        return KafkaConsumer(bootstrap_servers=self.bootstrap, max_partition_fetch_bytes=2_000_000, **more)
+
+    async def close(self):
+        for consumer in (self.consumer, self.committed_reader):
+            if consumer is not None:
+                consumer.close()
         self.admin.close()
+
+    async def transactional(self, transactional_id):
+        return TransactionalProducer(self.bootstrap, transactional_id)
+
+    @staticmethod
+    def is_fenced(error):
+        return isinstance(error, (kafka.errors.ProducerFencedError, kafka.errors.InvalidProducerEpochError))
 
     async def send(self, topic, records, partition, codec="none", acks="all", idempotent=False):
         codec = None if codec == "none" else codec
         more = self.producer_settings(idempotent)
         producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks=acks, compression_type=codec, linger_ms=5, **more)
-        futures = [
-            producer.send(topic, key=key, value=value, headers=headers, partition=partition, timestamp_ms=timestamp)
-            for key, value, headers, timestamp in records
-        ]
+        futures = sent(producer, topic, records, partition)
         producer.flush(DEADLINE_S)
         told = [future.get(DEADLINE_S) for future in futures]
         producer.close()
@@ -63,22 +115,25 @@ class KafkaPython(Client):
     def producer_settings(self, idempotent):
         return {"enable_idempotence": idempotent}
 
-    def at(self, topic, partition, offset):
+    def at(self, topic, partition, offset, consumer=None):
         place = TopicPartition(topic, partition)
-        self.consumer.assign([place])
-        self.consumer.seek(place, offset)
+        (consumer or self.consumer).assign([place])
+        (consumer or self.consumer).seek(place, offset)
         return place
 
-    async def read(self, topic, partition, offset, count):
-        self.at(topic, partition, offset)
-        return self.poll(count)
+    async def read(self, topic, partition, offset, count, committed=False):
+        if committed and self.committed_reader is None:
+            self.committed_reader = self.reader(isolation_level="read_committed")
+        consumer = self.committed_reader if committed else self.consumer
+        self.at(topic, partition, offset, consumer)
+        return self.poll(count, consumer)
 
-    def poll(self, count):
+    def poll(self, count, consumer=None):
         read = []
         for _ in range(DEADLINE_S):
             if len(read) >= count:
                 break
-            read += [as_read(each) for records in self.consumer.poll(timeout_ms=1000).values() for each in records]
+            read += [as_read(each) for records in (consumer or self.consumer).poll(timeout_ms=1000).values() for each in records]
         return read
 
     async def positions(self, topic, partition, offset):
@@ -157,7 +212,14 @@ class KafkaPython(Client):
 class OldKafkaPython(KafkaPython):
     """2.0.2: what tutorials, and programs of many years, still install."""
 
-    missing = {feature: "not in kafka-python 2.0.2" for feature in ("idempotence", "delete-group-offsets", "delete-records")}
+    missing = {
+        feature: "not in kafka-python 2.0.2"
+        for feature in (
+            *("idempotence", "delete-group-offsets", "delete-records"),
+            *("transactions", "transaction-offsets", "transaction-fencing", "committed-of-kafkajs"),
+        )
+    }
+    missing["uncommitted-of-kafkajs"] = "kafka-python 2.0.2 takes the markers of transactions for records"
 
     def producer_settings(self, idempotent):
         return {}

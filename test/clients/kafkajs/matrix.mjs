@@ -1,4 +1,4 @@
-// The matrix with kafkajs: node matrix.mjs BOOTSTRAP PREFIX SHARED
+// The matrix with kafkajs: node matrix.mjs BOOTSTRAP PREFIX SHARED FEATURES
 import { createRequire } from 'node:module';
 import kafkajs from 'kafkajs';
 import { run, until } from '../matrix/matrix.mjs';
@@ -46,7 +46,7 @@ class KafkaJs {
     await registerCodecs();
     const client = new KafkaJs();
     const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 10 };
-    client.kafka = new Kafka({ clientId: 'matrix', brokers: [bootstrap], logLevel: logLevel.NOTHING, retry });
+    client.kafka = new Kafka({ clientId: 'matrix', brokers: bootstrap, logLevel: logLevel.NOTHING, retry });
     client.admin = client.kafka.admin();
     await client.admin.connect();
     return client;
@@ -74,10 +74,33 @@ class KafkaJs {
     return this.producers[idempotent];
   }
 
-  async read(topic, partition, offset, count) {
+  async transactional(transactionalId) {
+    const settings = { transactionalId, idempotent: true, maxInFlightRequests: 1 };
+    const producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, ...settings });
+    await producer.connect();
+    let transaction;
+    return {
+      begin: async () => {
+        transaction = await producer.transaction();
+      },
+      send: (topic, partition, records) => transaction.send({ topic, messages: records.map((each) => asMessage(partition, each)) }),
+      offset: ({ groupId }, topic, offset) =>
+        transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic, partitions: [{ partition: 0, offset: `${offset}` }] }] }),
+      commit: () => transaction.commit(),
+      abort: () => transaction.abort(),
+      close: () => producer.disconnect(),
+    };
+  }
+
+  isFenced({ type }) {
+    return type === 'INVALID_PRODUCER_EPOCH' || type === 'PRODUCER_FENCED';
+  }
+
+  async read(topic, partition, offset, count, { committed = true } = {}) {
     const read = [];
-    const groupId = `${topic}-reader-${(this.groups += 1)}`;
-    const consumer = this.kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 500, maxWaitTimeInMs: 100 });
+    const groupId = `${topic}-kafkajs-${(this.groups += 1)}`;
+    const settings = { groupId, sessionTimeout: 6000, heartbeatInterval: 500, maxWaitTimeInMs: 100 };
+    const consumer = this.kafka.consumer({ ...settings, readUncommitted: !committed });
     await consumer.connect();
     try {
       await consumer.subscribe({ topic, fromBeginning: true });
@@ -107,7 +130,7 @@ class KafkaJs {
 
   async member(groupId, topic) {
     const consumer = this.kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 200, maxWaitTimeInMs: 100 });
-    const member = { read: [], partitions: new Set(), failure: null };
+    const member = { groupId, read: [], partitions: new Set(), failure: null };
     consumer.on(consumer.events.REBALANCING, () => member.partitions.clear());
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       member.partitions = new Set(payload.memberAssignment[topic]);
@@ -127,8 +150,9 @@ class KafkaJs {
     return member;
   }
 
-  committed(group, topic) {
-    return this.groupOffsets(group, topic);
+  async committed(group, topic, partitions) {
+    const found = await this.groupOffsets(group, topic);
+    return Object.fromEntries(partitions.map((partition) => [partition, found[partition] ?? null]));
   }
 
   async groupOffsets(groupId, topic) {

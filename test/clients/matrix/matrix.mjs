@@ -8,9 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 export const DEADLINE_MS = 25_000;
 const FIRST_TIMESTAMP = 1_700_000_000_000;
-const FEATURES = JSON.parse(readFileSync(new URL('./features.json', import.meta.url), 'utf8'))
-  .flatMap(({ features }) => features.map(({ id }) => id))
-  .filter((id) => id !== 'read-by-kafkajs');
+/** What the suite finds out by itself. */
+const BY_SUITE = ['read-by-kafkajs', 'transactions-by-kafkajs'];
 
 const RECORDS = Array.from({ length: 20 }, (_, n) => ({
   key: Buffer.from(`key-${n}`),
@@ -28,6 +27,12 @@ const record = (key, value, timestamp = FIRST_TIMESTAMP) => ({
   headers: [],
   timestamp,
 });
+
+/** Of a transaction, for a partition of `transactions`. Of ten, the odd ones abort. */
+const transactionRecords = (transaction, partition) => [0, 1].map((n) => record(`${transaction}`, `${transaction}/${partition}/${n}`));
+const TRANSACTIONS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const commits = (transaction) => transaction % 2 === 0;
+const TRANSFORMED = RECORDS.slice(0, 10).map((each) => record(each.key, `of ${each.value.length} bytes`));
 
 /** Asks until the answer is true. */
 export async function until(what, check) {
@@ -171,7 +176,7 @@ class Matrix {
     },
     'group-commit': async () => {
       for (const member of this.members) await member.commit();
-      assert.deepEqual(await this.client.committed(this.topic('group'), this.topic('group-share')), { 0: 21, 1: 21 });
+      assert.deepEqual(await this.client.committed(this.topic('group'), this.topic('group-share'), [0, 1]), { 0: 21, 1: 21 });
     },
     'group-resume': async () => {
       const topic = this.topic('group-share');
@@ -191,12 +196,83 @@ class Matrix {
     'delete-group-offsets': async () => {
       const [group, topic] = [this.topic('group'), this.topic('group-share')];
       await this.client.deleteGroupOffset(group, topic, 0);
-      assert.deepEqual(await this.client.committed(group, topic), { 0: null, 1: 23 });
+      assert.deepEqual(await this.client.committed(group, topic, [0, 1]), { 0: null, 1: 23 });
     },
     'delete-group': async () => {
       await this.client.deleteGroup(this.topic('group'));
       assert(!(await this.client.listGroups()).includes(this.topic('group')));
     },
+
+    transactions: async () => {
+      const topic = this.topic('transactions');
+      const producer = await this.client.transactional(topic);
+      try {
+        for (const number of TRANSACTIONS) {
+          await producer.begin();
+          for (const partition of [0, 1]) await producer.send(topic, partition, transactionRecords(number, partition));
+          await (commits(number) ? producer.commit() : producer.abort());
+        }
+      } finally {
+        await producer.close();
+      }
+      if (this.readsCommitted) await this.readsTransactions(topic, commits);
+      await this.readsTransactions(topic, () => true);
+    },
+    'transaction-offsets': async () => {
+      const [topic, group, transformed] = [this.topic('transaction-offsets'), this.topic('transforming'), this.topic('transformed')];
+      await this.client.send(topic, RECORDS, 0, {});
+      const producer = await this.client.transactional(group);
+      this.members = [await this.client.member(group, topic)];
+      try {
+        await until('20 records', () => this.members[0].failure || this.readByMembers().size === 20);
+        await producer.begin();
+        await producer.send(transformed, 0, TRANSFORMED);
+        await producer.offset(this.members[0], topic, 7);
+        await producer.abort();
+
+        await producer.begin();
+        await producer.send(transformed, 0, TRANSFORMED);
+        await producer.offset(this.members[0], topic, 10);
+        // Of the first nothing is left, of the second there is nothing yet.
+        assert.deepEqual(await this.client.committed(group, topic, [0]), { 0: null });
+        await producer.commit();
+        await until('the offset is committed', async () => (await this.client.committed(group, topic, [0]))[0] === 10);
+      } finally {
+        await producer.close();
+        await this.stopMembers();
+      }
+      const first = 11; // ten records and the marker of the first
+      const read = await this.client.read(transformed, 0, this.readsCommitted ? 0 : first, 10, { committed: this.readsCommitted });
+      assert.deepEqual(
+        read,
+        TRANSFORMED.map((each, n) => ({ partition: 0, offset: first + n, record: each })),
+      );
+    },
+    'transaction-fencing': async () => {
+      const topic = this.topic('transaction-fencing');
+      const older = await this.client.transactional(topic);
+      await older.begin();
+      await older.send(topic, 0, [record('k', 'of the older')]);
+      const newer = await this.client.transactional(topic);
+      try {
+        await newer.begin();
+        await newer.send(topic, 0, [record('k', 'of the newer')]);
+        await newer.commit();
+        const error = await older.commit().then(
+          () => null,
+          (failed) => failed,
+        );
+        assert(error !== null && this.client.isFenced(error), `the older: ${error ?? 'has committed'}`);
+      } finally {
+        await newer.close();
+        await older.close();
+      }
+      // Its own record, and the marker that aborts it, come before the other's.
+      const read = await this.client.read(topic, 0, this.readsCommitted ? 0 : 2, 1, { committed: this.readsCommitted });
+      assert.deepEqual(read, [{ partition: 0, offset: 2, record: record('k', 'of the newer') }]);
+    },
+    'committed-of-kafkajs': () => this.readsTransactions(`${this.shared}-transactions`, commits),
+    'uncommitted-of-kafkajs': () => this.readsTransactions(`${this.shared}-transactions`, () => true),
 
     'create-topic': async () => {
       await this.client.createTopic(this.topic('created'), 3, { 'retention.ms': '12345' });
@@ -231,6 +307,21 @@ class Matrix {
       assert(brokers.includes(controller), 'the controller is one of the brokers');
     },
   };
+
+  get readsCommitted() {
+    return this.client.missing['committed-of-kafkajs'] === undefined;
+  }
+
+  /** Those of some transactions, at their offsets: each has two records and its marker in either partition. The last one is there for all readers. */
+  async readsTransactions(topic, shown) {
+    const committed = !shown(1);
+    for (const partition of [0, 1]) {
+      const expected = TRANSACTIONS.filter(shown).flatMap((number) =>
+        transactionRecords(number, partition).map((each, n) => ({ partition, offset: 3 * (number - 1) + n, record: each })),
+      );
+      assert.deepEqual(await this.client.read(topic, partition, 0, expected.length, { committed }), expected);
+    }
+  }
 
   /** The topic of `assign`, its two partitions filled and read back. */
   async filled() {
@@ -271,8 +362,8 @@ class Matrix {
     return family === undefined ? this.tries[feature]() : this[family](rest);
   }
 
-  async run() {
-    for (const feature of FEATURES) {
+  async run(features) {
+    for (const feature of features) {
       const { missing = {}, notes = {} } = this.client;
       let result = { ok: true };
       if (missing[feature] !== undefined) result = { ok: null, detail: missing[feature] };
@@ -283,12 +374,12 @@ class Matrix {
   }
 }
 
-/** Tries everything with the client that `connect` gives for a bootstrap address, whose package.json is named. */
+/** Tries everything with the client that `connect` gives for bootstrap addresses, whose package.json is named. */
 export async function run(name, manifest, connect) {
-  const [bootstrap, prefix, shared] = process.argv.slice(2);
+  const [bootstrap, prefix, shared, features] = process.argv.slice(2);
   console.log(JSON.stringify({ client: name, version: JSON.parse(readFileSync(manifest, 'utf8')).version }));
-  const client = await connect(bootstrap);
-  await new Matrix(client, prefix, shared).run();
+  const client = await connect(bootstrap.split(','));
+  await new Matrix(client, prefix, shared).run(features.split(',').filter((feature) => !BY_SUITE.includes(feature)));
   await client.close();
   // What a client leaves open keeps no program.
   setTimeout(() => process.exit(), 1000).unref();

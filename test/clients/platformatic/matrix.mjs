@@ -1,6 +1,6 @@
-// The matrix with @platformatic/kafka: node matrix.mjs BOOTSTRAP PREFIX SHARED
+// The matrix with @platformatic/kafka: node matrix.mjs BOOTSTRAP PREFIX SHARED FEATURES
 import { fileURLToPath } from 'node:url';
-import { Admin, ConfigResourceTypes, Consumer, ListOffsetTimestamps, Producer } from '@platformatic/kafka';
+import { Admin, ConfigResourceTypes, Consumer, FetchIsolationLevels, ListOffsetTimestamps, Producer } from '@platformatic/kafka';
 import { run, until } from '../matrix/matrix.mjs';
 
 const SET = 0;
@@ -17,20 +17,34 @@ const asRead = ({ partition, offset, key, value, headers, timestamp }) => ({
   },
 });
 
+const asMessages = (topic, partition, records) =>
+  records.map(({ key, value, headers, timestamp }) => ({
+    topic,
+    key: key ?? undefined,
+    value,
+    headers: new Map(headers.map(([name, of]) => [Buffer.from(name), of])),
+    timestamp: BigInt(timestamp),
+    ...(partition === null ? {} : { partition }),
+  }));
+
 class Platformatic {
   missing = {
     'log-append-time': 'the client does not look at the bit that says it',
     assign: 'the client reads in groups only',
     'codec-zstd': NO_ZSTD,
     'reads-zstd': NO_ZSTD,
+    'committed-of-kafkajs': 'of the transactions of one producer that have aborted, the client passes over the last in a fetch only',
     'reads-snappy': "the client reads raw snappy only; here it is in xerial's framing, as most clients send it",
   };
-  notes = { timestamps: 'times of one batch that are decades apart go wrong in the client' };
+  notes = {
+    timestamps: 'times of one batch that are decades apart go wrong in the client',
+    'transaction-fencing': 'with producerId -1 and producerEpoch -1: what the client asks for by itself is fenced',
+  };
   groups = 0;
   producers = {};
 
   constructor(bootstrap) {
-    this.base = { clientId: 'matrix', bootstrapBrokers: [bootstrap] };
+    this.base = { clientId: 'matrix', bootstrapBrokers: bootstrap, retries: 50, retryDelay: 100 };
     this.admin = new Admin(this.base);
     this.reader = new Consumer({ ...this.base, groupId: 'unused' });
   }
@@ -48,21 +62,39 @@ class Platformatic {
 
   async send(topic, records, partition, { codec = 'none', acks = -1, idempotent = false }) {
     this.producers[`${codec}/${idempotent}`] ??= new Producer({ ...this.base, compression: codec, idempotent });
-    const messages = records.map(({ key, value, headers, timestamp }) => ({
-      topic,
-      key: key ?? undefined,
-      value,
-      headers: new Map(headers.map(([name, of]) => [Buffer.from(name), of])),
-      timestamp: BigInt(timestamp),
-      ...(partition === null ? {} : { partition }),
-    }));
+    const messages = asMessages(topic, partition, records);
     const { offsets = [] } = await this.producers[`${codec}/${idempotent}`].send({ messages, acks });
     return Object.fromEntries(offsets.map((each) => [each.partition, Number(each.offset)]));
   }
 
+  async transactional(transactionalId) {
+    // It would ask for producer id 0 with epoch 0, and so be fenced where a transactional id has had another.
+    const producer = new Producer({ ...this.base, idempotent: true, transactionalId, producerId: -1n, producerEpoch: -1 });
+    let transaction;
+    return {
+      begin: async () => {
+        transaction = await producer.beginTransaction();
+      },
+      send: (topic, partition, records) => transaction.send({ messages: asMessages(topic, partition, records), acks: -1 }),
+      /** It sends the offset behind a message. */
+      offset: async ({ consumer, messages }, _, offset) => {
+        await transaction.addConsumer(consumer);
+        await transaction.addOffset(messages.find((message) => Number(message.offset) === offset - 1));
+      },
+      commit: () => transaction.commit(),
+      abort: () => transaction.abort(),
+      close: () => producer.close(true),
+    };
+  }
+
+  isFenced(error) {
+    return Boolean(error.findBy?.('apiId', 'PRODUCER_FENCED'));
+  }
+
   /** Reads one partition from an offset on; the others of the topic are left at their end. */
-  async read(topic, partition, offset, count, look = () => {}) {
-    const consumer = this.consumer(`${topic}-reader-${(this.groups += 1)}`);
+  async read(topic, partition, offset, count, { committed = true, look = () => {} } = {}) {
+    const isolationLevel = committed ? FetchIsolationLevels.READ_COMMITTED : FetchIsolationLevels.READ_UNCOMMITTED;
+    const consumer = this.consumer(`${topic}-platformatic-${(this.groups += 1)}`, { isolationLevel });
     try {
       const ends = (await consumer.listOffsets({ topics: [topic] })).get(topic);
       const offsets = ends.map((end, number) => ({ topic, partition: number, offset: number === partition ? BigInt(offset) : end }));
@@ -81,14 +113,15 @@ class Platformatic {
     }
   }
 
-  consumer(groupId) {
-    return new Consumer({ ...this.base, groupId, autocommit: false, sessionTimeout: 6000, rebalanceTimeout: 6000, heartbeatInterval: 200 });
+  consumer(groupId, more = {}) {
+    const timeouts = { sessionTimeout: 6000, rebalanceTimeout: 6000, heartbeatInterval: 200 };
+    return new Consumer({ ...this.base, groupId, autocommit: false, ...timeouts, ...more });
   }
 
   async positions(topic, partition, offset) {
     const positions = [];
     const look = (stream) => positions.push(Number(stream.offsetsToFetch.get(`${topic}:${partition}`)));
-    await this.read(topic, partition, offset, 20 - offset, look);
+    await this.read(topic, partition, offset, 20 - offset, { look });
     return positions;
   }
 
@@ -109,7 +142,7 @@ class Platformatic {
 
   async member(groupId, topic) {
     const consumer = this.consumer(groupId);
-    const member = { read: [], failure: null, commit: null, stop: () => consumer.close(true) };
+    const member = { consumer, messages: [], read: [], failure: null, commit: null, stop: () => consumer.close(true) };
     Object.defineProperty(member, 'partitions', {
       get: () => new Set(consumer.assignments?.find((each) => each.topic === topic)?.partitions),
     });
@@ -121,15 +154,18 @@ class Platformatic {
       });
     };
     const stream = await consumer.consume({ topics: [topic], mode: 'committed', fallbackMode: 'earliest', maxWaitTime: 100 });
-    stream.on('data', (message) => member.read.push(asRead(message)));
+    stream.on('data', (message) => {
+      member.messages.push(message);
+      member.read.push(asRead(message));
+    });
     stream.on('error', (error) => (member.failure = error));
     return member;
   }
 
-  async committed(group, topic) {
+  async committed(group, topic, partitions) {
     const consumer = this.consumer(group);
     try {
-      const found = (await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [0, 1] }] })).get(topic);
+      const found = (await consumer.listCommittedOffsets({ topics: [{ topic, partitions }] })).get(topic);
       return Object.fromEntries(found.map((offset, partition) => [partition, offset === -1n ? null : Number(offset)]));
     } finally {
       await consumer.close(true);

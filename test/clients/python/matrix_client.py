@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections import namedtuple
-from pathlib import Path
 
 Record = namedtuple("Record", "key value headers timestamp")
 Read = namedtuple("Read", "partition offset record")
@@ -23,12 +22,8 @@ def as_read(each):
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 DEADLINE_S = 25
 FIRST_TIMESTAMP = 1_700_000_000_000
-FEATURES = [
-    each["id"]
-    for section in json.loads((Path(__file__).parent / "../matrix/features.json").read_text())
-    for each in section["features"]
-    if each["id"] != "read-by-kafkajs"
-]
+# What the suite finds out by itself.
+BY_SUITE = ["read-by-kafkajs", "transactions-by-kafkajs"]
 
 
 def matrix_record(n):
@@ -38,6 +33,18 @@ def matrix_record(n):
 
 
 RECORDS = [matrix_record(n) for n in range(20)]
+TRANSFORMED = [Record(each.key, b"of %d bytes" % len(each.value), [], FIRST_TIMESTAMP) for each in RECORDS[:10]]
+# Of these the odd ones abort: the last commits, so that its records stand at the end for every reader.
+TRANSACTIONS = range(1, 11)
+
+
+def commits(transaction):
+    return transaction % 2 == 0
+
+
+def transaction_records(transaction, partition):
+    """Of a transaction, for a partition of `transactions`."""
+    return [Record(b"%d" % transaction, b"%d/%d/%d" % (transaction, partition, n), [], FIRST_TIMESTAMP) for n in (0, 1)]
 
 
 def same(found, expected, what="found"):
@@ -60,11 +67,15 @@ async def until(what, check):
 
 
 class Member:
-    """A member of a group that polls in a thread of its own. A client gives: poll() -> [Read], owned() -> {partition}, commit(), close()."""
+    """
+    A member of a group that polls in a thread of its own. A client gives: poll() -> [Read], owned() -> {partition}, commit(), close(),
+    group_metadata() -> what a transaction says of it.
+    """
 
     def __init__(self):
         self.read = []
         self.partitions = set()
+        self.metadata = None
         self.failure = None
         self.committed = threading.Event()
         self.committing = False
@@ -76,6 +87,7 @@ class Member:
             while not self.stopping:
                 self.read += self.poll()
                 self.partitions = self.owned()
+                self.metadata = self.group_metadata()
                 if self.committing:
                     self.committing = False
                     self.commit()
@@ -101,6 +113,9 @@ class Member:
     def check(self):
         if self.failure:
             raise self.failure
+
+    def group_metadata(self):
+        return None
 
 
 class Matrix:
@@ -255,6 +270,90 @@ class Matrix:
         if hasattr(self.client, "list_groups"):
             same(self.topic("group") in await self.client.list_groups(), False, "listed")
 
+    async def transactions(self):
+        topic = self.topic("transactions")
+        producer = await self.client.transactional(topic)
+        try:
+            for number in TRANSACTIONS:
+                await producer.begin()
+                for partition in (0, 1):
+                    await producer.send(topic, partition, transaction_records(number, partition))
+                await (producer.commit() if commits(number) else producer.abort())
+        finally:
+            await producer.close()
+        await self.reads_transactions(topic, committed=True)
+        await self.reads_transactions(topic, committed=False)
+
+    async def reads_transactions(self, topic, committed):
+        """At their offsets: each has two records and its marker in either partition."""
+        for partition in (0, 1):
+            expected = [
+                Read(partition, 3 * (number - 1) + n, record)
+                for number in TRANSACTIONS
+                if commits(number) or not committed
+                for n, record in enumerate(transaction_records(number, partition))
+            ]
+            same(await self.client.read(topic, partition, 0, len(expected), committed=committed), expected)
+
+    async def transaction_offsets(self):
+        topic, group, transformed = self.topic("transaction-offsets"), self.topic("transforming"), self.topic("transformed")
+        await self.client.send(topic, RECORDS, 0)
+        producer = await self.client.transactional(group)
+        self.members = [self.client.member(group, topic)]
+        await self.members[0].start()
+        try:
+            await until("20 records", lambda: self.members[0].failure or len(self.members[0].read) == 20)
+            await producer.begin()
+            await producer.send(transformed, 0, TRANSFORMED)
+            await producer.offset(self.members[0], group, topic, 7)
+            await producer.abort()
+
+            await producer.begin()
+            await producer.send(transformed, 0, TRANSFORMED)
+            await producer.offset(self.members[0], group, topic, 10)
+            # Of the first nothing is left, of the second there is nothing yet.
+            same(await self.client.group_offsets(group, topic), {})
+            await producer.commit()
+
+            async def committed():
+                return await self.client.group_offsets(group, topic) == {0: 10}
+
+            await until("the offset is committed", committed)
+        finally:
+            await producer.close()
+            await self.stop_members()
+        first = 11  # ten records and the marker of the first
+        read = await self.client.read(transformed, 0, 0, 10, committed=True)
+        same(read, [Read(0, first + n, record) for n, record in enumerate(TRANSFORMED)])
+
+    async def transaction_fencing(self):
+        topic = self.topic("transaction-fencing")
+        older = await self.client.transactional(topic)
+        await older.begin()
+        await older.send(topic, 0, [Record(b"k", b"of the older", [], FIRST_TIMESTAMP)])
+        newer = await self.client.transactional(topic)
+        await newer.begin()
+        await newer.send(topic, 0, [Record(b"k", b"of the newer", [], FIRST_TIMESTAMP)])
+        await newer.commit()
+        try:
+            await older.commit()
+            raise AssertionError("the older has committed")
+        except self.client.Fenced as error:
+            if not self.client.is_fenced(error):
+                raise
+        finally:
+            await newer.close()
+            await older.close()
+        # Its own record, and the marker that aborts it, come before the other's.
+        read = await self.client.read(topic, 0, 0, 1, committed=True)
+        same(read, [Read(0, 2, Record(b"k", b"of the newer", [], FIRST_TIMESTAMP))])
+
+    async def committed_of_kafkajs(self):
+        await self.reads_transactions(f"{self.shared}-transactions", committed=True)
+
+    async def uncommitted_of_kafkajs(self):
+        await self.reads_transactions(f"{self.shared}-transactions", committed=False)
+
     async def create_topic(self):
         await self.client.create_topic(self.topic("created"), 3, {"retention.ms": "12345"})
         await self.has_partitions(3)
@@ -318,8 +417,8 @@ class Matrix:
         read = await self.client.read(self.shared, CODECS.index(codec), 0, len(RECORDS))
         same([each.record for each in read], RECORDS)
 
-    async def run(self):
-        for feature in FEATURES:
+    async def run(self, features):
+        for feature in features:
             result = {"ok": True}
             if feature in self.client.missing:
                 result = {"ok": None, "detail": self.client.missing[feature]}
@@ -343,14 +442,14 @@ class Matrix:
 
 
 def run(client_class, name, version, **more):
-    bootstrap, prefix, shared = sys.argv[1:]
+    bootstrap, prefix, shared, features = sys.argv[1:]
     print(json.dumps({"client": name, "version": version, **more}), flush=True)
 
     async def main():
         client = client_class(bootstrap)
         try:
             await client.start()
-            await Matrix(client, prefix, shared).run()
+            await Matrix(client, prefix, shared).run([each for each in features.split(",") if each not in BY_SUITE])
         finally:
             await client.close()
 
@@ -362,6 +461,10 @@ class Client:
 
     missing = {}
     notes = {}
+
+    @staticmethod
+    def is_fenced(error):
+        return True
 
     async def start(self):
         pass

@@ -62,18 +62,22 @@ func committed(admin sarama.ClusterAdmin, group, topic string, wanted int64) err
 	return nil
 }
 
-// member reads as one of a group. Its messages are marked, and committed when it leaves.
+// member reads as one of a group. Its messages are marked, and committed when it leaves; not those of one that sends its offsets with
+// transactions.
 type member struct {
 	sync.Mutex
-	owned    int
-	messages []*sarama.ConsumerMessage
-	leave    func()
+	transacts bool
+	session   sarama.ConsumerGroupSession
+	owned     int
+	messages  []*sarama.ConsumerMessage
+	leave     func()
 }
 
 func (m *member) Setup(session sarama.ConsumerGroupSession) error {
 	m.Lock()
 	defer m.Unlock()
 	m.owned = 0
+	m.session = session
 	for _, partitions := range session.Claims() {
 		m.owned += len(partitions)
 	}
@@ -90,7 +94,9 @@ func (m *member) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 		m.Lock()
 		m.messages = append(m.messages, message)
 		m.Unlock()
-		session.MarkMessage(message, "")
+		if !m.transacts {
+			session.MarkMessage(message, "")
+		}
 	}
 	return nil
 }
@@ -102,18 +108,20 @@ func (m *member) has(what func() bool) bool {
 	return what()
 }
 
-func join(group, topic string) (*member, error) {
-	consumer, err := sarama.NewConsumerGroup([]string{bootstrap}, group, config())
+func join(group, topic string) (*member, error) { return joinAs(&member{}, group, topic) }
+
+func joinAs(joined *member, group, topic string) (*member, error) {
+	consumer, err := sarama.NewConsumerGroup(bootstrap, group, config())
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	joined := &member{leave: func() {
+	joined.leave = func() {
 		cancel()
 		<-ended
 		consumer.Close()
-	}}
+	}
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {

@@ -1,9 +1,10 @@
-// sarama in the client matrix. Arguments: BOOTSTRAP PREFIX SHARED, see ../matrix/program.ts.
+// sarama in the client matrix. Arguments: BOOTSTRAP PREFIX SHARED FEATURES, see ../matrix/program.ts.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -11,7 +12,7 @@ import (
 	matrix "minikafka/clients/go"
 )
 
-var bootstrap, prefix, shared = os.Args[1], os.Args[2], os.Args[3]
+var bootstrap, prefix, shared = strings.Split(os.Args[1], ","), os.Args[2], os.Args[3]
 
 var codecs = map[string]sarama.CompressionCodec{
 	"none":   sarama.CompressionNone,
@@ -25,7 +26,7 @@ var codecs = map[string]sarama.CompressionCodec{
 const patience = 20 * time.Second
 
 func main() {
-	client, err := sarama.NewClient([]string{bootstrap}, config())
+	client, err := sarama.NewClient(bootstrap, config())
 	if err != nil {
 		panic(err)
 	}
@@ -36,6 +37,7 @@ func main() {
 	defer admin.Close()
 	features := append(producing(), consuming(client)...)
 	features = append(features, groups(admin)...)
+	features = append(features, transactions(admin)...)
 	matrix.Run("sarama", "github.com/IBM/sarama", append(features, administration(admin)...))
 }
 
@@ -55,11 +57,16 @@ func config() *sarama.Config {
 
 // send writes records into a partition, or where the partitioner of the config wants them.
 func send(topic string, partition int32, records []matrix.Record, config *sarama.Config) ([]*sarama.ProducerMessage, error) {
-	producer, err := sarama.NewSyncProducer([]string{bootstrap}, config)
+	producer, err := sarama.NewSyncProducer(bootstrap, config)
 	if err != nil {
 		return nil, err
 	}
 	defer producer.Close()
+	messages := toSend(topic, partition, records)
+	return messages, producer.SendMessages(messages)
+}
+
+func toSend(topic string, partition int32, records []matrix.Record) []*sarama.ProducerMessage {
 	messages := make([]*sarama.ProducerMessage, len(records))
 	for n, record := range records {
 		message := &sarama.ProducerMessage{Topic: topic, Partition: partition}
@@ -78,12 +85,16 @@ func send(topic string, partition int32, records []matrix.Record, config *sarama
 		}
 		messages[n] = message
 	}
-	return messages, producer.SendMessages(messages)
+	return messages
 }
 
 // read gives the records of a partition from an offset on.
 func read(topic string, partition int32, from int64, count int) ([]*sarama.ConsumerMessage, error) {
-	consumer, err := sarama.NewConsumer([]string{bootstrap}, config())
+	return readWith(config(), topic, partition, from, count)
+}
+
+func readWith(config *sarama.Config, topic string, partition int32, from int64, count int) ([]*sarama.ConsumerMessage, error) {
+	consumer, err := sarama.NewConsumer(bootstrap, config)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,8 @@ const PRODUCER = 4000;
 function inTransaction(offset: number, changes: Partial<TransactionalCommitRequest> = {}): TransactionalCommitRequest {
   const partitions = [{ partition: 0, offset, leaderEpoch: -1, metadata: '', commitTimestampMs: -1 }];
   return {
-    ...{ groupId: 'g', memberId: '', groupInstanceId: null, generationId: -1, topics: [{ name: 'orders', topicId: TOPIC_ID, partitions }] },
+    ...{ groupId: 'g', memberId: '', groupInstanceId: null, generationId: -1, knowsGroupIdNotFound: false },
+    topics: [{ name: 'orders', topicId: TOPIC_ID, partitions }],
     transaction: { producerId: PRODUCER, producerEpoch: 0, verification: 'off' },
     ...changes,
   };
@@ -122,6 +123,18 @@ test('a commit of a member that is none any more is refused (KIP-447), one that 
   expect(await errorOf({ memberId, generationId })).toBe('NONE');
   expect(await errorOf({})).toBe('NONE');
 });
+
+test.each([
+  [false, 'ILLEGAL_GENERATION'],
+  [true, 'GROUP_ID_NOT_FOUND'],
+] as const)(
+  'a commit of a member of no group is refused: one that knows the error for it (%s) is told %s',
+  async (knowsGroupIdNotFound, error) => {
+    const { groups } = await groupsFixture();
+    const refused = groups.commitInTransaction(inTransaction(5, { memberId: 'm', generationId: 1, knowsGroupIdNotFound }));
+    await expect(refused).rejects.toMatchObject({ errorName: error });
+  },
+);
 
 test('an offset with a pending commit behind it does not expire', async () => {
   const fixture = await groupsFixture();

@@ -168,6 +168,45 @@ test('with transactions v2 each end gives the next epoch, the markers carry it, 
   await coordinator.add('t', next, partitions('a', 0), 2);
 });
 
+test('with transactions v2 an end that comes once more, late, does not end what its producer has begun since', async () => {
+  const { coordinator, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  expect(await errorOf(coordinator.end('t', { ...next, ...commit(2) }))).toBe('PRODUCER_FENCED'); // not while it is being carried out
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...producer, ...commit(2) }))).toBe('PRODUCER_FENCED');
+  expect(await errorOf(coordinator.end('t', { ...producer, ...abort(2) }))).toBe('PRODUCER_FENCED');
+  expect(await coordinator.describe('t')).toMatchObject({ status: 'Ongoing', producerEpoch: 1 });
+});
+
+test('a partition that is added once more is answered when the first answer may leave: what it rests on could be lost', async () => {
+  const { coordinator, log } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  log.isHeld = true;
+  const answers: string[] = [];
+  for (const each of ['first', 'again'])
+    void errorOf(coordinator.add('t', producer, partitions('a', 0), 2)).then((error) => answers.push(`${each} ${error}`));
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  expect(answers).toEqual([]);
+  expect(log.pending()).toBe(1);
+  log.fail(new KafkaError('NOT_LEADER_OR_FOLLOWER'));
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  expect(answers).toEqual(['first NOT_COORDINATOR', 'again NOT_COORDINATOR']);
+});
+
+test('who took too long begins anew by the epoch that it had, unless another has taken the id over', async () => {
+  const { coordinator, clock, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 5_000 });
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  await clock.advance(10_000);
+  markers.arrive();
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual({ ...producer, producerEpoch: 1 });
+  await coordinator.init('t', BEGINS);
+  expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('PRODUCER_FENCED');
+});
+
 test('a transaction past its timeout is aborted, and its producer fenced', async () => {
   const { coordinator, clock, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', { ...BEGINS, timeoutMs: 15_000 });
@@ -256,5 +295,6 @@ test('a producer in its last epoch is fenced by the one that no producer gets', 
   expect(await errorOf(coordinator.init('t', BEGINS))).toBe('CONCURRENT_TRANSACTIONS');
   expect(markers.sent.at(-1)).toMatchObject({ producerId: 999, producerEpoch: 32767 });
   markers.arrive();
-  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 1 });
 });

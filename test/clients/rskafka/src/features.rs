@@ -63,7 +63,7 @@ fn text(error: impl std::fmt::Display) -> String {
 
 impl Features {
     pub async fn connect(bootstrap: &str, prefix: &str, shared: &str) -> Self {
-        let client = ClientBuilder::new(vec![bootstrap.to_owned()])
+        let client = ClientBuilder::new(bootstrap.split(',').map(str::to_owned).collect())
             .build()
             .await
             .expect("a connection");

@@ -1,4 +1,4 @@
-//! rskafka in the client matrix. Arguments: BOOTSTRAP PREFIX SHARED, see ../../matrix/program.ts.
+//! rskafka in the client matrix. Arguments: BOOTSTRAP PREFIX SHARED FEATURES, see ../../matrix/program.ts.
 
 mod features;
 mod records;
@@ -42,6 +42,14 @@ const NOT_IN_CLIENT: &[(&[&str], &str)] = &[
         "rskafka has no groups",
     ),
     (
+        &["transactions", "transaction-offsets", "transaction-fencing"],
+        "rskafka has no transactional producer",
+    ),
+    (
+        &["committed-of-kafkajs", "uncommitted-of-kafkajs"],
+        "rskafka cannot read the markers of transactions",
+    ),
+    (
         &[
             "create-partitions",
             "describe-configs",
@@ -55,12 +63,16 @@ const NOT_IN_CLIENT: &[(&[&str], &str)] = &[
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [bootstrap, prefix, shared] = arguments.as_slice() else {
-        panic!("usage: rskafka-matrix BOOTSTRAP PREFIX SHARED")
+    let [bootstrap, prefix, shared, wanted] = arguments.as_slice() else {
+        panic!("usage: rskafka-matrix BOOTSTRAP PREFIX SHARED FEATURES")
     };
+    let wanted: Vec<&str> = wanted.split(',').collect();
     println!("{}", json!({ "client": "rskafka", "version": version() }));
     let trying = features::Features::connect(bootstrap, prefix, shared).await;
-    for feature in features::FEATURES {
+    for feature in features::FEATURES
+        .iter()
+        .filter(|each| wanted.contains(each))
+    {
         match trying.attempt(feature).await {
             Ok(()) => println!("{}", json!({ "feature": feature, "ok": true })),
             Err(why) => println!(
@@ -70,7 +82,7 @@ async fn main() {
         }
     }
     for (features, why) in NOT_IN_CLIENT {
-        for feature in *features {
+        for feature in features.iter().filter(|each| wanted.contains(each)) {
             println!(
                 "{}",
                 json!({ "feature": feature, "ok": null, "detail": why })
