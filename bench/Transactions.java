@@ -33,8 +33,10 @@ public class Transactions {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
         for (int partition = 0; partition < partitions; partition++) sent.add(producer.send(new ProducerRecord<>(topic, partition, null, value)));
-        producer.commitTransaction();
+        // A busy machine may have commitTransaction() itself overlook what was sent just before it, which the broker refuses.
+        producer.flush();
         for (var each : sent) each.get();
+        producer.commitTransaction();
         if (n >= 0) took[n] = (System.nanoTime() - from) / 1e6;
       }
       Arrays.sort(took);

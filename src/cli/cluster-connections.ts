@@ -13,10 +13,12 @@ import { CliError } from './errors.ts';
 const MAX_CONNECTIONS = 32;
 /** Things asked of a cluster at once. */
 const AT_ONCE = 16;
-/** How long a coordinator may take to load its groups, or to be found: a new cluster first creates __consumer_offsets. */
+/** How long a coordinator may take to load what it has, or to be found: a new cluster first creates __consumer_offsets, or __transaction_state. */
 const PATIENCE_MS = 15_000;
 const PAUSE_MS = 100;
-const GROUP_KEY = 0;
+/** What has a coordinator, by FindCoordinator's numbers. */
+const KEY_TYPES = { group: 0, transaction: 1 } as const;
+type Coordinated = keyof typeof KEY_TYPES;
 
 interface Pooled {
   readonly opened: Promise<BootstrapConnection>;
@@ -70,26 +72,41 @@ export class ClusterConnections {
   }
 
   /**
-   * Asks the coordinator of a group, and asks again when it has moved or is loading; `act` may thus be called more than once.
+   * Asks the coordinator of a group or transactional id, and asks again when it has moved or is loading; `act` may thus be called more than once.
    * @throws whatever `act` throws, and KafkaError COORDINATOR_NOT_AVAILABLE when none came up in time
    */
-  async atCoordinator<T>(groupId: string, act: (connection: BootstrapConnection, coordinator: BrokerAddress) => Promise<T>): Promise<T> {
+  atCoordinator<T>(
+    id: string,
+    act: (connection: BootstrapConnection, coordinator: BrokerAddress) => Promise<T>,
+    of: Coordinated = 'group',
+  ): Promise<T> {
+    const key = keyOf(id, of);
+    return this.whilePassing(
+      async () => {
+        const coordinator = this.coordinators.get(key) ?? (await this.findCoordinator(id, of));
+        return this.at(coordinator, (connection) => act(connection, coordinator));
+      },
+      () => this.coordinators.delete(key),
+    );
+  }
+
+  /** Does `act` again for as long as a coordinator moves or loads, within bounds. @param meanwhile called before each time but the first */
+  async whilePassing<T>(act: () => Promise<T>, meanwhile: () => void = () => {}): Promise<T> {
     const deadlineMs = this.clock.monotonicMs() + PATIENCE_MS;
     for (;;) {
       try {
-        const coordinator = this.coordinators.get(groupId) ?? (await this.findCoordinator(groupId));
-        return await this.at(coordinator, (connection) => act(connection, coordinator));
+        return await act();
       } catch (error) {
         if (!isPassing(error) || this.clock.monotonicMs() >= deadlineMs) throw error;
-        this.coordinators.delete(groupId);
+        meanwhile();
         await new Promise<void>((resolve) => void this.clock.after(PAUSE_MS, resolve));
       }
     }
   }
 
   /** Spares the search for a coordinator that is known already. */
-  remember(groupId: string, coordinator: BrokerAddress): void {
-    this.coordinators.set(groupId, coordinator);
+  remember(id: string, coordinator: BrokerAddress, of: Coordinated = 'group'): void {
+    this.coordinators.set(keyOf(id, of), coordinator);
   }
 
   async close(): Promise<void> {
@@ -98,12 +115,12 @@ export class ClusterConnections {
     await Promise.all(all.map(({ opened }) => opened.then((connection) => connection.close()).catch(() => {})));
   }
 
-  private async findCoordinator(groupId: string): Promise<BrokerAddress> {
-    const response = await this.bootstrap.request(FindCoordinator, { key: groupId, keyType: GROUP_KEY, coordinatorKeys: [groupId] });
+  private async findCoordinator(id: string, of: Coordinated): Promise<BrokerAddress> {
+    const response = await this.bootstrap.request(FindCoordinator, { key: id, keyType: KEY_TYPES[of], coordinatorKeys: [id] });
     const found = response.coordinators[0] ?? response; // v4 answers for several keys
     if (found.errorCode !== 0) throw new KafkaError(errorNameOf(found.errorCode), found.errorMessage || undefined);
     const coordinator = { id: found.nodeId, host: found.host, port: found.port };
-    this.coordinators.set(groupId, coordinator);
+    this.remember(id, coordinator, of);
     return coordinator;
   }
 
@@ -133,6 +150,8 @@ export class ClusterConnections {
     }
   }
 }
+
+const keyOf = (id: string, of: Coordinated): string => `${of}:${id}`;
 
 /** What passes by itself while a coordinator moves or loads. */
 const isPassing = (error: unknown): boolean =>

@@ -16,6 +16,7 @@ export interface ConsumeFlags extends FormatFlags {
   readonly partition?: number | undefined;
   readonly offset?: string | undefined;
   readonly group?: string | undefined;
+  readonly readCommitted?: boolean | undefined;
   readonly maxMessages?: number | undefined;
   /** In ms. */
   readonly timeout?: number | undefined;
@@ -33,7 +34,7 @@ export interface ConsumeSurroundings {
 /** Prints records of a topic until there are enough of them, none comes any more, a signal comes, or nobody reads them. */
 export async function consume(topic: string, flags: ConsumeFlags, around: ConsumeSurroundings): Promise<void> {
   const { output, clock, err, signals, exitNow } = around;
-  const { maxMessages, timeout: timeoutMs } = flags;
+  const { maxMessages, readCommitted = false, timeout: timeoutMs } = flags;
   const sink = new RecordSink({ out: output, clock, format: parseFormat(flags), maxMessages, timeoutMs });
   const start = parseStart(flags);
   const servers = parseBootstrapServers(flags.bootstrapServer);
@@ -47,12 +48,12 @@ export async function consume(topic: string, flags: ConsumeFlags, around: Consum
     if (group !== undefined) {
       const { readAsGroup } = await import('./group-reader.ts');
       const addresses = await findTopic(topic, servers, around);
-      await readAsGroup({ addresses, clock, topic, group, fromBeginning: start.at === 'earliest', sink });
+      await readAsGroup({ addresses, clock, topic, group, fromBeginning: start.at === 'earliest', readCommitted, sink });
     } else {
       const { transport } = around;
       const { partition } = flags;
       const warn = (sentence: string) => err.line(`minikafka: ${sentence}`);
-      await new TopicReader({ servers, transport, clock, topic, partition, start, sink, warn }).run();
+      await new TopicReader({ servers, transport, clock, topic, partition, start, readCommitted, sink, warn }).run();
     }
     await sink.flush();
     conclude(await sink.over, sink.count, flags);

@@ -13,6 +13,8 @@ export interface GroupReaderOptions {
   readonly group: string;
   /** Where to begin in partitions for which the group has committed nothing. */
   readonly fromBeginning: boolean;
+  /** No records of transactions that are open or were aborted. */
+  readonly readCommitted: boolean;
   readonly sink: RecordSink;
 }
 
@@ -27,11 +29,11 @@ const JOIN_PATIENCE_MS = 5_000;
  * @throws CliError that says what to do
  */
 export async function readAsGroup(options: GroupReaderOptions): Promise<void> {
-  const { addresses, clock, topic, group, fromBeginning, sink } = options;
+  const { addresses, clock, topic, group, fromBeginning, readCommitted, sink } = options;
   const { kafka } = await openKafkaJs(addresses);
   const consumer = kafka.consumer({
     groupId: group,
-    readUncommitted: true, // as without a group, and as Kafka's own consumers do by default
+    readUncommitted: !readCommitted, // as without a group, and as Kafka's own consumers do by default
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: MAX_WAIT_MS,
     maxBytes: MAX_BYTES,

@@ -4,6 +4,7 @@ import { Fetch, ListOffsets } from '../protocol/messages/index.ts';
 import { type BatchView, eachBatch } from '../protocol/records/batch.ts';
 import { forEachRecord } from '../protocol/records/walk.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
+import { AbortedRecords } from './aborted-records.ts';
 import { addressOf, type BootstrapConnection } from './bootstrap.ts';
 import { CliError } from './errors.ts';
 import { LostLeader, mayHaveMoved } from './lost-leader.ts';
@@ -25,6 +26,8 @@ export interface LeaderReaderOptions {
   readonly topicId: string;
   readonly positions: PartitionPosition[];
   readonly start: RecordStart;
+  /** No records of transactions that are open or were aborted. */
+  readonly readCommitted: boolean;
   readonly sink: RecordSink;
   /** Of one response. */
   readonly maxBytes: number;
@@ -97,7 +100,7 @@ export class LeaderReader {
   }
 
   private async fetch(): Promise<ResponseOf<typeof Fetch>> {
-    const { broker, topic, topicId, maxBytes } = this.options;
+    const { broker, topic, topicId, maxBytes, readCommitted } = this.options;
     const partitions = this.order.map(({ partition, offset, maxBytes: partitionMaxBytes }) => ({
       partition,
       fetchOffset: offset!,
@@ -108,6 +111,7 @@ export class LeaderReader {
         maxWaitMs: MAX_WAIT_MS,
         minBytes: 1,
         maxBytes,
+        isolationLevel: readCommitted ? 1 : 0,
         topics: [{ topic, topicId, partitions }],
         forgottenTopicsData: [],
       }),
@@ -115,7 +119,7 @@ export class LeaderReader {
   }
 
   /** Prints what was fetched of a partition. @returns whether there was anything */
-  private async take(position: PartitionPosition, { errorCode, records }: FetchedPartition): Promise<boolean> {
+  private async take(position: PartitionPosition, { errorCode, records, abortedTransactions }: FetchedPartition): Promise<boolean> {
     if (errorNameOf(errorCode) === 'OFFSET_OUT_OF_RANGE') return this.comeBackIntoRange(position);
     if (errorCode !== 0) throw this.failure(errorCode, `partition ${position.partition}`);
     if (!records || records.byteLength === 0) return false;
@@ -125,10 +129,12 @@ export class LeaderReader {
         `partition ${position.partition}, offset ${position.offset}: records of a format older than Kafka 0.11 are not read`,
       );
     }
+    const aborted = new AbortedRecords(abortedTransactions);
     let batches = 0;
     for (const batch of eachBatch(records)) {
       batches++;
-      if (batch.nextOffset > position.offset!) this.print(position, batch);
+      const isAborted = aborted.has(batch);
+      if (batch.nextOffset > position.offset!) this.print(position, batch, isAborted);
       if (sink.wantsFlush) await sink.flush();
       if (sink.isOver) break;
     }
@@ -136,13 +142,13 @@ export class LeaderReader {
     return true;
   }
 
-  private print(position: PartitionPosition, batch: BatchView): void {
+  private print(position: PartitionPosition, batch: BatchView, isAborted: boolean): void {
     const { topic, sink } = this.options;
     const { partition } = position;
     const from = position.offset!;
     try {
       if (!batch.crcMatches()) throw new KafkaError('CORRUPT_MESSAGE', 'its checksum does not match');
-      if (!batch.isControl) {
+      if (!batch.isControl && !isAborted) {
         forEachRecord(batch, (record) => {
           if (record.offset < from) return true; // a batch is sent whole, whatever was asked for
           return sink.add({ topic, partition, ...record });
@@ -181,12 +187,12 @@ export class LeaderReader {
   }
 
   private async listOffsets(positions: readonly PartitionPosition[], timestamp: number): Promise<Map<number, number>> {
-    const { broker, topic } = this.options;
+    const { broker, topic, readCommitted } = this.options;
     const partitions = positions.map(({ partition }) => ({ partitionIndex: partition, timestamp }));
     const { topics } = await orLost(
       broker.request(ListOffsets, {
         replicaId: CONSUMER,
-        isolationLevel: 0,
+        isolationLevel: readCommitted ? 1 : 0,
         topics: [{ name: topic, partitions }],
         timeoutMs: TIMEOUT_MS,
       }),

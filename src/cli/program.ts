@@ -9,6 +9,7 @@ import { addLog } from './commands/log.ts';
 import { addProduce } from './commands/produce.ts';
 import { addStart } from './commands/start.ts';
 import { addTopics } from './commands/topics.ts';
+import { addTransactions } from './commands/transactions.ts';
 import { addWait } from './commands/wait.ts';
 import { CliError, messageOf } from './errors.ts';
 import { bold, type Context, red } from './output.ts';
@@ -61,6 +62,7 @@ function createProgram(context: Context): Command {
   addTopics(program, context);
   addConfigs(program, context);
   addGroups(program, context);
+  addTransactions(program, context);
   addWait(program, context);
   addConformance(program, context);
   addLog(program, context);

@@ -17,6 +17,8 @@ export interface TopicReaderOptions {
   /** undefined: all */
   readonly partition: number | undefined;
   readonly start: RecordStart;
+  /** No records of transactions that are open or were aborted. */
+  readonly readCommitted: boolean;
   readonly sink: RecordSink;
   /** What the reader of the records should know besides them. */
   readonly warn: (sentence: string) => void;
@@ -117,7 +119,7 @@ export class TopicReader {
   }
 
   private openReader(located: LocatedTopic, leader: number, positions: PartitionPosition[], leaders: number): Promise<LeaderReader> {
-    const { transport, clock, start, sink, warn } = this.options;
+    const { transport, clock, start, readCommitted, sink, warn } = this.options;
     return this.connected(async () => {
       const broker = await BootstrapConnection.open([located.brokers.get(leader)!], transport, clock);
       return new LeaderReader({
@@ -126,6 +128,7 @@ export class TopicReader {
         topicId: located.topicId,
         positions,
         start,
+        readCommitted,
         sink,
         warn,
         maxBytes: Math.min(MAX_RESPONSE_BYTES, Math.floor(ALL_RESPONSES_BYTES / leaders)),

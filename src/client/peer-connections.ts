@@ -15,10 +15,14 @@ export interface PeerConnectionsOptions {
 
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** Connections to the other brokers of the cluster, one each, opened when they are needed and again when they were lost. */
+/**
+ * Connections to the other brokers of the cluster, one for each API, opened when they are needed and again when they were lost. A broker answers in
+ * the order in which it was asked on a connection, so what waits long, as for markers to be committed, would hold up what is answered at once.
+ */
 export class PeerConnections {
   private readonly options: PeerConnectionsOptions;
-  private readonly open = new Map<number, { readonly address: Address; readonly connection: Promise<Connection> }>();
+  /** By broker and API. */
+  private readonly open = new Map<string, { readonly address: Address; readonly connection: Promise<Connection> }>();
   private closed = false;
 
   constructor(options: PeerConnectionsOptions) {
@@ -33,7 +37,7 @@ export class PeerConnections {
     body: Encodable<Req>,
     timeoutMs: number,
   ): Promise<Decoded<Res>> {
-    const connection = await this.connectionTo(nodeId);
+    const connection = await this.connectionTo(nodeId, api.key);
     return connection.request(api, version, body, timeoutMs);
   }
 
@@ -43,19 +47,20 @@ export class PeerConnections {
     this.open.clear();
   }
 
-  private connectionTo(nodeId: number): Promise<Connection> {
+  private connectionTo(nodeId: number, apiKey: number): Promise<Connection> {
     const address = this.options.addressOf(nodeId);
     if (this.closed || !address) return Promise.reject(new KafkaError('NETWORK_EXCEPTION', `where broker ${nodeId} is, is not known`));
-    const known = this.open.get(nodeId);
+    const key = `${nodeId} ${apiKey}`;
+    const known = this.open.get(key);
     if (known && known.address.host === address.host && known.address.port === address.port) return known.connection;
     known?.connection.then((each) => each.close()).catch(() => {});
     const { clientId, clock, transport } = this.options;
     const connection = Connection.open(transport, clock, address, { clientId, connectTimeoutMs: CONNECT_TIMEOUT_MS });
     const opened = { address, connection };
     const forget = () => {
-      if (this.open.get(nodeId) === opened) this.open.delete(nodeId);
+      if (this.open.get(key) === opened) this.open.delete(key);
     };
-    this.open.set(nodeId, opened);
+    this.open.set(key, opened);
     connection.then((each) => {
       if (this.closed) each.close();
       each.closed.then(forget);

@@ -131,11 +131,14 @@ interface Phase {
 /** Runs that may be in flight together; those that disturb others come last. */
 function phasesOf(runs: readonly Planned[], workers: number): Phase[] {
   const [quiet, loud] = [false, true].map((disturbs) => runs.filter(({ scenario }) => scenario.disturbs === disturbs));
-  const groups = quiet!.filter(({ scenario }) => GROUP_APIS.has(scenario.apiKey));
-  const rest = quiet!.filter(({ scenario }) => !GROUP_APIS.has(scenario.apiKey));
+  const [single, several] = [true, false].map((oneAtATime) =>
+    quiet!.filter(({ scenario }) => (scenario.oneAtATime ?? false) === oneAtATime),
+  );
+  const groups = several!.filter(({ scenario }) => GROUP_APIS.has(scenario.apiKey));
+  const rest = several!.filter(({ scenario }) => !GROUP_APIS.has(scenario.apiKey));
   const phases: Phase[] = [{ some: rest, workers, isQuiet: false }];
   for (let at = 0; at < groups.length; at += QUIET_BATCH) phases.push({ some: groups.slice(at, at + QUIET_BATCH), workers, isQuiet: true });
-  return [...phases, { some: loud!, workers: 1, isQuiet: false }];
+  return [...phases, ...[single!, loud!].map((some) => ({ some, workers: 1, isQuiet: false }))];
 }
 
 async function playRun(broker: Omit<Venue, 'record'>, run: Planned, options: PlayOptions): Promise<PlayedRun> {

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly disturbs: boolean;
   /** It asks for what a broker in a cluster may not have: partitions that nobody can put there. */
   readonly onlyAlone: boolean;
+  /** What it is answered depends on what else is asked at the same time: no two of these are played at once, nor any other beside them. */
+  readonly oneAtATime?: boolean;
   play(venue: Venue, version: number): Promise<void>;
 }
 
@@ -23,7 +25,11 @@ export function scenario<Req extends Fields, Res extends Fields>(
   name: string,
   play: (stage: Stage<Encodable<Req>, Decoded<Res>>) => Promise<void>,
   versions: readonly [number, number] = api.versions,
-  { disturbs = false, onlyAlone = false }: { readonly disturbs?: boolean; readonly onlyAlone?: boolean } = {},
+  {
+    disturbs = false,
+    onlyAlone = false,
+    oneAtATime = false,
+  }: { readonly disturbs?: boolean; readonly onlyAlone?: boolean; readonly oneAtATime?: boolean } = {},
 ): Scenario {
   const fullName = `${api.name}: ${name}`;
   return {
@@ -32,6 +38,7 @@ export function scenario<Req extends Fields, Res extends Fields>(
     versions,
     disturbs,
     onlyAlone,
+    oneAtATime,
     play: async (venue, version) => {
       const stage = new Stage(venue, fullName, version, api);
       try {

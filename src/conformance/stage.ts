@@ -32,9 +32,7 @@ const ASK_AGAIN_MS = 10;
 const RESPONSE_WITHIN_MS = 10_000;
 const CLIENT_ID = 'conformance';
 const MAX_COORDINATED_NAMES = 200;
-/** Key types of FindCoordinator. */
-const GROUP = 0;
-const TRANSACTION = 1;
+const KEY_TYPES = { group: 0, transaction: 1 } as const;
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /**
@@ -120,6 +118,12 @@ export class Stage<Req = unknown, Res = unknown> {
   async eventually(name: string, body: Req, accept: (response: Res) => boolean, show?: (response: Res) => unknown): Promise<Res | null> {
     await this.until(this.api, this.version, body as never, accept as never);
     return this.step(name, body, show);
+  }
+
+  /** The same, but records the very answer that was accepted: for what does not stay so. */
+  async once(name: string, body: Req, accept: (response: Res) => boolean): Promise<void> {
+    const answer = await this.until(this.api, this.version, body as never, accept as never);
+    this.take(this.api, this.version, name, body as never, answer ?? 'no response');
   }
 
   /**
@@ -279,14 +283,14 @@ export class Stage<Req = unknown, Res = unknown> {
 
   /** The name of a group whose coordinator is ready. */
   async group(own: string): Promise<string> {
-    const group = await this.coordinated(own, GROUP);
+    const group = await this.coordinated(own, KEY_TYPES.group);
     const request = { groups: [{ groupId: group, topics: [] }] };
     await this.until(OffsetFetch, AROUND.offsetFetch, request, ({ groups }) => groups[0]?.errorCode === 0);
     return group;
   }
 
   /** A transactional id whose coordinator is ready. */
-  transactionalId = (own: string): Promise<string> => this.coordinated(own, TRANSACTION);
+  transactionalId = (own: string): Promise<string> => this.coordinated(own, KEY_TYPES.transaction);
 
   private async coordinated(own: string, keyType: number): Promise<string> {
     let name = this.name(own);

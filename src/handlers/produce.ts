@@ -10,7 +10,7 @@ import type { Verification } from '../storage/verifications.ts';
 import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
 import { LeaderHints } from './leader-hints.ts';
 import type { Needs } from './services.ts';
-import { transactionalBatch, verifyThen } from './transactional-produce.ts';
+import { mustAsk, transactionalBatch, verifyThen } from './transactional-produce.ts';
 
 type Request = RequestOf<typeof Produce>;
 type TopicData = Request['topicData'][number];
@@ -106,7 +106,7 @@ export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoint
       const write = (verification?: Verification) => append(partition, records, request, reply, settled, verification);
       const batch = request.transactionalId === null ? null : transactionalBatch(records);
       if (!batch) write();
-      else if (!config().bool('transaction.partition.verification.enable')) write('off');
+      else if (!mustAsk(context.version, config())) write('off');
       else {
         const { transactionalId } = request as { transactionalId: string };
         const refused = (error: KafkaError) => {

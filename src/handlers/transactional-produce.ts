@@ -1,3 +1,4 @@
+import type { BrokerConfig } from '../config.ts';
 import type { PartitionVerifier } from '../coordinator/transaction/partition-verifier.ts';
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
@@ -17,6 +18,10 @@ export function transactionalBatch(records: Uint8Array | null): BatchView | null
   const batch = new BatchView(records);
   return batch.magic === 2 && batch.isTransactional ? batch : null;
 }
+
+/** Whether the coordinator is asked at all. What adds a partition does so even if nothing is verified: nobody else would end the transaction there. */
+export const mustAsk = (version: number, config: BrokerConfig): boolean =>
+  version >= ADDS_SINCE || config.bool('transaction.partition.verification.enable');
 
 /** A transactional batch on its way into a partition. */
 export interface Verified {

@@ -64,9 +64,9 @@ function verify(
   const index = groups.partitionOf(request.groupId);
   const partition = replicas.hosted(OFFSETS_TOPIC, index);
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
-  if (!config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
-  const { producerEpoch, producerId, transactionalId } = request;
   const adds = version >= ADDS_SINCE;
+  if (!adds && !config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
+  const { producerEpoch, producerId, transactionalId } = request;
   if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
   const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
   const question = { transactionalId, producer: { producerId, producerEpoch }, adds };

@@ -95,12 +95,32 @@ test('an operation’s records change the state at once, and its reply leaves wh
   expect(replies).toEqual(['one', 'sum was 1']);
 });
 
-test('an operation that writes nothing is answered at once, whatever waits', async () => {
-  const { log, runtime } = await runtimeFixture();
+test('an operation that writes nothing is answered when nothing of what it may rest on can be lost any more, or told that it was', async () => {
+  const { clock, log, runtime } = await runtimeFixture();
   await runtime.load(0);
+  const outcomes: string[] = [];
+  const ask = () =>
+    runtime
+      .runAndReply(0, () => ({ reply: 'it is so', write: null }))
+      .then(
+        (reply) => outcomes.push(reply),
+        (error: KafkaError) => outcomes.push(error.errorName),
+      );
+  ask();
+  await clock.settle();
   log.isHeld = true;
   runtime.run(0, () => add(1));
-  expect(await runtime.runAndReply(0, () => ({ reply: 'nothing', write: null }))).toBe('nothing');
+  ask();
+  await clock.settle();
+  expect(outcomes).toEqual(['it is so']);
+  log.commit();
+  await clock.settle();
+  log.isHeld = true;
+  runtime.run(0, () => add(1));
+  ask();
+  runtime.unload(0);
+  await clock.settle();
+  expect(outcomes).toEqual(['it is so', 'it is so', 'NOT_COORDINATOR']);
 });
 
 test('what is read is answered when nothing of it can be lost any more', async () => {

@@ -23,6 +23,14 @@ export function parseCount(max: number): (text: string) => number {
   };
 }
 
+const MAX_BROKER_ID = 2 ** 31 - 1; // an int32 on the wire
+
+/** A parser of the id of a broker. */
+export function parseBrokerId(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) <= MAX_BROKER_ID) return Number(text);
+  throw new InvalidArgumentError(`Write a number from 0 to ${MAX_BROKER_ID}.`);
+}
+
 /** The real network and time; loaded when a command runs, since help and errors need none of it. */
 export async function surroundings({ out, err }: Context): Promise<Surroundings> {
   const [{ tcpTransport }, { realClock }] = await Promise.all([import('../../core/tcp-transport.ts'), import('../../core/clock.ts')]);

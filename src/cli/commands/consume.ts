@@ -36,6 +36,7 @@ export function addConsume(program: Command, context: Context): void {
     .option('--partition <number>', 'read this partition only', parsePartition)
     .option('--offset <offset>', 'where to start: an offset (with --partition), earliest, latest, or -N for the last N of each partition')
     .option('--group <name>', 'read as a member of this group')
+    .option('--read-committed', 'no records of transactions that are open or were aborted')
     .option('--max-messages <number>', 'end after so many records', parseCount)
     .option('--timeout <time>', 'end when no record came for so long, as in 500ms, 10s, 2m', parseTime)
     .option('--format <format>', 'text, json, or a template, see below', 'text')

@@ -122,6 +122,17 @@ export const inOrder = ({ transactionStates }: ResponseOf<typeof DescribeTransac
   })),
 });
 
+const INVALID_TXN_STATE = 48;
+const TRANSACTION_ABORTABLE = 120;
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS: ask again. */
+const AGAIN: readonly number[] = [14, 15, 19];
+/**
+ * Whether a leader has told what the coordinator says. Apache Kafka asks one question for all that wait for a coordinator, and tells each the answer in
+ * the words of whoever came first, be it TRANSACTION_ABORTABLE or INVALID_TXN_STATE; or that it could not ask.
+ */
+export const isTold = (codes: readonly number[], knowsAbortable: boolean): boolean =>
+  codes.every((code) => !AGAIN.includes(code) && code !== (knowsAbortable ? INVALID_TXN_STATE : TRANSACTION_ABORTABLE));
+
 /** The last epoch that a client gets to see. */
 const LAST_EPOCH = 32_766;
 const IN_FLIGHT = 50;

@@ -4,7 +4,14 @@ import { scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 import { type Member, soleMember } from './group-support.ts';
 import { commit, fetch, offsetsOf, type Topic, UNKNOWN_ID } from './offset-support.ts';
-import { end, isSettled, type Producer, producer } from './transaction-support.ts';
+import { end, isSettled, isTold, type Producer, producer } from './transaction-support.ts';
+
+const KNOWS_ABORTABLE_SINCE = 4;
+const isKnown = (version: number) => (response: ResponseOf<typeof TxnOffsetCommit>) =>
+  isTold(
+    response.topics.flatMap((topic) => topic.partitions.map(({ errorCode }) => errorCode)),
+    version >= KNOWS_ABORTABLE_SINCE,
+  );
 
 export const txnOffsetCommitScenarios = [
   scenario(
@@ -16,7 +23,7 @@ export const txnOffsetCommitScenarios = [
       for (const committed of [true, false]) {
         const who = await producer(stage, committed ? 't' : 'u');
         const commit = (offset: number, partition = 0) => ({ ...who, groupId, topics: [offsetsOf(topic, [partition, offset, 'x'])] });
-        if (stage.version < 5) await stage.step(`${committed}: a group that it has not`, commit(1));
+        if (stage.version < 5) await stage.once(`${committed}: a group that it has not`, commit(1), isKnown(stage.version));
         if (stage.version < 5) await stage.until(AddOffsetsToTxn, 3, { ...who, groupId }, isSettled);
         await stage.step(`${committed}: once`, commit(committed ? 5 : 9));
         await stage.step(`${committed}: a partition that does not exist`, commit(5, 7));
@@ -31,6 +38,7 @@ export const txnOffsetCommitScenarios = [
       }
     },
     [0, 6],
+    { oneAtATime: true },
   ),
 
   scenario(
@@ -62,6 +70,7 @@ export const txnOffsetCommitScenarios = [
       await stage.step('a generation and no member', { ...commit, generationIdOrMemberEpoch: 3 });
     },
     [0, 6],
+    { oneAtATime: true },
   ),
 
   scenario(
@@ -94,6 +103,7 @@ export const txnOffsetCommitScenarios = [
       await stage.step('while the group rebalances', as(joined));
     },
     [3, 6],
+    { oneAtATime: true },
   ),
 
   scenario(
@@ -109,6 +119,7 @@ export const txnOffsetCommitScenarios = [
       await stage.stepOf(OffsetFetch, 8, 'stored', stored(groupId, topic, true));
     },
     [0, 6],
+    { oneAtATime: true },
   ),
 ];
 

@@ -1,10 +1,29 @@
 import { DeleteRecords, DescribeProducers, DescribeTransactions, Fetch, ListOffsets, Produce } from '../../protocol/messages/index.ts';
+import type { ResponseOf } from '../../protocol/schema.ts';
 import { batchBytes, T0 } from '../batch-bytes.ts';
 import { scenario } from '../scenario.ts';
 import { one, UNKNOWN_ID } from './produce-support.ts';
-import { append, begin, end, endAlone, offsetAt, type Producer, producer, read, told, transactional } from './transaction-support.ts';
+import {
+  append,
+  begin,
+  end,
+  endAlone,
+  isTold,
+  offsetAt,
+  type Producer,
+  producer,
+  read,
+  told,
+  transactional,
+} from './transaction-support.ts';
 
 const ADDS_SINCE = 12;
+const KNOWS_ABORTABLE_SINCE = 11;
+const isKnown = (version: number) => (response: ResponseOf<typeof Produce>) =>
+  isTold(
+    response.responses.flatMap((topic) => topic.partitionResponses.map(({ errorCode }) => errorCode)),
+    version >= KNOWS_ABORTABLE_SINCE,
+  );
 
 /** Timestamps to ask for, and the version of ListOffsets that knows them. */
 const TIMES = [
@@ -25,7 +44,8 @@ export const transactionalProduceScenarios = [
       const topic = await stage.topic('a');
       const who = await producer(stage);
       const write = (records: Uint8Array, id: string | null = who.transactionalId) => ({ ...one(topic, records), transactionalId: id });
-      if (stage.version < ADDS_SINCE) await stage.step('a partition that it has not', write(transactional(who, 0, 'early')));
+      if (stage.version < ADDS_SINCE)
+        await stage.once('a partition that it has not', write(transactional(who, 0, 'early')), isKnown(stage.version));
       await begin(stage, who, topic, 0);
       await stage.step('a partition that it has', write(transactional(who, 0, 'a', 'b')));
       await stage.step('the next', write(transactional(who, 2, 'c')));
@@ -39,13 +59,14 @@ export const transactionalProduceScenarios = [
       await stage.stepOf(Fetch, 11, 'read while it is open', read(topic, 1));
       await end(stage, who, true);
       await stage.stepOf(Fetch, 11, 'read when it is committed', read(topic, 1));
-      if (stage.version < ADDS_SINCE) await stage.step('when it is over', write(transactional(who, 3, 'late')));
+      if (stage.version < ADDS_SINCE) await stage.once('when it is over', write(transactional(who, 3, 'late')), isKnown(stage.version));
       await begin(stage, who, topic, 0);
       await stage.step('in the next transaction', write(transactional(who, 3, 'd'), who.transactionalId));
       await end(stage, who, false);
       await stage.stepOf(Fetch, 11, 'read when that is aborted', read(topic, 1));
     },
     [3, 13],
+    { oneAtATime: true },
   ),
 
   scenario(
@@ -73,11 +94,14 @@ export const transactionalProduceScenarios = [
       await begin(stage, who, topic, 0);
       await stage.step('not the first sequence of an epoch', write(who, 5));
       await stage.step('acks 1', { ...write(who, 0), acks: 1 });
+      // Sent once before, so that the partition that it has answers the same however often it is asked.
+      await stage.ask(Produce, 9, { ...one(topic, transactional(who, 1, 'partition 0')), transactionalId: who.transactionalId });
       const some = [0, 1, 2].map((index) => ({ index, records: transactional(who, index === 0 ? 1 : 0, `partition ${index}`) }));
-      await stage.step('partitions that it has and that it has not', {
-        ...write(who, 0),
-        topicData: [{ ...topic, partitionData: some }],
-      });
+      await stage.once(
+        'partitions that it has and that it has not',
+        { ...write(who, 0), topicData: [{ ...topic, partitionData: some }] },
+        isKnown(stage.version),
+      );
       await stage.step('a topic that does not exist', {
         ...write(who, 0),
         topicData: [{ name: stage.name('none'), topicId: UNKNOWN_ID, partitionData: [{ index: 0, records: transactional(who, 0, 'x') }] }],
@@ -85,6 +109,7 @@ export const transactionalProduceScenarios = [
       await stage.stepOf(Fetch, 11, 'what was taken', read(topic, 0));
     },
     [3, 13],
+    { oneAtATime: true },
   ),
 
   scenario(
@@ -118,6 +143,7 @@ export const transactionalProduceScenarios = [
       await stage.stepOf(DescribeProducers, 0, 'the producers', { topics: [{ name: topic.name, partitionIndexes: [0, 1] }] });
     },
     [12, 13],
+    { oneAtATime: true },
   ),
 
   scenario(

@@ -104,14 +104,14 @@ export interface DeletedOffsets {
 }
 
 /**
- * OffsetDelete (KIP-496): forgets commits that nobody uses: of a topic that the group is subscribed to they stay. What was not committed is
- * deleted already.
+ * OffsetDelete (KIP-496): forgets commits that nobody uses: of a topic that the group is subscribed to they stay. Those of open transactions
+ * go, too, so that they do not come back with their ends. What was not committed is deleted already.
  * @throws KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP when it has members that are no consumers
  */
 export function deleteOffsets(
   group: ClassicGroup | undefined,
   groupId: string,
-  offsets: GroupOffsets | undefined,
+  { offsets, pending }: { readonly offsets: GroupOffsets | undefined; readonly pending: PendingOffsets },
   topics: readonly OffsetsToDelete[],
 ): Outcome<DeletedOffsets[]> {
   if (!group) throw groupNotFound(groupId);
@@ -120,7 +120,8 @@ export function deleteOffsets(
   const reply = topics.map(({ name, partitions }) => {
     const error: ErrorName = isSubscribedTo(group, name) ? 'GROUP_SUBSCRIBED_TO_TOPIC' : 'NONE';
     for (const partition of partitions) {
-      if (error === 'NONE' && offsets?.get(name, partition)) records.push(offsetTombstone({ group: groupId, topic: name, partition }));
+      const isKnown = offsets?.get(name, partition) || pending.has(groupId, name, partition);
+      if (error === 'NONE' && isKnown) records.push(offsetTombstone({ group: groupId, topic: name, partition }));
     }
     return { name, partitions: partitions.map((partition) => ({ partition, error })) };
   });

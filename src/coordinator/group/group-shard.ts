@@ -154,7 +154,8 @@ export class GroupShard implements Shard {
   }
 
   deleteOffsets(groupId: string, topics: readonly OffsetsToDelete[]): Outcome<DeletedOffsets[]> {
-    return deleteOffsets(this.groups.get(groupId), groupId, this.offsets.get(groupId), topics);
+    const { groups, pending } = this;
+    return deleteOffsets(groups.get(groupId), groupId, { offsets: this.offsets.get(groupId), pending }, topics);
   }
 
   /** The clients behind these parked requests are gone. Their members' sessions, which stood still, run from now on. */

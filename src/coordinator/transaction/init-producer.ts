@@ -65,13 +65,13 @@ function nextEpoch(known: Transaction, { producerEpoch: expected, producerId, ti
   throw new KafkaError('PRODUCER_FENCED');
 }
 
-function rotate(known: Transaction, { producerId, timeoutMs }: InitProducer, freshId: number, nowMs: number): Transaction {
+function rotate(known: Transaction, { producerEpoch, timeoutMs }: InitProducer, freshId: number, nowMs: number): Transaction {
   return transition(known, {
     status: 'Empty',
     producerId: freshId,
     previousProducerId: known.producerId,
     producerEpoch: 0,
-    lastProducerEpoch: producerId === NONE ? NONE : known.producerEpoch,
+    lastProducerEpoch: producerEpoch, // it may ask again
     partitions: NO_PARTITIONS,
     startMs: NONE,
     updateMs: nowMs,

@@ -27,7 +27,7 @@ export interface MarkerQueuesOptions {
 
 /** Tried again after this long, as Kafka does after its retry backoff. */
 const RETRY_MS = 100;
-/** Transactions in one request: what waits longer goes with the next. */
+/** Markers in one request, those of a transaction together: what is beyond goes with the next. Its receiver appends them all in one turn of its loop. */
 const MAX_BATCH = 1_000;
 
 type Topics = Map<string, Set<number>>;
@@ -108,8 +108,7 @@ export class MarkerQueues implements MarkerSender {
 
   private flush(leader: number, queue: Queue): void {
     if (queue.isBusy || this.closed || queue.waiting.size === 0) return;
-    const batch = [...queue.waiting].slice(0, MAX_BATCH);
-    for (const [sending] of batch) queue.waiting.delete(sending);
+    const batch = nextBatch(queue);
     queue.isBusy = true;
     const requests = batch.map(
       ([
@@ -123,12 +122,11 @@ export class MarkerQueues implements MarkerSender {
       .write(leader, requests)
       .then(
         (results) => {
-          for (const [i, [sending]] of batch.entries()) this.take(sending, results[i]!);
+          for (const [i, [sending, topics]] of batch.entries()) this.take(sending, topics, results[i] ?? []);
         },
         (error: unknown) => {
           this.options.logger.debug({ leader, error: String(error) }, 'Transaction markers did not arrive, and are sent again');
-          for (const [sending, topics] of batch)
-            for (const [topic, partitions] of topics) for (const partition of partitions) this.retryLater(sending, topic, partition);
+          for (const [sending, topics] of batch) this.retryAll(sending, topics);
         },
       )
       .finally(() => {
@@ -138,9 +136,11 @@ export class MarkerQueues implements MarkerSender {
       });
   }
 
-  private take(sending: Sending, results: readonly MarkerResult[]): void {
+  /** @param asked what was sent; each partition of it is taken off that was answered */
+  private take(sending: Sending, asked: Topics, results: readonly MarkerResult[]): void {
     const { transactionalId } = sending.markers;
     for (const { error, partition, topic } of results) {
+      if (!asked.get(topic)?.delete(partition)) continue;
       if (error === 'TRANSACTION_COORDINATOR_FENCED') {
         // Another coordinator has taken over and writes them.
         this.options.logger.info({ transactionalId, topic, partition }, 'Another coordinator writes the markers of a transaction by now');
@@ -151,6 +151,7 @@ export class MarkerQueues implements MarkerSender {
       if (error === 'NONE' || error === 'INVALID_PRODUCER_EPOCH') this.settled(sending, topic, partition);
       else this.retryLater(sending, topic, partition);
     }
+    this.retryAll(sending, asked); // what was not answered
     this.finishIfWhole(sending);
   }
 
@@ -166,6 +167,10 @@ export class MarkerQueues implements MarkerSender {
     sending.done();
   }
 
+  private retryAll(sending: Sending, topics: TopicPartitions): void {
+    for (const [topic, partitions] of topics) for (const partition of partitions) this.retryLater(sending, topic, partition);
+  }
+
   private retryLater(sending: Sending, topic: string, partition: number): void {
     if (sending.isOver || this.closed) return;
     add(this.retrying, sending, topic, partition);
@@ -176,6 +181,19 @@ export class MarkerQueues implements MarkerSender {
       for (const [each, topics] of all) this.dispatch(each, topics);
     });
   }
+}
+
+/** Takes the markers for the next request out of a queue. */
+function nextBatch({ waiting }: Queue): [Sending, Topics][] {
+  const batch: [Sending, Topics][] = [];
+  let markers = 0;
+  for (const [sending, topics] of waiting) {
+    for (const partitions of topics.values()) markers += partitions.size;
+    if (batch.length > 0 && markers > MAX_BATCH) break;
+    batch.push([sending, topics]);
+    waiting.delete(sending);
+  }
+  return batch;
 }
 
 function add(waiting: Map<Sending, Topics>, sending: Sending, topic: string, partition: number): void {

@@ -99,6 +99,20 @@ test('a deleted group does not come back with the end of a transaction, nor afte
   expect([await committed(fixture, true), await fixture.groups.list()]).toEqual([undefined, []]);
 });
 
+test('a deleted offset does not come back with the end of a transaction, nor after a restart', async () => {
+  const fixture = await groupsFixture();
+  await plain(fixture, 1);
+  await fixture.groups.commitInTransaction(inTransaction(5));
+  const others = inTransaction(6, { topics: [{ ...inTransaction(6).topics[0]!, name: 'users' }] });
+  await fixture.groups.commitInTransaction(others);
+  const [topic, other] = ['orders', 'users'].map((name) => ({ name, partitions: [0] }));
+  await fixture.groups.deleteOffsets('g', [topic!, other!]);
+  await fixture.restart();
+  await end(fixture, true);
+  const found = await fixture.groups.fetchOffsets('g', [topic!, other!]);
+  expect(found.map(({ partitions }) => partitions[0]!.committed)).toEqual([undefined, undefined]);
+});
+
 test('a group that has nothing but a pending commit goes when that is aborted', async () => {
   const fixture = await groupsFixture();
   await fixture.groups.commitInTransaction(inTransaction(5));

@@ -9,8 +9,8 @@ import { silentLogger } from '../../../src/core/logger.ts';
 interface Request {
   readonly nodeId: number;
   readonly markers: readonly MarkersToWrite[];
-  /** Answers each partition with the error of its number, NONE without one. */
-  answer(errors?: Readonly<Record<number, ErrorName>>): void;
+  /** Answers each partition with the error of its number, NONE without one; and those of `silent` not at all. */
+  answer(errors?: Readonly<Record<number, ErrorName>>, silent?: readonly number[]): void;
   fail(): void;
 }
 
@@ -25,11 +25,13 @@ function fixture() {
     leaderOf: (_topic, partition) => leaders.get(partition),
     write: (nodeId, markers) =>
       new Promise((resolve, reject) => {
-        const answer = (errors: Readonly<Record<number, ErrorName>> = {}) =>
+        const answer = (errors: Readonly<Record<number, ErrorName>> = {}, silent: readonly number[] = []) =>
           resolve(
             markers.map(({ topics }) =>
               [...topics].flatMap(([topic, partitions]) =>
-                [...partitions].map((partition): MarkerResult => ({ topic, partition, error: errors[partition] ?? 'NONE' })),
+                [...partitions]
+                  .filter((partition) => !silent.includes(partition))
+                  .map((partition): MarkerResult => ({ topic, partition, error: errors[partition] ?? 'NONE' })),
               ),
             ),
           );
@@ -146,4 +148,36 @@ test.each(['a fence', 'cancelling'])('after %s nothing more is sent, and done is
   await clock.advance(1000);
   expect(asked()).toEqual([]);
   expect(done).toBe(0);
+});
+
+test('a partition that its leader does not answer for is told again', async () => {
+  const { asked, clock, leaders, queues } = fixture();
+  for (const partition of [0, 1]) leaders.set(partition, 2);
+  let done = 0;
+  queues.send(markers(0, 1), () => done++);
+  await clock.advance(0);
+  asked()[0]!.answer({}, [1]);
+  await clock.advance(100);
+  const [again] = asked();
+  expect([partitionsOf(again!), done]).toEqual([[[1]], 0]);
+  again!.answer();
+  await clock.advance(0);
+  expect(done).toBe(1);
+});
+
+test('a request has at most 1,000 markers, or those of one transaction', async () => {
+  const { asked, clock, leaders, queues } = fixture();
+  const range = (count: number) => Array.from({ length: count }, (_, partition) => partition);
+  for (const partition of range(1_500)) leaders.set(partition, 1);
+  for (const count of [600, 400, 1, 1_500, 2]) queues.send(markers(...range(count)), () => {});
+  const sizes: number[][] = [];
+  for (let next = 0; next < 3; next++) {
+    await clock.advance(0);
+    const [request] = asked();
+    sizes.push(partitionsOf(request!).map(({ length }) => length));
+    request!.answer();
+  }
+  expect(sizes).toEqual([[600, 400], [1], [1_500]]);
+  await clock.advance(0);
+  expect(partitionsOf(asked()[0]!).map(({ length }) => length)).toEqual([2]);
 });

@@ -81,6 +81,20 @@ test('markers leave only once the decision is committed', async () => {
   expect(markers.sent.length).toBe(1);
 });
 
+test('a partition that is added again is in the transaction once nothing can take it out again', async () => {
+  const { clock, coordinator, log } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  log.isHeld = true;
+  const added: string[] = [];
+  // As its next leader asks, when the first one died before it was told.
+  for (let n = 0; n < 2; n++) coordinator.add('t', producer, partitions('a', 0), 2).then(() => added.push('added'));
+  await clock.settle();
+  expect(added).toEqual([]);
+  log.commit();
+  await clock.settle();
+  expect(added).toEqual(['added', 'added']);
+});
+
 test('a decision whose commit came too late for its sender is carried out all the same', async () => {
   const { coordinator, clock, log, markers } = await transactionsFixture();
   const producer = await coordinator.init('t', BEGINS);
@@ -166,6 +180,40 @@ test('with transactions v2 each end gives the next epoch, the markers carry it, 
   expect(await errorOf(coordinator.end('t', { ...next, ...commit(2) }))).toBe('INVALID_TXN_STATE');
   expect(await errorOf(coordinator.add('t', producer, partitions('a', 0), 2))).toBe('PRODUCER_FENCED');
   await coordinator.add('t', next, partitions('a', 0), 2);
+});
+
+test('with transactions v2 a repeated end that comes late ends neither the next transaction nor that of who took the id over', async () => {
+  const { coordinator, markers } = await transactionsFixture();
+  const producer = await coordinator.init('t', BEGINS);
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  const late = async () => {
+    const errors = [
+      await errorOf(coordinator.end('t', { ...producer, ...commit(2) })),
+      await errorOf(coordinator.end('t', { ...producer, ...abort(2) })),
+    ];
+    expect(errors).toEqual(['PRODUCER_FENCED', 'PRODUCER_FENCED']); // as Apache Kafka 4.4.0 answers
+  };
+  await late();
+  expect((await coordinator.describe('t')).status).toBe('Ongoing');
+  await coordinator.end('t', { ...next, ...commit(2) });
+  markers.arrive();
+  const taken = await coordinator.init('t', BEGINS);
+  expect(await errorOf(coordinator.end('t', { ...taken, producerEpoch: taken.producerEpoch - 1, ...abort(2) }))).toBe('PRODUCER_FENCED');
+  expect((await coordinator.describe('t')).status).toBe('Empty');
+  await coordinator.add('t', taken, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...taken, producerEpoch: taken.producerEpoch - 1, ...commit(2) }))).toBe('PRODUCER_FENCED');
+});
+
+test('with transactions v2 an end in the last epoch that comes late does not end the first transaction of the next producer id', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 2);
+  const next = await coordinator.end('t', { ...producer, ...commit(2) });
+  markers.arrive();
+  await coordinator.add('t', next, partitions('a', 0), 2);
+  expect(await errorOf(coordinator.end('t', { ...producer, ...commit(2) }))).toBe('PRODUCER_FENCED');
 });
 
 test('with transactions v2 an end that comes once more, late, does not end what its producer has begun since', async () => {
@@ -286,6 +334,32 @@ test('InitProducerId takes the next producer id when the epochs are used up', as
   const { coordinator, producer } = await exhausted();
   const next = await coordinator.init('t', { ...BEGINS, ...producer });
   expect(next).toEqual({ producerId: 1000, producerEpoch: 0 });
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
+});
+
+for (const how of ['ran out of time', 'was given up by itself'] as const) {
+  test(`a producer whose transaction ${how} begins anew in the epoch that fenced it, until another takes the id over (KIP-588)`, async () => {
+    const { coordinator, clock, markers } = await transactionsFixture();
+    const producer = await coordinator.init('t', BEGINS);
+    await coordinator.add('t', producer, partitions('a', 0), 1);
+    if (how === 'ran out of time') await clock.advance(BEGINS.timeoutMs + 20_000);
+    else expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('CONCURRENT_TRANSACTIONS');
+    markers.arrive();
+    const fenced = { producerId: 1000, producerEpoch: 1 };
+    expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(fenced);
+    expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(fenced);
+    expect(await coordinator.init('t', BEGINS)).toEqual({ producerId: 1000, producerEpoch: 2 });
+    expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('PRODUCER_FENCED');
+  });
+}
+
+test('a producer that was fenced in its last epoch begins anew with the next producer id', async () => {
+  const { coordinator, markers, producer } = await exhausted();
+  await coordinator.add('t', producer, partitions('a', 0), 1);
+  expect(await errorOf(coordinator.init('t', { ...BEGINS, ...producer }))).toBe('CONCURRENT_TRANSACTIONS');
+  markers.arrive();
+  const next = { producerId: 1000, producerEpoch: 0 };
+  expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
   expect(await coordinator.init('t', { ...BEGINS, ...producer })).toEqual(next);
 });
 
