@@ -88,7 +88,7 @@ export abstract class LogCutting extends LogAppending {
   private markEnd(opened: OpenedLog): void {
     opened.segments.active.seal();
     this.roll(opened).log.handle();
-    opened.segments.pinned = this.endOffset;
+    opened.segments.pinned = opened.segments.active;
     this.flusher.flushSync(opened.segments, this.endOffset);
     this.location.madeDurable(this.endOffset);
   }

@@ -4,12 +4,12 @@ import type { Place } from './segment-places.ts';
 /** The segments of one log, ascending by base offset, never empty; the last one is active. */
 export class SegmentList {
   readonly all: Segment[];
-  /** Where a segment begins that stays though it is empty, since its file alone says that the log goes on there; -1: none. */
-  pinned: number;
+  /** Stays though it is empty, since its file alone says that the log goes on there. */
+  pinned: Segment | null;
 
   constructor(segments: readonly Segment[]) {
     this.all = [...segments];
-    this.pinned = this.active.size === 0 ? this.active.baseOffset : -1;
+    this.pinned = this.active.size === 0 ? this.active : null;
   }
 
   get active(): Segment {
@@ -67,7 +67,7 @@ export class SegmentList {
 
   /** Takes back rolls to segments from `offset` on that got no batch; the one before them is active again. */
   dropEmptyFrom(offset: number): void {
-    const isTakenBack = ({ baseOffset, size }: Segment) => baseOffset >= offset && size === 0 && baseOffset !== this.pinned;
+    const isTakenBack = (segment: Segment) => segment.baseOffset >= offset && segment.size === 0 && segment !== this.pinned;
     while (this.all.length > 1 && isTakenBack(this.active)) this.all.pop()!.remove();
   }
 

@@ -232,6 +232,26 @@ describe('gaps that compaction left in the leader’s log', () => {
     expect(append(log, produced(['e'])).info.baseOffset).toBe(25);
   });
 
+  test('where a log was cut once, and was cut again before that, hold no segment that another batch would be written to', async () => {
+    const log = follower({ ...compacted, segmentBytes: 350 });
+    await appendFetched(log, several(stored(0, ['a']), stored(40, ['b'])));
+    await truncateTo(log, 25); // an empty segment says so
+    await truncateTo(log, 1);
+    files.failNext('write', 'ENOSPC', { path: '.log' });
+    const [first, second] = [
+      stored(
+        1,
+        Array.from({ length: 24 }, () => 'c'),
+      ),
+      stored(25, ['d']),
+    ];
+    const lost = [appendFetched(log, first), appendFetched(log, second)];
+    for (const { status } of await Promise.allSettled(lost)) expect(status).toBe('rejected');
+    await appendFetched(log, stored(1, ['e', 'f']));
+    expect(await keysOf(log)).toEqual(['0a', '1e', '2f']);
+    expect(log.segmentStarts().map(({ baseOffset }) => baseOffset)).toEqual([0]);
+  });
+
   test('are given back when the batch behind them cannot be written', async () => {
     const log = follower(compacted);
     await appendFetched(log, stored(0, ['a']));
