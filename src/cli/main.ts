@@ -16,4 +16,4 @@ const exitCode = await run(process.argv.slice(2), {
 process.exitCode = exitCode;
 leaveRoomToCompilers();
 // A start that broke off may have left something open, which must not keep the process.
-if (exitCode !== 0) process.stderr.write('', () => process.exit(exitCode));
+if (exitCode !== 0) process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode))); // both may be pipes that are full

@@ -16,7 +16,11 @@ test('the cluster id is made once, whoever starts first, and stays', async () =>
   expect(await ensureCluster(store, seededBytes(7))).toEqual({ clusterId: first });
   expect(await ensureCluster(store, seededBytes(8), 'MkU3OEVBNTcwNTJENDM2Qk')).toEqual({ clusterId: first });
   expect(feed.current.clusterId).toBe(first);
-  expect(Object.fromEntries(feed.current.features)).toEqual({ 'metadata.version': 33, 'eligible.leader.replicas.version': 1 });
+  expect(Object.fromEntries(feed.current.features)).toEqual({
+    'metadata.version': 33,
+    'eligible.leader.replicas.version': 1,
+    'transaction.version': 2,
+  });
   expect(feed.current.featuresEpoch).toBe(1);
   await close();
 });
