@@ -19,6 +19,8 @@ export class Checker implements Machines {
   private readonly names = new Map<string, string>();
   /** Brokers that told, under their present registration, of disks that failed: which of their partitions. */
   private readonly offline = new Map<number, (topicId: string, partition: number) => boolean>();
+  /** By broker: whether it told that what it had of a partition went with a disk that was replaced. `generation`: of whom it admitted before that. */
+  private readonly lost = new Map<number, (topicId: string, partition: number, generation: number) => boolean>();
   private readonly seen = new WeakMap<Partition, ReplicaView>();
   /** What a process had, when it was last looked at. */
   private readonly had = new WeakMap<Services, ReadonlySet<Partition>>();
@@ -58,10 +60,11 @@ export class Checker implements Machines {
   }
 
   /** No member of the ISR or the ELR has the disk that was admitted: only an operator can say what is to be lost. */
-  needsOperator({ value }: Ledger): boolean {
+  needsOperator({ topicId, index, value }: Ledger): boolean {
     const members = [...value.isr, ...value.elr];
     return !members.some((id) => {
       const admitted = value.disks.find((disk) => disk.id === id);
+      if (this.lost.get(id)?.(topicId, index, admitted?.generation ?? -1)) return false;
       return !admitted || this.machines.get(id)?.diskId?.directoryId === admitted.directoryId;
     });
   }
@@ -180,7 +183,12 @@ export class Checker implements Machines {
   private toldOffline(key: string, value: Uint8Array): void {
     const parsed = parseKey(key);
     if (parsed?.kind !== 'offline') return;
-    const { all, topics } = parseOffline(key, value);
+    const { all, lost, topics } = parseOffline(key, value);
+    if (lost)
+      this.lost.set(
+        parsed.id,
+        (topicId, partition, generation) => generation < lost.generation && (lost.all || lost.topics.get(topicId)?.has(partition) === true),
+      );
     this.offline.set(parsed.id, (topicId, partition) => all || topics.get(topicId)?.has(partition) === true);
     this.world.trace.tell('store', `broker ${parsed.id} tells of failed disks: ${Buffer.from(value).toString()}`);
   }
@@ -202,7 +210,7 @@ export class Checker implements Machines {
     let ledger = this.ledgers.get(key);
     if (!ledger) {
       const name = () => `${this.names.get(topicId) ?? topicId}-${index}`;
-      ledger = new Ledger(name, this.minIsr, value, this);
+      ledger = new Ledger({ topicId, index, name }, this.minIsr, value, this);
       const own = ledger;
       ledger.proposed = () => this.proposedMembers(key, own);
       this.ledgers.set(key, ledger);

@@ -44,6 +44,8 @@ export interface Machines {
  * what the model of the rules (metadata-store section 6) asserts.
  */
 export class Ledger {
+  readonly topicId: string;
+  readonly index: number;
   private readonly nameNow: () => string;
   minIsr: number;
   value: PartitionValue;
@@ -59,8 +61,10 @@ export class Ledger {
   private readonly leaders = new Map<number, { who: string; highWatermark: number }>();
   private readonly sequences = new Map<string, number>();
 
-  constructor(name: () => string, minIsr: number, value: PartitionValue, machines: Machines) {
-    this.nameNow = name;
+  constructor(of: { topicId: string; index: number; name: () => string }, minIsr: number, value: PartitionValue, machines: Machines) {
+    this.topicId = of.topicId;
+    this.index = of.index;
+    this.nameNow = of.name;
     this.minIsr = minIsr;
     this.value = value;
     this.machines = machines;
