@@ -102,7 +102,7 @@ test('a wrong filter is refused in one line', async () => {
     refusal(
       2,
       '--state Open: there is no such state; write one of Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, ' +
-        'PrepareEpochFence, Dead',
+        'Dead, PrepareEpochFence',
     ),
   );
   expect(await run('list', '--producer-id', 'x')).toEqual(refusal(2, '--producer-id x: write a number from 0 to 9007199254740991'));

@@ -1,4 +1,4 @@
-import type { TransactionStatus } from '../../coordinator/transaction/transaction-status.ts';
+import { STATUSES } from '../../coordinator/transaction/transaction-status.ts';
 import { type ClientFlags, isKafka, refused, type Surroundings, writeJson } from '../broker-session.ts';
 import { withCluster } from '../cluster-connections.ts';
 import { parseDuration } from '../duration.ts';
@@ -14,17 +14,6 @@ export interface ListTransactionsFlags extends ClientFlags {
   readonly longerThan?: string | undefined;
   readonly pattern?: string | undefined;
 }
-
-const STATES: readonly TransactionStatus[] = [
-  'Empty',
-  'Ongoing',
-  'PrepareCommit',
-  'PrepareAbort',
-  'CompleteCommit',
-  'CompleteAbort',
-  'PrepareEpochFence',
-  'Dead',
-];
 
 /** In a pipe: transactional id, coordinator, producer id, state. */
 export async function list(flags: ListTransactionsFlags, around: Surroundings): Promise<void> {
@@ -54,7 +43,7 @@ export async function list(flags: ListTransactionsFlags, around: Surroundings): 
 
 /** Written in any case. */
 function parseState(text: string): string {
-  const state = STATES.find((each) => each.toLowerCase() === text.trim().toLowerCase());
+  const state = STATUSES.find((each) => each.toLowerCase() === text.trim().toLowerCase());
   if (state !== undefined) return state;
-  throw usageError(`--state ${text}: there is no such state; write one of ${STATES.join(', ')}`);
+  throw usageError(`--state ${text}: there is no such state; write one of ${STATUSES.join(', ')}`);
 }

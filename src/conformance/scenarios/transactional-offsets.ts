@@ -166,12 +166,7 @@ export const pendingOffsetsScenarios = [
     OffsetDelete,
     'of a transaction under way',
     async (stage) => {
-      const topic = await stage.topic('a');
-      const groupId = await stage.group('g');
-      const who = await producer(stage);
-      await stage.until(AddOffsetsToTxn, 3, { ...who, groupId }, isSettled);
-      await stage.ask(OffsetCommit, 7, commit(groupId, topic, [[0, 1]]));
-      await stage.ask(TxnOffsetCommit, 3, { ...who, groupId, topics: [offsetsOf(topic, [0, 5])] });
+      const { groupId, topic, who } = await pendingBesideCommitted(stage);
       await stage.step('it', { groupId, topics: [{ name: topic.name, partitions: [{ partitionIndex: 0 }] }] });
       await stage.stepOf(OffsetFetch, 8, 'what is left', stored(groupId, topic, false));
       await stage.stepOf(OffsetFetch, 8, 'what is left, and stable', stored(groupId, topic, true));
@@ -186,12 +181,7 @@ export const pendingOffsetsScenarios = [
     DeleteGroups,
     'of a transaction under way',
     async (stage) => {
-      const topic = await stage.topic('a');
-      const groupId = await stage.group('g');
-      const who = await producer(stage);
-      await stage.until(AddOffsetsToTxn, 3, { ...who, groupId }, isSettled);
-      await stage.ask(OffsetCommit, 7, commit(groupId, topic, [[0, 1]]));
-      await stage.ask(TxnOffsetCommit, 3, { ...who, groupId, topics: [offsetsOf(topic, [0, 5])] });
+      const { groupId, topic, who } = await pendingBesideCommitted(stage);
       await stage.step('it', { groupsNames: [groupId] });
       await stage.stepOf(OffsetFetch, 8, 'what is left', stored(groupId, topic, true));
       await end(stage, who, true);
@@ -201,6 +191,17 @@ export const pendingOffsetsScenarios = [
     [0, 2],
   ),
 ];
+
+/** A group with an offset of a partition, and another one of it in a transaction under way. */
+async function pendingBesideCommitted<Q, R>(stage: Stage<Q, R>) {
+  const topic = await stage.topic('a');
+  const groupId = await stage.group('g');
+  const who = await producer(stage);
+  await stage.until(AddOffsetsToTxn, 3, { ...who, groupId }, isSettled);
+  await stage.ask(OffsetCommit, 7, commit(groupId, topic, [[0, 1]]));
+  await stage.ask(TxnOffsetCommit, 3, { ...who, groupId, topics: [offsetsOf(topic, [0, 5])] });
+  return { groupId, topic, who };
+}
 
 /** Waits until nothing of a partition's offset is pending. */
 async function settled<Q, R>(stage: Stage<Q, R>, groupId: string, { name }: Topic, partition: number): Promise<void> {

@@ -22,7 +22,7 @@ export type TransactionStatus =
   | 'PrepareEpochFence';
 
 /** By the numbers that stand for them in __transaction_state. */
-const STATUSES: readonly TransactionStatus[] = [
+export const STATUSES: readonly TransactionStatus[] = [
   'Empty',
   'Ongoing',
   'PrepareCommit',
