@@ -59,6 +59,8 @@ export class Flusher {
   private unwrittenIndex = false;
   /** Full segments some of whose batches are still on their way. */
   private unsealed: Segment[] = [];
+  /** Full segments whose indexes could not be completed, as for want of a handle: tried again with the next ones. */
+  private notSealed: Segment[] = [];
   /** Counts truncations and the log's end: what a flush began before them has nothing more to say. */
   private generation = 0;
   private requests: FlushRequest[] = [];
@@ -98,11 +100,13 @@ export class Flusher {
   /** `active` is the last segment again, though the log had rolled. */
   unrolled(active: Segment): void {
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset < active.baseOffset);
+    this.notSealed = this.notSealed.filter((segment) => segment.baseOffset < active.baseOffset);
     this.namedTo = -1; // a segment that is gone may come again
   }
   /** Segments before `offset` have left the log: nothing of them needs to be durable. */
   trimmed(offset: number): void {
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset >= offset);
+    this.notSealed = this.notSealed.filter((segment) => segment.baseOffset >= offset);
   }
   /** Before a truncation: what is behind `offset` may be gone at any moment. */
   promisesLess(offset: number): void {
@@ -128,6 +132,7 @@ export class Flusher {
   abandon(): void {
     this.generation++;
     this.unsealed = [];
+    this.notSealed = [];
   }
 
   /** Segments before `active` will get no more writes: their indexes are written out, and all is made durable in the background. */
@@ -136,13 +141,15 @@ export class Flusher {
     const ready = this.unsealed.filter((segment) => segment.baseOffset < active.baseOffset);
     if (ready.length === 0) return;
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset >= active.baseOffset);
+    const sealed = [...this.takeNotSealed(), ...ready];
     try {
-      for (const segment of ready) segment.seal();
+      for (const segment of sealed) segment.seal();
     } catch (error) {
+      this.keepNotSealed(sealed);
       done(asError(error));
       return;
     }
-    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, sealed: ready, indexes: true, done });
+    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, sealed, indexes: true, done });
   }
 
   /** Completes the active segment's indexes, the last time entry included: the log is about to be closed. */
@@ -156,7 +163,15 @@ export class Flusher {
   /** Makes everything before `endOffset` durable. Errors: SyncError, or what writing the indexes met. */
   flush(segments: SegmentList, endOffset: number, done: Done): void {
     if (!this.dirty && !this.folderDirty && this.flushedTo >= endOffset && !this.running) done(null);
-    else this.request({ segments, endOffset, lastBase: endOffset, sealed: [], indexes: true, done });
+    else this.request({ segments, endOffset, lastBase: endOffset, sealed: this.takeNotSealed(), indexes: true, done });
+  }
+
+  private takeNotSealed(): Segment[] {
+    return this.notSealed.splice(0).filter((segment) => !segment.isDoomed);
+  }
+  private keepNotSealed(segments: readonly Segment[]): void {
+    this.notSealed.push(...segments);
+    if (segments.length > 0) this.dirty = true;
   }
 
   /** Makes the records before `endOffset` durable: those may be read and acknowledged that must never be lost. */
@@ -245,6 +260,7 @@ export class Flusher {
     });
     inTurn(steps, (error) => {
       if (error || indexError) this.dirty = true;
+      if (indexError) this.keepNotSealed(sealed);
       if (!error && generation === this.generation) this.advance(endOffset, indexes && !indexError);
       done(error, indexError);
     });

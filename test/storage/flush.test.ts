@@ -50,6 +50,26 @@ test('a power failure that takes names of files in any order takes none from bef
   }
 });
 
+test('a full segment whose time index could not be completed for want of a handle gets it with the next flush', async () => {
+  for (const isFlushed of [true, false]) {
+    files = memoryFiles();
+    reopen();
+    const log = orders(store, { segmentBytes: 100 });
+    await append(log, produced(['a'], 1000)).done;
+    await flush(log); // from here on nobody looks into its batches again
+    files.failNext('open', 'EMFILE', { path: '00000000000000000000.timeindex' });
+    files.failNext('write', 'EMFILE', { path: '00000000000000000000.timeindex' });
+    for (const key of ['b', 'c']) await append(log, produced([key], 2000)).done;
+    files.forgetFaults();
+    if (!isFlushed) await append(log, produced(['d'], 2000)).done;
+    await flush(log);
+    store.writeCheckpoints();
+    files.crash();
+    reopen();
+    expect(orders(store).segmentStarts()[0]).toEqual({ baseOffset: 0, maxTimestamp: 1000 });
+  }
+});
+
 test('with flush.messages=3 the third record waits for a sync; the first two do not', async () => {
   const log = orders(store, { flushMessages: 3 });
   await append(log, produced(['a', 'b'])).done;
