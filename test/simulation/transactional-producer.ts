@@ -147,8 +147,8 @@ export class TransactionalProducer extends Client {
     const outcomes: Outcome[] = await Promise.all([...plans].map(([partition, count]) => this.writeTo(transaction, partition, count)));
     await this.dawdle();
     if (hasOffset && !outcomes.some((outcome) => outcome !== 'done')) outcomes.push(await this.commitOffset(transaction));
-    if (random.chance(0.08)) {
-      // It dies here: whoever comes next, or time, ends the transaction.
+    if (random.chance(0.08) && !this.stopped) {
+      // It dies here: whoever comes next, or time, ends the transaction. Not at the end: time would have to be left for that.
       this.counts.left++;
       this.world.trace.tell(this.name, `leaves transaction ${transaction.number} of ${transactionalId} open`);
       return false;
