@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { SHORT_READ } from '../../src/core/memory-files.ts';
-import { flush, read, truncate } from '../support/log-fixture.ts';
+import { flush, isNamed, read, truncate } from '../support/log-fixture.ts';
 import { endOf } from '../support/log-model.ts';
 import { batchesOf, type End, FOLDER, failure, type Operations, turn } from './log-run.ts';
 import { LogRunDamage } from './log-run-damage.ts';
@@ -91,8 +91,7 @@ export class LogRunFaults extends LogRunDamage {
   protected afterCrash(least: number, lostPower: boolean, unfinished: Unfinished = {}): void {
     const { files, model } = this;
     // A folder that does not say whose it is was never synced: it is set aside, with batches that nobody was promised.
-    const isNamed = files.read(`${FOLDER}/partition.metadata`)?.includes('topic_id') ?? false;
-    const isEmpty = !isNamed || !files.list(FOLDER).some((name) => name.endsWith('.log') || name.endsWith('.log.swap'));
+    const isEmpty = !isNamed(files, FOLDER) || !files.list(FOLDER).some((name) => name.endsWith('.log') || name.endsWith('.log.swap'));
     this.reopen();
     const end = this.log.logEndOffset;
     this.takeOver(unfinished, end);

@@ -7,6 +7,7 @@ import {
   append,
   closeStore,
   flush,
+  isNamed,
   openStore,
   orders,
   produced,
@@ -161,7 +162,8 @@ test('a log holds what was appended, through rolls, deletions, truncations, fail
             case 'kill': {
               if (c.do === 'crash') files.crash(c.seed === undefined ? undefined : prng(c.seed));
               else files.kill();
-              const lostWhole = !files.list('/data/orders-0').some((name) => name.endsWith('.log'));
+              // A folder that does not say whose it is was never synced, and is set aside.
+              const lostWhole = !isNamed(files, '/data/orders-0') || !files.list('/data/orders-0').some((name) => name.endsWith('.log'));
               reopen();
               const end = log.logEndOffset;
               if (lostWhole) {

@@ -120,3 +120,8 @@ export const closeStore = (store: LogStore) => called((done) => store.close(done
 function called(act: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => act((error) => (error ? reject(error) : resolve())));
 }
+
+/** Whether a folder says whose it is, the whole id; a power failure may leave half of it. */
+export function isNamed(files: Files, folder: string): boolean {
+  return /topic_id: [\w-]{22}/.test(files.read(`${folder}/partition.metadata`)?.toString() ?? '');
+}
