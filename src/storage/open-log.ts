@@ -91,6 +91,8 @@ export function openSegments(cache: HandleCache, options: OpenOptions): OpenedLo
   isKnown = true;
   if (options.unclean && !agree(epochs, opened.segments, options.recoveryPoint)) epochs.relearn(batchEpochs(opened.segments));
   const { recovered, ...log } = opened;
+  // Else another power failure brings back a segment that begins before what is appended now ends.
+  if (log.droppedSegments > 0) files.syncDirectory(folder);
   producers.reload(log.segments, segments[0]!.baseOffset, log.nextOffset, options.highWatermark, recovered);
   for (const segment of recovered) {
     segment.anyAborted?.spill();

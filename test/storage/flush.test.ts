@@ -50,6 +50,21 @@ test('a power failure that takes names of files in any order takes none from bef
   }
 });
 
+test('a segment that a start drops behind a loss is dropped for good: a power failure later would bring it back beside what was appended since', async () => {
+  const log = orders(store, { segmentBytes: 100 });
+  for (const key of ['a', 'b']) await append(log, produced([key])).done;
+  await flush(log);
+  files.kill();
+  const first = files.open('/data/orders-0/00000000000000000000.log', 'rw');
+  first.truncate(0);
+  first.syncSync();
+  first.close();
+  reopen();
+  expect(orders(store).logEndOffset).toBe(0);
+  files.crash();
+  expect(files.list('/data/orders-0').filter((name) => name.endsWith('.log'))).toEqual(['00000000000000000000.log']);
+});
+
 test('a full segment whose time index could not be completed for want of a handle gets it with the next flush', async () => {
   for (const isFlushed of [true, false]) {
     files = memoryFiles();
