@@ -59,6 +59,8 @@ test('a segment that a start drops behind a loss is dropped for good: a power fa
   first.truncate(0);
   first.syncSync();
   first.close();
+  files.remove('/data/orders-0/00000000000000000001.snapshot'); // its removal would be made durable, and the segment's with it
+  files.syncDirectory('/data/orders-0');
   reopen();
   expect(orders(store).logEndOffset).toBe(0);
   files.crash();
