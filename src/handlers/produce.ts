@@ -10,7 +10,7 @@ import type { Verification } from '../storage/verifications.ts';
 import { HANG_UP, handler, NO_REPLY, type RequestContext } from './handler.ts';
 import { LeaderHints } from './leader-hints.ts';
 import type { Needs } from './services.ts';
-import { mustAsk, transactionalBatch, verifyThen } from './transactional-produce.ts';
+import { transactionalBatch, verifyThen } from './transactional-produce.ts';
 
 type Request = RequestOf<typeof Produce>;
 type TopicData = Request['topicData'][number];
@@ -62,7 +62,7 @@ type ProduceNeeds = Needs<'replicas' | 'metadata' | 'endpoints' | 'partitionVeri
  *   TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
  * Deviations from Apache Kafka: none known.
  */
-export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints, partitionVerifier, config }: ProduceNeeds) => {
+export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoints, ...verifying }: ProduceNeeds) => {
   /** Appends to one partition. The reply is filled in when `settled` is called. */
   const append = (
     partition: Partition,
@@ -106,14 +106,13 @@ export const produce = handler(Produce, [0, 13], ({ replicas, metadata, endpoint
       const write = (verification?: Verification) => append(partition, records, request, reply, settled, verification);
       const batch = request.transactionalId === null ? null : transactionalBatch(records);
       if (!batch) write();
-      else if (!mustAsk(context.version, config())) write('off');
       else {
         const { transactionalId } = request as { transactionalId: string };
         const refused = (error: KafkaError) => {
           fail(reply, error);
           settled();
         };
-        verifyThen({ transactionalId, topic: named, partition, batch, version: context.version }, partitionVerifier, write, refused);
+        verifyThen({ transactionalId, topic: named, partition, batch, version: context.version }, verifying, write, refused);
       }
     } catch (error) {
       fail(reply, error);

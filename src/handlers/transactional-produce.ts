@@ -1,11 +1,11 @@
-import type { BrokerConfig } from '../config.ts';
-import type { PartitionVerifier } from '../coordinator/transaction/partition-verifier.ts';
 import type { ErrorName } from '../core/error-codes.ts';
 import { KafkaError } from '../core/errors.ts';
 import { safetyRules } from '../core/safety-rules.ts';
 import { BATCH_HEADER_BYTES, BatchView } from '../protocol/records/batch.ts';
 import type { Partition } from '../replication/partition.ts';
 import type { Verification } from '../storage/verifications.ts';
+import { mustAsk, verifyPartition } from './partition-verification.ts';
+import type { Needs } from './services.ts';
 
 /** From here on clients know that a transaction can only be aborted (KIP-1050). */
 const KNOWS_ABORTABLE_SINCE = 11;
@@ -19,10 +19,6 @@ export function transactionalBatch(records: Uint8Array | null): BatchView | null
   return batch.magic === 2 && batch.isTransactional ? batch : null;
 }
 
-/** Whether the coordinator is asked at all. What adds a partition does so even if nothing is verified: nobody else would end the transaction there. */
-export const mustAsk = (version: number, config: BrokerConfig): boolean =>
-  version >= ADDS_SINCE || config.bool('transaction.partition.verification.enable');
-
 /** A transactional batch on its way into a partition. */
 export interface Verified {
   readonly transactionalId: string;
@@ -34,26 +30,25 @@ export interface Verified {
 }
 
 /**
- * Calls `append` once the transaction's coordinator has said that the partition belongs to it, at once where the transaction is open here; or `refused`
- * with what the producer is told. Either may be called before this returns.
+ * Calls `append` with what goes with the batch once it is verified, or `refused` with what the producer is told. Either may be called before this
+ * returns.
  * @throws KafkaError as `Partition.beginVerification`
  */
 export function verifyThen(
   { batch, partition, topic, transactionalId, version }: Verified,
-  verifier: PartitionVerifier,
+  { config, partitionVerifier }: Needs<'config' | 'partitionVerifier'>,
   append: (verification: Verification) => void,
   refused: (error: KafkaError) => void,
 ): void {
   const { producerEpoch, producerId, baseSequence } = batch;
   const adds = version >= ADDS_SINCE;
-  if (!adds && !safetyRules.verifyFirstBatch) {
+  if (!mustAsk(adds, config()) || (!adds && !safetyRules.verifyFirstBatch)) {
     append('off');
     return;
   }
-  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence, supportsEpochBump: adds });
-  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
-  verifier.verify(question, { topic, partition: partition.index, begin }, (error, guard) => {
-    if (error === 'NONE') append(guard ?? undefined);
+  const toVerify = { transactionalId, producerId, producerEpoch, baseSequence, adds, topic, partition };
+  verifyPartition(toVerify, partitionVerifier, (error, verification) => {
+    if (error === 'NONE') append(verification);
     else refused(refusal(error, version));
   });
 }

@@ -7,6 +7,7 @@ import type { RequestOf } from '../protocol/schema.ts';
 import type { Verification } from '../storage/verifications.ts';
 import { type Handling, handler } from './handler.ts';
 import { failAll, merge, resolve } from './offsets-to-commit.ts';
+import { mustAsk, verifyPartition } from './partition-verification.ts';
 import type { Needs } from './services.ts';
 
 type Request = RequestOf<typeof TxnOffsetCommit>;
@@ -61,18 +62,15 @@ function verify(
   version: number,
   { config, groups, partitionVerifier, replicas }: TxnOffsetCommitNeeds,
 ): Promise<Verification> {
-  const index = groups.partitionOf(request.groupId);
-  const partition = replicas.hosted(OFFSETS_TOPIC, index);
+  const partition = replicas.hosted(OFFSETS_TOPIC, groups.partitionOf(request.groupId));
   if (!partition.isLeader) throw new KafkaError('NOT_COORDINATOR');
   const adds = version >= ADDS_SINCE;
-  if (!adds && !config().bool('transaction.partition.verification.enable')) return Promise.resolve('off');
+  if (!mustAsk(adds, config()) || (!adds && !safetyRules.offsetsCheckEpoch)) return Promise.resolve('off');
   const { producerEpoch, producerId, transactionalId } = request;
-  if (!adds && !safetyRules.offsetsCheckEpoch) return Promise.resolve('off');
-  const begin = () => partition.beginVerification({ producerId, producerEpoch, baseSequence: 0, supportsEpochBump: adds });
-  const question = { transactionalId, producer: { producerId, producerEpoch }, adds };
+  const toVerify = { transactionalId, producerId, producerEpoch, baseSequence: 0, adds, topic: OFFSETS_TOPIC, partition };
   return new Promise((resolve, reject) => {
-    partitionVerifier.verify(question, { topic: OFFSETS_TOPIC, partition: index, begin }, (error, guard) => {
-      if (error === 'NONE') resolve(guard ?? undefined);
+    verifyPartition(toVerify, partitionVerifier, (error, verification) => {
+      if (error === 'NONE') resolve(verification);
       else reject(new KafkaError(refusal(error, version)));
     });
   });
