@@ -127,3 +127,7 @@ function reasonOf(error: unknown): string {
   if (answeredNonsense || (error instanceof KafkaError && /is closed: it sent/.test(message))) return 'that is no Kafka broker';
   return message;
 }
+
+/** What is thrown when a broker has not what a command needs. @param what verb and object, as in "matches patterns" */
+export const tooOld = (connection: BootstrapConnection, version: string, what: string): CliError =>
+  new CliError(`the broker at ${addressOf(connection.address)} is older than Kafka ${version}, the first that ${what}`);

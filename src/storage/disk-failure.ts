@@ -22,6 +22,9 @@ export function isDiskFailure(error: unknown): boolean {
   return OF_THE_DISK.has(code) || code.startsWith('Unknown system error');
 }
 
+/** Whether a log that met this error cannot go on: nobody knows what of it is durable after a failed sync, whatever the disk may do later. */
+export const isFinal = (error: unknown): boolean => error instanceof SyncError || isDiskFailure(error);
+
 /** SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN: what locking says in a directory that cannot be used. */
 const SQLITE_UNUSABLE = new Set([8, 10, 14]);
 /** Of this process, not of the directory. */

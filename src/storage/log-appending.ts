@@ -4,9 +4,8 @@ import { buildEndMarker } from '../protocol/records/end-marker.ts';
 import { requireOneBatch, type ValidBatch } from '../protocol/records/validate.ts';
 import { type PendingWrite, tell } from './append-queue.ts';
 import { checkBatch } from './batch-check.ts';
-import { isDiskFailure } from './disk-failure.ts';
+import { isFinal } from './disk-failure.ts';
 import { checkFetched } from './fetched-records.ts';
-import { SyncError } from './flusher.ts';
 import type { LeaderEpochs } from './leader-epochs.ts';
 import { LogCompacting } from './log-compacting.ts';
 import { codeOf } from './log-errors.ts';
@@ -242,7 +241,7 @@ export abstract class LogAppending extends LogCompacting {
     this.endOffset = last.lastOffset + 1;
     last.segment.remember(this.endOffset, last.segment.size);
     this.flusher.sealBefore(this.opened!.segments, last.segment, (error) => {
-      if (error instanceof SyncError || isDiskFailure(error)) this.goOffline(error);
+      if (isFinal(error)) this.goOffline(error);
       // The recovery point stays behind, so a later flush or a recovery does this work.
       else if (error && !this.context.shortage.noted(error))
         this.context.logger.warn({ log: this.name, error: error.message }, 'indexes of a full segment were not written');
@@ -265,7 +264,7 @@ export abstract class LogAppending extends LogCompacting {
     const refusal = this.offline ?? new KafkaError('KAFKA_STORAGE_ERROR', `The log of ${this.name} could not be written: ${codeOf(error)}`);
     if (!this.context.shortage.noted(error)) this.context.logger.error({ log: this.name, error: error.message }, 'an append failed');
     try {
-      if (error instanceof SyncError || isDiskFailure(error)) this.goOffline(error);
+      if (isFinal(error)) this.goOffline(error);
       else if (!this.offline) this.rollBack(lost, untouched);
     } catch (failure) {
       this.goOffline(failure);

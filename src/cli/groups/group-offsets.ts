@@ -1,9 +1,8 @@
 import { type ErrorName, errorNameOf } from '../../core/error-codes.ts';
 import { KafkaError } from '../../core/errors.ts';
 import { ListOffsets, OffsetCommit, OffsetFetch } from '../../protocol/messages/index.ts';
-import { addressOf, type BootstrapConnection } from '../bootstrap.ts';
+import { type BootstrapConnection, tooOld } from '../bootstrap.ts';
 import { type ClusterConnections, forAll } from '../cluster-connections.ts';
-import { CliError } from '../errors.ts';
 import { findTopics } from '../topic-admin.ts';
 
 export interface TopicPartition {
@@ -132,6 +131,3 @@ function byTopic<T extends TopicPartition, P>(items: readonly T[], toPartition: 
   }
   return [...topics].map(([name, partitions]) => ({ name, partitions }));
 }
-
-const tooOld = (connection: BootstrapConnection, version: string, what: string): CliError =>
-  new CliError(`the broker at ${addressOf(connection.address)} is older than Kafka ${version}, the first that ${what}`);

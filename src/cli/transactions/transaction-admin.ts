@@ -2,7 +2,7 @@ import { errorNameOf } from '../../core/error-codes.ts';
 import { KafkaError } from '../../core/errors.ts';
 import { DescribeTransactions, ListTransactions } from '../../protocol/messages/index.ts';
 import type { Api } from '../../protocol/schema.ts';
-import { addressOf, type BootstrapConnection } from '../bootstrap.ts';
+import { addressOf, type BootstrapConnection, tooOld } from '../bootstrap.ts';
 import { refused } from '../broker-session.ts';
 import { type ClusterConnections, forAll } from '../cluster-connections.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -133,6 +133,3 @@ export function transactionFailure(error: unknown, transactionalId: string, { bo
 export function requireTransactions(connection: BootstrapConnection, api: Pick<Api, 'key'>, what: string): void {
   if (!connection.serves(api)) throw tooOld(connection, '3.0', what);
 }
-
-const tooOld = (connection: BootstrapConnection, version: string, what: string): CliError =>
-  new CliError(`the broker at ${addressOf(connection.address)} is older than Kafka ${version}, the first that ${what}`);

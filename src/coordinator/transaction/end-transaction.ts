@@ -2,7 +2,7 @@ import { KafkaError } from '../../core/errors.ts';
 import { safetyRules } from '../../core/safety-rules.ts';
 import type { Producer } from './add-partitions.ts';
 import { FENCING_EPOCH, isExhausted, LAST_EPOCH, NO_PARTITIONS, NONE, type Transaction, transition } from './transaction.ts';
-import { isPrepared, type TransactionStatus } from './transaction-status.ts';
+import { isComplete, isPrepared, type TransactionStatus } from './transaction-status.ts';
 
 /** EndTxn. */
 export interface EndTransaction extends Producer {
@@ -48,8 +48,8 @@ function endWithEpoch(known: Transaction, request: EndTransaction, freshId: numb
   const isRepeated = hasRotated || producerEpoch === known.producerEpoch - 1;
   if (producerId !== known.producerId && !hasRotated) throw new KafkaError('INVALID_PRODUCER_ID_MAPPING');
   if (!mayEnd(known.status, isRepeated, producerEpoch === known.producerEpoch)) throw new KafkaError('PRODUCER_FENCED');
-  if (isRepeated || known.status === 'PrepareCommit' || known.status === 'PrepareAbort') refuseIfEndedOtherwise(known, commits);
-  if (isRepeated && (known.status === 'CompleteCommit' || known.status === 'CompleteAbort')) return { kind: 'repeated' };
+  if (isRepeated || isPrepared(known.status)) refuseIfEndedOtherwise(known, commits);
+  if (isRepeated && isComplete(known.status)) return { kind: 'repeated' };
   // Nothing was written that could be committed; an abort fences what may still be on its way.
   if (known.status !== 'Ongoing' && commits) throw new KafkaError('INVALID_TXN_STATE');
   const needsId = isExhausted(known);
@@ -63,8 +63,7 @@ function endWithEpoch(known: Transaction, request: EndTransaction, freshId: numb
 function mayEnd(status: TransactionStatus, isRepeated: boolean, hasEpoch: boolean): boolean {
   if (!safetyRules.coordinatorChecksEpoch) return true;
   if (isPrepared(status)) return isRepeated;
-  const isOver = status === 'CompleteCommit' || status === 'CompleteAbort';
-  return hasEpoch || (isRepeated && (isOver || !safetyRules.repeatedEndIsOver));
+  return hasEpoch || (isRepeated && (isComplete(status) || !safetyRules.repeatedEndIsOver));
 }
 
 /** @throws KafkaError INVALID_TXN_STATE: it has ended otherwise; CONCURRENT_TRANSACTIONS: so, but not all know it yet */

@@ -63,3 +63,7 @@ export function statusNamed(name: string): TransactionStatus | undefined {
 /** Decided, and not all markers are written. */
 export const isPrepared = (status: TransactionStatus): status is 'PrepareCommit' | 'PrepareAbort' =>
   status === 'PrepareCommit' || status === 'PrepareAbort';
+
+/** It was committed or aborted, and nothing has begun since. */
+export const isComplete = (status: TransactionStatus): status is 'CompleteCommit' | 'CompleteAbort' =>
+  status === 'CompleteCommit' || status === 'CompleteAbort';

@@ -3,6 +3,7 @@ import type { CoordinatorRecord } from '../../protocol/messages/internal/coordin
 import { transactionTombstone } from '../../protocol/messages/internal/transaction-records.ts';
 import { fence } from './init-producer.ts';
 import type { Transaction } from './transaction.ts';
+import { isComplete } from './transaction-status.ts';
 
 /** Of the tombstones of one write. */
 const MAX_WRITE_RECORDS = 1_000;
@@ -28,7 +29,7 @@ export function* expiredIds(
 ): Generator<CoordinatorRecord[], undefined> {
   let piece: CoordinatorRecord[] = [];
   for (const { status, transactionalId, updateMs } of transactions.values()) {
-    const isIdle = status === 'Empty' || status === 'CompleteCommit' || status === 'CompleteAbort';
+    const isIdle = status === 'Empty' || isComplete(status);
     if (!isIdle || updateMs + expirationMs > nowMs) continue;
     piece.push(transactionTombstone(transactionalId));
     if (piece.length < MAX_WRITE_RECORDS) continue;
