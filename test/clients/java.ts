@@ -42,7 +42,7 @@ export function javaWithKafka(): Java | null {
   if (!existsSync(jars)) fetchJars(jars, 'pom.xml', VERSION);
   const classes = mkdtempSync(join(tmpdir(), 'minikafka-java-'));
   afterAll(() => rmSync(classes, { recursive: true, force: true }));
-  const sources = ['Records.java', 'Load.java', 'Transform.java'].map((file) => join(here, file));
+  const sources = ['Stop.java', 'Records.java', 'Load.java', 'Transform.java'].map((file) => join(here, file));
   execFileSync('javac', ['-d', classes, '-cp', `${jars}/*`, ...sources], { stdio: ['ignore', 2, 2], timeout: COMPILE_DEADLINE_MS });
   const options = [...OPTIONS, `-Dlog4j2.configurationFile=${LOGGING}`];
   const command = (mainClass: string, args: readonly string[]) => ['java', ...options, '-cp', `${classes}:${jars}/*`, mainClass, ...args];

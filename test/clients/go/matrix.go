@@ -65,8 +65,8 @@ func TransactionRecords(transaction int, partition int32) []Record {
 	return records
 }
 
-// AllTransactionRecords are what a reader must see of the ten, and at which offsets: each has two records and its marker.
-func AllTransactionRecords(partition int32, committedOnly bool) (records []Record, offsets []int64) {
+// allTransactionRecords are what a reader must see of the ten, and at which offsets: each has two records and its marker.
+func allTransactionRecords(partition int32, committedOnly bool) (records []Record, offsets []int64) {
 	for number := 1; number <= 10; number++ {
 		if Commits(number) || !committedOnly {
 			records = append(records, TransactionRecords(number, partition)...)
@@ -74,6 +74,26 @@ func AllTransactionRecords(partition int32, committedOnly bool) (records []Recor
 		}
 	}
 	return records, offsets
+}
+
+// ReadsTransactions holds what a client reads of each partition, with the offsets, to what a reader must see of the ten.
+func ReadsTransactions(committedOnly bool, read func(partition int32, count int) ([]Record, []int64, error)) error {
+	for partition := int32(0); partition < 2; partition++ {
+		wanted, wantedAt := allTransactionRecords(partition, committedOnly)
+		got, gotAt, err := read(partition, len(wanted))
+		if err != nil {
+			return err
+		}
+		if err := Same(wanted, got); err != nil {
+			return fmt.Errorf("partition %d: %w", partition, err)
+		}
+		for n, record := range got {
+			if gotAt[n] != wantedAt[n] {
+				return fmt.Errorf("partition %d: %s is at offset %d", partition, record.Value, gotAt[n])
+			}
+		}
+	}
+	return nil
 }
 
 // Transformed are the records that PREFIX-transformed gets for the first ten of PREFIX-transaction-offsets.

@@ -25,7 +25,6 @@ public class Load {
   private static final int WAITING = 500;
   private static final String PADDING = padding();
 
-  private static volatile boolean stopped;
 
   private static String padding() {
     byte[] bytes = new byte[1000];
@@ -38,22 +37,13 @@ public class Load {
   }
 
   public static void main(String[] args) throws Exception {
-    Thread main = Thread.currentThread();
-    // The hook waits for main: a JVM that got SIGTERM ends when its hooks have.
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-      stopped = true;
-      try {
-        main.join();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }));
+    Stop.listen();
     List<KafkaProducer<byte[], byte[]>> producers = new ArrayList<>();
     for (int p = 3; p < args.length; p++) producers.add(producer(args[0], args[p]));
     Semaphore waiting = new Semaphore(WAITING * producers.size());
     Queue<String> failed = new ConcurrentLinkedQueue<>();
     try (var acks = new PrintWriter(args[2])) {
-      for (int n = 0; !stopped && failed.isEmpty(); n++) {
+      for (int n = 0; !Stop.isAsked() && failed.isEmpty(); n++) {
         for (int p = 0; p < producers.size(); p++) {
           String record = p + " " + n;
           waiting.acquire();

@@ -25,7 +25,6 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * What it reads, writes and prints: see Transformer in test/cluster/transform-workers.ts.
  */
 public class Transform {
-  private static volatile boolean stopped;
 
   private final String group;
   private final String input;
@@ -65,19 +64,10 @@ public class Transform {
   }
 
   public static void main(String[] args) throws Exception {
-    Thread main = Thread.currentThread();
-    // The hook waits for main: a JVM that got SIGTERM ends when its hooks have.
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-      stopped = true;
-      try {
-        main.join();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }));
+    Stop.listen();
     Transform transform = new Transform(args);
     // What one pair of clients cannot go on with, the next can.
-    while (!stopped) {
+    while (!Stop.isAsked()) {
       try {
         transform.run();
       } catch (KafkaException | IllegalStateException e) { // the latter: a commit that timed out cannot be followed by an abort
@@ -92,7 +82,7 @@ public class Transform {
         var producer = new KafkaProducer<String, String>(producerSettings, new StringSerializer(), new StringSerializer())) {
       producer.initTransactions();
       consumer.subscribe(List.of(input));
-      while (!stopped) {
+      while (!Stop.isAsked()) {
         ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(200));
         if (records.isEmpty()) continue;
         if (!transact(consumer, producer, records)) goBack(consumer);

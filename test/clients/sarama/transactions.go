@@ -71,22 +71,14 @@ func readsTransactions(topic string, committed bool) error {
 	if committed {
 		isolated = committedOnly()
 	}
-	for partition := int32(0); partition < 2; partition++ {
-		records, offsets := matrix.AllTransactionRecords(partition, committed)
-		got, err := readWith(isolated, topic, partition, sarama.OffsetOldest, len(records))
-		if err != nil {
-			return err
-		}
-		if err := matrix.Same(records, plain(got)); err != nil {
-			return fmt.Errorf("partition %d: %w", partition, err)
-		}
+	return matrix.ReadsTransactions(committed, func(partition int32, count int) ([]matrix.Record, []int64, error) {
+		got, err := readWith(isolated, topic, partition, sarama.OffsetOldest, count)
+		offsets := make([]int64, len(got))
 		for n, message := range got {
-			if message.Offset != offsets[n] {
-				return fmt.Errorf("partition %d: %s is at offset %d", partition, message.Value, message.Offset)
-			}
+			offsets[n] = message.Offset
 		}
-	}
-	return nil
+		return plain(got), offsets, err
+	})
 }
 
 func transactionOffsets(admin sarama.ClusterAdmin) error {
