@@ -31,8 +31,6 @@ interface FlushRequest {
   readonly endOffset: number;
   /** Segments that begin behind it are left out. */
   readonly lastBase: number;
-  /** Those that got their last index entries now, however long their records may have been durable. */
-  readonly sealed: readonly Segment[];
   /** Indexes too, so that the recovery point moves; else the records alone. */
   readonly indexes: boolean;
   readonly done: Done;
@@ -59,8 +57,10 @@ export class Flusher {
   private unwrittenIndex = false;
   /** Full segments some of whose batches are still on their way. */
   private unsealed: Segment[] = [];
-  /** Full segments whose indexes could not be completed, as for want of a handle: tried again with the next ones. */
+  /** Full segments whose last index entries are not known to be durable, however long their records may have been. */
   private notSealed: Segment[] = [];
+  /** Those of them that the flush under way makes durable. */
+  private sealing: readonly Segment[] = [];
   /** Counts truncations and the log's end: what a flush began before them has nothing more to say. */
   private generation = 0;
   private requests: FlushRequest[] = [];
@@ -141,15 +141,14 @@ export class Flusher {
     const ready = this.unsealed.filter((segment) => segment.baseOffset < active.baseOffset);
     if (ready.length === 0) return;
     this.unsealed = this.unsealed.filter((segment) => segment.baseOffset >= active.baseOffset);
-    const sealed = [...this.takeNotSealed(), ...ready];
+    this.keepNotSealed(ready);
     try {
-      for (const segment of sealed) segment.seal();
+      for (const segment of this.notSealed) if (!segment.isDoomed) segment.seal();
     } catch (error) {
-      this.keepNotSealed(sealed);
       done(asError(error));
       return;
     }
-    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, sealed, indexes: true, done });
+    this.request({ segments, endOffset: active.baseOffset, lastBase: active.baseOffset - 1, indexes: true, done });
   }
 
   /** Completes the active segment's indexes, the last time entry included: the log is about to be closed. */
@@ -163,7 +162,7 @@ export class Flusher {
   /** Makes everything before `endOffset` durable. Errors: SyncError, or what writing the indexes met. */
   flush(segments: SegmentList, endOffset: number, done: Done): void {
     if (!this.dirty && !this.folderDirty && this.flushedTo >= endOffset && !this.running) done(null);
-    else this.request({ segments, endOffset, lastBase: endOffset, sealed: this.takeNotSealed(), indexes: true, done });
+    else this.request({ segments, endOffset, lastBase: endOffset, indexes: true, done });
   }
 
   private takeNotSealed(): Segment[] {
@@ -176,13 +175,14 @@ export class Flusher {
 
   /** Makes the records before `endOffset` durable: those may be read and acknowledged that must never be lost. */
   flushRecords(segments: SegmentList, endOffset: number, done: Done): void {
-    this.request({ segments, endOffset, lastBase: endOffset - 1, sealed: [], indexes: false, done });
+    this.request({ segments, endOffset, lastBase: endOffset - 1, indexes: false, done });
   }
 
   /** As `flush`, at once: a log is opened, and what is in it must not be read before it is durable. */
   flushSync(segments: SegmentList, endOffset: number): void {
     try {
-      for (const segment of segments.from(this.flushedTo)) segment.flushSync();
+      const sealed = [...this.sealing, ...this.takeNotSealed()].filter((segment) => segments.all.includes(segment));
+      for (const segment of new Set([...sealed, ...segments.from(this.flushedTo)])) segment.flushSync();
     } catch (error) {
       throw asSyncError(error);
     }
@@ -236,8 +236,9 @@ export class Flusher {
     const lastBase = Math.max(...together.map((request) => request.lastBase));
     if (indexes) this.dirty = false;
     const unflushed = segments.from(indexes ? this.flushedTo : this.durableTo).filter(({ baseOffset }) => baseOffset <= lastBase);
-    const sealed = together.flatMap((request) => request.sealed).filter((segment) => !unflushed.includes(segment));
-    const covered = [...sealed, ...unflushed];
+    const sealed = indexes ? this.takeNotSealed() : [];
+    this.sealing = sealed;
+    const covered = [...sealed.filter((segment) => !unflushed.includes(segment)), ...unflushed];
     let indexError: Error | null = null;
     const steps = covered.map((segment) => (next: Done) => {
       if (generation !== this.generation || segment.isDoomed) return next(null);
@@ -245,7 +246,7 @@ export class Flusher {
       if (!indexes) return segment.log.sync(synced);
       // A full segment's last time entry goes with the rest: once the recovery point is behind, nobody looks for it again.
       try {
-        if (segments.endOf(segment) <= endOffset) segment.seal();
+        if (sealed.includes(segment) || segments.endOf(segment) <= endOffset) segment.seal();
         else segment.spill();
       } catch (error) {
         indexError ??= asError(error);
@@ -260,8 +261,11 @@ export class Flusher {
     });
     inTurn(steps, (error) => {
       if (error || indexError) this.dirty = true;
-      if (indexError) this.keepNotSealed(sealed);
-      if (!error && generation === this.generation) this.advance(endOffset, indexes && !indexError);
+      const isCurrent = generation === this.generation;
+      // A truncation cuts the flush short, but not what is left in front of it. Those that it removed are doomed.
+      if (error || indexError || !isCurrent) this.keepNotSealed(sealed.filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY));
+      this.sealing = [];
+      if (!error && isCurrent) this.advance(endOffset, indexes && !indexError);
       done(error, indexError);
     });
   }

@@ -490,6 +490,7 @@ describe('what is not committed', () => {
 
 describe('a power failure that spares a later segment', () => {
   const compacted = { compacted: true, segmentBytes: 200, minCleanableDirtyRatio: 0 };
+  const gappy = { compacted: true, segmentBytes: 100 };
   const base = (offset: number) => `${FOLDER}/${String(offset).padStart(20, '0')}.log`;
   const lose = (offset: number) => files.replace(base(offset), '');
 
@@ -503,6 +504,17 @@ describe('a power failure that spares a later segment', () => {
     store = openStore(files, '/data');
     log = follower(compacted);
     expect([await keysOf(log), log.logEndOffset]).toEqual([['0a', '1a', '2a', '3a'], 4]);
+  });
+
+  test('and takes the last time entry of a full one: a cut in a gap waits for none that is on its way', async () => {
+    let log = follower(gappy);
+    await appendFetched(log, stored(0, ['a'])); // at 1000 ms
+    await new Promise((resolve) => log.flush(resolve)); // from here on nobody looks into its batches again
+    await appendFetched(log, several(stored(1, ['b']), stored(10, ['c'])));
+    await truncateTo(log, 5);
+    store.writeCheckpoints();
+    log = again('crash', gappy);
+    expect([log.logEndOffset, log.segmentStarts()[0]]).toEqual([5, { baseOffset: 0, maxTimestamp: 1000 }]);
   });
 
   test('gaps of this broker’s own compaction are none, be it killed at once; nor is any where the checkpoint was lost', async () => {
