@@ -263,7 +263,8 @@ export class Flusher {
       if (error || indexError) this.dirty = true;
       const isCurrent = generation === this.generation;
       // A truncation cuts the flush short, but not what is left in front of it. Those that it removed are doomed.
-      if (error || indexError || !isCurrent) this.keepNotSealed(sealed.filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY));
+      if (error || indexError || !isCurrent)
+        this.keepNotSealed(sealed.filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY));
       this.sealing = [];
       if (!error && isCurrent) this.advance(endOffset, indexes && !indexError);
       done(error, indexError);
