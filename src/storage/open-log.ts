@@ -201,11 +201,13 @@ function verify(
   return { segments: new SegmentList(kept), nextOffset, verifiedFrom, cutBytes, droppedSegments: 0, recovered: recoveredOnes };
 }
 
-/** After a clean end the recovery point is the log's end. A last batch behind a gap that ends beyond it has another base offset
- * than it had. */
+/**
+ * After a clean end the recovery point is the log's end. A log that ends before it has lost something, or its last batch has another base offset than it
+ * had, as has one behind a gap that ends beyond it.
+ */
 function checkEnd({ log }: Segment, { nextOffset, lastGap }: Recovered, recoveryPoint: number): void {
   const beyond = nextOffset - recoveryPoint;
-  if (recoveryPoint > 0 && beyond > 0 && lastGap >= beyond)
+  if (recoveryPoint > 0 && (beyond < 0 || (beyond > 0 && lastGap >= beyond)))
     throw new DamageError(
       `${log.path} is damaged: its last record batch ends at offset ${nextOffset}, it was written to end at ${recoveryPoint}`,
     );

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { KafkaError } from '../../src/core/errors.ts';
+import type { FileHandle } from '../../src/core/files.ts';
 import { type MemoryFiles, memoryFiles } from '../../src/core/memory-files.ts';
 import { safetyRules } from '../../src/core/safety-rules.ts';
 import { BatchView } from '../../src/protocol/records/batch.ts';
@@ -532,4 +533,24 @@ describe('a power failure that spares a later segment', () => {
     log = follower(compacted);
     expect([await keysOf(log), log.logEndOffset]).toEqual([kept, 9]);
   });
+});
+
+test('after a clean end a log that ends elsewhere is damaged: its last batch was moved in a gap, or is gone', async () => {
+  const first = stored(0, ['a']);
+  const damages: [string, (log: FileHandle) => void][] = [
+    ['to offset 8', (log) => log.writeSync([Buffer.of(8)], first.byteLength + 7)],
+    ['to offset 14', (log) => log.writeSync([Buffer.of(14)], first.byteLength + 7)],
+    ['away', (log) => log.truncate(first.byteLength)],
+  ];
+  for (const [where, damage] of damages) {
+    files = memoryFiles();
+    store = openStore(files, '/data');
+    await appendFetched(follower({ compacted: true }), several(first, stored(10, ['b'])));
+    await closeStore(store);
+    const log = files.open(LOG, 'rw');
+    damage(log);
+    log.close();
+    store = openStore(files, '/data');
+    expect(() => follower({ compacted: true }).logEndOffset, where).toThrow(refused('KAFKA_STORAGE_ERROR'));
+  }
 });
