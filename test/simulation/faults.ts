@@ -1,7 +1,6 @@
-import type { TransactionStatus } from '../../src/coordinator/transaction/transaction-status.ts';
 import { KafkaError } from '../../src/core/errors.ts';
 import type { Checker } from './checker.ts';
-import { statesOf } from './coordinator-states.ts';
+import { COORDINATOR_FAULTS, CoordinatorFaults } from './coordinator-faults.ts';
 import type { Machine, World } from './machine.ts';
 import type { LinkFault } from './network.ts';
 import type { Random } from './random.ts';
@@ -62,12 +61,7 @@ const RARE_FAULTS = {
   /** Replicas of a broker are sent to its other directory, where it has two; no fault, but others are at their worst then. */
   moveReplicas: 8,
 } as const;
-/** Only in seeds with transactions, beside the others. */
-const TRANSACTION_FAULTS = {
-  /** A coordinator is killed or paused as soon as one of its transactions has a certain status. */
-  loseCoordinator: 12,
-} as const;
-export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS, ...TRANSACTION_FAULTS };
+export const ALL_FAULTS = { ...FAULTS, ...RARE_FAULTS, ...COORDINATOR_FAULTS };
 
 export type FaultName = keyof typeof ALL_FAULTS;
 /** They lose data of a disk: few in a run, or there is nothing left to promise. */
@@ -93,12 +87,14 @@ export interface FaultPlan {
 /** Which faults a seed has: each kind is in with even chance, so that seeds differ in kind. */
 export function planFaults(random: Random, { fromMs, toMs, kinds, transactions }: FaultPlan): Fault[] {
   const weights: Partial<Record<FaultName, number>> = {};
-  const names = Object.keys(kinds ? ALL_FAULTS : transactions ? { ...FAULTS, ...TRANSACTION_FAULTS } : FAULTS) as FaultName[];
+  const names = Object.keys(kinds ? ALL_FAULTS : transactions ? { ...FAULTS, ...COORDINATOR_FAULTS } : FAULTS) as FaultName[];
+  // Some seeds have nothing but what befalls coordinators: a transaction has to go on for a while behind it for anything to show.
+  const isPure = transactions && !kinds && random.chance(0.4);
   for (const name of names) {
-    const isIn = kinds ? kinds.includes(name) : name in TRANSACTION_FAULTS || random.chance(0.5);
+    const isIn = kinds ? kinds.includes(name) : isPure ? name in COORDINATOR_FAULTS && random.chance(0.6) : random.chance(0.5);
     if (isIn) weights[name] = ALL_FAULTS[name] * random.between(0.3, 1.7);
   }
-  if (!kinds) weights.kill ??= 1;
+  if (!kinds) weights[isPure ? 'loseCoordinator' : 'kill'] ??= 1;
   let losses = random.below(4);
   const meanMs = random.pick([300, 600, 1_200, 2_500]);
   const longest = random.pick([1_500, 4_000, 15_000]);
@@ -130,14 +126,27 @@ export class FaultInjector {
   private readonly clients: readonly string[];
   private readonly checker: Checker;
   private over = false;
-  /** What waits for a coordinator one of whose transactions has a status. */
-  private readonly awaited: { readonly status: TransactionStatus; readonly act: (machine: Machine) => void }[] = [];
+  private readonly coordinators: CoordinatorFaults;
 
-  constructor(world: World, machines: ReadonlyMap<number, Machine>, clients: readonly string[], checker: Checker) {
+  /** @param versions of transactions that clients speak */
+  constructor(
+    world: World,
+    machines: ReadonlyMap<number, Machine>,
+    clients: readonly string[],
+    checker: Checker,
+    versions: readonly (1 | 2)[],
+  ) {
     this.world = world;
     this.machines = machines;
     this.clients = clients;
     this.checker = checker;
+    this.coordinators = new CoordinatorFaults(world, machines, versions, {
+      kill: (machine, forMs) => this.down(machine, forMs, () => machine.kill()),
+      pause: (machine, forMs) => this.pause(machine, forMs),
+      dropLinks: (machine, others, forMs) => this.breakLinks(machine, others, 'drop', forMs),
+      later: (ms, act) => this.later(ms, act),
+      count: (name) => this.counts.set(name, (this.counts.get(name) ?? 0) + 1),
+    });
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -147,23 +156,13 @@ export class FaultInjector {
 
   /** After each event of `machine`'s process. */
   afterEvent(machine: Machine): void {
-    if (this.awaited.length === 0) return;
-    for (const { transactions } of statesOf(machine)) {
-      for (const { status } of transactions.values()) {
-        const index = this.awaited.findIndex((each) => each.status === status);
-        if (index < 0) continue;
-        const [{ act }] = this.awaited.splice(index, 1) as [(typeof this.awaited)[number]];
-        const { scheduler } = this.world;
-        scheduler.after(scheduler.world, 0, 'fault', () => act(machine));
-        return;
-      }
-    }
+    this.coordinators.afterEvent(machine);
   }
 
   /** Everything works again from here on: who is down comes back. */
   heal(): void {
     this.over = true;
-    this.awaited.length = 0;
+    this.coordinators.forget();
     const { network, trace } = this.world;
     trace.tell('world', 'FAULTS END');
     network.delayMs = NORMAL_DELAY_MS;
@@ -237,18 +236,10 @@ export class FaultInjector {
       for (const peer of peers) this.down(peer, 3_000 + forMs, () => peer.kill());
       this.later(50 * (1 + other), () => this.down(leader, forMs, () => this.checker.exchangeDisk(leader, () => leader.crash())));
     },
-    loseCoordinator: (_machine, { broker, other, forMs }) => {
-      const status = LOST_IN[other % LOST_IN.length]!;
-      const act = (coordinator: Machine) => {
-        if (this.over || !coordinator.isUp) return;
-        const name = `coordinator lost in ${status}`;
-        this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-        this.world.trace.tell('world', `${name}: ${coordinator.host}`);
-        if (broker % 3 === 0) this.pause(coordinator, forMs);
-        else this.down(coordinator, forMs, () => coordinator.kill());
-      };
-      this.awaited.push({ status, act });
-    },
+    loseCoordinator: (_machine, fault) => this.coordinators.await({ ...fault, name: 'loseCoordinator' }),
+    lateMarkers: (_machine, fault) => this.coordinators.await({ ...fault, name: 'lateMarkers' }),
+    lateAnswers: (_machine, fault) => this.coordinators.await({ ...fault, name: 'lateAnswers' }),
+    loseUncommitted: (_machine, fault) => this.coordinators.await({ ...fault, name: 'loseUncommitted' }),
     moveReplicas: (machine, { other }) => this.moveReplicas(machine, other),
     slowNetwork: (_machine, { forMs, other }) => {
       const { network } = this.world;
@@ -363,15 +354,4 @@ export class FaultInjector {
   }
 }
 
-/** Where it matters most, more often. */
-const LOST_IN: readonly TransactionStatus[] = [
-  'PrepareCommit',
-  'PrepareAbort',
-  'PrepareCommit',
-  'Ongoing',
-  'CompleteCommit',
-  'PrepareAbort',
-  'CompleteAbort',
-  'Empty',
-];
 const NORMAL_DELAY_MS = [0.05, 0.6] as const;

@@ -19,6 +19,8 @@ interface Link {
 }
 
 const FIRST_EPHEMERAL_PORT = 49_152;
+/** In a request, behind its length. */
+const API_KEY_AT = 4;
 
 /** What the name of an address is: a path for sockets in the file system, else host and port. */
 function nameOf(address: Address & { readonly path?: string }, host: string): string {
@@ -73,6 +75,22 @@ export class Network {
 
   faultBetween(a: string, b: string): LinkFault | null {
     return this.link(a, b).fault;
+  }
+
+  /** What `from` sends over connections that it has begun to `to` arrives only after `ms`, be it closed or dead by then. New ones are as ever. */
+  delayBegun(from: string, to: string, ms: number): void {
+    for (const wire of this.begunBy(from, to)) wire.peer.noneBefore(this.now + ms);
+  }
+  /** So do the answers of `from` over connections that `to` asks with requests of one API. */
+  delayAnswers(from: string, to: string, apiKey: number, ms: number): void {
+    for (const wire of this.begunBy(to, from)) if (wire.apiKeys.has(apiKey)) wire.noneBefore(this.now + ms);
+  }
+  /** `from` takes its connections to `to` for broken, as after a reset by something between them; what is on its way arrives. */
+  giveUpBegun(from: string, to: string): void {
+    for (const wire of this.begunBy(from, to)) wire.brokenHere('the connection was reset on the way');
+  }
+  private begunBy(from: string, to: string): SimulatedWire[] {
+    return [...this.link(from, to).wires].filter((wire) => wire.begun && wire.local.host === from);
   }
 
   /** The process is gone, killed: its kernel closes what it had open. With `silently` the machine is gone too, and nobody is told. */
@@ -141,6 +159,7 @@ export class Network {
         const far = new SimulatedWire(this, link, listener.process, { ...address, host: to }, near.local);
         near.peer = far;
         far.peer = near;
+        near.begun = true;
         // The kernel accepts for a process that is paused, too.
         far.arriveAt(this.delay(), `accept ${host}`, () => listener.accept(far));
         this.after(process, this.delay(), `connected ${name}`, () => resolve(near));
@@ -156,6 +175,10 @@ class SimulatedWire implements Wire {
   peer!: SimulatedWire;
   /** Its machine lost power: it exists for the peer alone. */
   lost = false;
+  /** By this end: the other one has accepted it. */
+  begun = false;
+  /** Of the requests that were sent. */
+  readonly apiKeys = new Set<number>();
   private readonly network: Network;
   private readonly link: Link;
   private events: WireEvents | null = null;
@@ -188,6 +211,7 @@ class SimulatedWire implements Wire {
     }
     const copies = chunks.map((chunk) => Uint8Array.from(chunk));
     const bytes = sizeOf(copies);
+    if (this.begun && bytes > API_KEY_AT + 1) this.apiKeys.add(Buffer.concat(copies.slice(0, 2)).readInt16BE(API_KEY_AT));
     // The kernel takes it, at the end of this turn.
     if (sent) this.network.after(this.process, 0, 'sent', sent);
     this.travel(`${bytes} bytes`, () => {
@@ -227,6 +251,14 @@ class SimulatedWire implements Wire {
     this.finish(failure('ECONNRESET', why));
   }
 
+  /** Broken for this end alone: the other one hears of it behind all that is on its way. */
+  brokenHere(why: string): void {
+    if (this.done) return;
+    if (!this.ended) this.travel('end', () => this.peer.take(null));
+    this.ended = true;
+    this.broken(why);
+  }
+
   /** Its process died. */
   orphan(silently: boolean): void {
     if (this.done) return;
@@ -243,6 +275,10 @@ class SimulatedWire implements Wire {
     const at = Math.max(this.network.now + ms, this.lastArrival);
     this.lastArrival = at;
     this.network.after(this.process, at - this.network.now, label, fire);
+  }
+
+  noneBefore(at: number): void {
+    this.lastArrival = Math.max(this.lastArrival, at);
   }
 
   private travel(what: string, arrive: () => void): void {

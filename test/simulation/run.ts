@@ -139,9 +139,9 @@ class Simulation {
     const chance = random.fork('faults');
     const plan = { fromMs: FAULTS_FROM_MS, toMs: FAULTS_TO_MS, kinds, transactions: isTransactional };
     this.faults = faults ?? (calm ? planKills : planFaults)(chance, plan);
-    const { producers = [], readers = [] } = this.transactions ?? {};
+    const { producers = [], readers = [], versions = [] } = this.transactions ?? {};
     const clients = [this.admin, ...this.producers, ...this.readers, ...this.committers, ...producers, ...readers].map(({ name }) => name);
-    this.injector = new FaultInjector(this.world, this.machines, clients, this.checker);
+    this.injector = new FaultInjector(this.world, this.machines, clients, this.checker, versions);
   }
 
   async run(): Promise<RunResult> {

@@ -244,12 +244,19 @@ export class TransactionalProducer extends Client {
 
   private async add(partition: number): Promise<void> {
     const { topic, transactionalId } = this.options;
-    const answer = await this.ask(await this.coordinator(transactionalId, TRANSACTION), AddPartitionsToTxn, 3, {
+    const body = {
       v3AndBelowTransactionalId: transactionalId,
       v3AndBelowProducerId: this.identity.producerId,
       v3AndBelowProducerEpoch: this.identity.producerEpoch,
       v3AndBelowTopics: [{ name: topic, partitions: [partition] }],
-    });
+    };
+    const answer = await this.ask(
+      await this.coordinator(transactionalId, TRANSACTION),
+      AddPartitionsToTxn,
+      3,
+      body,
+      this.random.pick([100, 300, 4_000]),
+    );
     accept(answer.resultsByTopicV3AndBelow[0]!.resultsByPartition[0]!.partitionErrorCode);
   }
 

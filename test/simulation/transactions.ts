@@ -24,6 +24,8 @@ const OFFSETS_TOPIC = '__consumer_offsets';
 export class Transactions {
   readonly producers: TransactionalProducer[] = [];
   readonly readers: CommittedReader[] = [];
+  /** Of the protocol: see TransactionalOptions. */
+  readonly versions: readonly (1 | 2)[];
   private readonly book = new TransactionBook();
   private readonly decisions = new Map<number, Decisions>();
   private readonly world: World;
@@ -41,7 +43,8 @@ export class Transactions {
     this.topic = topic;
     const brokers = [...machines.keys()];
     const random = world.random.fork('transactions');
-    const versions = random.pick([[1], [2], [1, 2]] as const);
+    const versions: readonly (1 | 2)[] = random.pick([[1], [2], [1, 2]] as const);
+    this.versions = versions;
     const everyMs = random.pick([60, 250, 700]);
     for (const transactionalId of IDS) {
       for (let rival = 0; rival < RIVALS; rival++) {
