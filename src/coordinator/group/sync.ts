@@ -32,6 +32,7 @@ export function sync(env: GroupEnv, group: ClassicGroup, request: SyncRequest, p
   switch (group.state) {
     case 'Stable':
       synced(group, member);
+      resetSession(env, group, member); // a sign of life, as in Kafka 3.9; 4.x waits for a heartbeat
       park(syncReply(group, member));
       return null;
     case 'CompletingRebalance':

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { KafkaError } from '../../../src/core/errors.ts';
 import { groupsFixture, REBALANCE_MS, stableGroup } from './group-fixture.ts';
 
-async function completing(count: number) {
+async function completing(count: number, sessionTimeoutMs = 300_000) {
   const fixture = await groupsFixture();
-  const clients = Array.from({ length: count }, () => fixture.client({ sessionTimeoutMs: 300_000 }));
+  const clients = Array.from({ length: count }, () => fixture.client({ sessionTimeoutMs }));
   for (const client of clients) await client.join();
   await fixture.clock.advance(0);
   return { fixture, clients };
@@ -159,6 +159,16 @@ test('a parked sync keeps the session, and its answer starts it again', async ()
   expect(b.heartbeat()).toBe('NONE');
   await fixture.clock.advance(6000);
   expect(b.heartbeat()).toBe('UNKNOWN_MEMBER_ID');
+});
+
+test('a sync in a stable group starts the session again, too', async () => {
+  const { clients, fixture } = await completing(1, 6000);
+  const [a] = clients;
+  a!.sync({});
+  await fixture.clock.advance(5000);
+  a!.sync();
+  await fixture.clock.advance(5000);
+  expect(a!.heartbeat()).toBe('NONE');
 });
 
 test('a sync whose connection breaks leaves its member to the session timeout', async () => {
