@@ -1,6 +1,6 @@
 import type { TransactionStatus } from '../../src/coordinator/transaction/transaction-status.ts';
 import { AddPartitionsToTxn } from '../../src/protocol/messages/add-partitions-to-txn.ts';
-import { statesOf } from './coordinator-states.ts';
+import { STATE_TOPIC, statesOf } from './coordinator-states.ts';
 import type { Fault } from './faults.ts';
 import type { Machine, World } from './machine.ts';
 
@@ -12,7 +12,7 @@ export const COORDINATOR_FAULTS = {
   lateMarkers: 10,
   /** What a coordinator answers other brokers, which ask whether a transaction has a partition, arrives late. */
   lateAnswers: 8,
-  /** A coordinator cannot reach one of the others, and is killed before that one counts as lagging: what was not committed may be gone. */
+  /** A coordinator cannot reach the one that comes next, and is killed before that counts as lagging: what is not committed is gone. */
   loseUncommitted: 8,
 } as const;
 
@@ -23,6 +23,8 @@ export interface Hand {
   kill(machine: Machine, forMs: number): void;
   pause(machine: Machine, forMs: number): void;
   dropLinks(machine: Machine, others: readonly Machine[], forMs: number): void;
+  /** Who is elected if the leader is lost now; -1: nobody. */
+  nextLeader(topic: string, partition: number): number;
   later(ms: number, act: () => unknown): void;
   count(name: string): void;
 }
@@ -33,7 +35,7 @@ export class CoordinatorFaults {
   private readonly machines: ReadonlyMap<number, Machine>;
   private readonly versions: readonly (1 | 2)[];
   private readonly hand: Hand;
-  private readonly awaited: { readonly status: TransactionStatus; readonly act: (coordinator: Machine) => void }[] = [];
+  private readonly awaited: { readonly status: TransactionStatus; readonly act: (coordinator: Machine, partition: number) => void }[] = [];
 
   /** @param versions of the protocol that producers speak */
   constructor(world: World, machines: ReadonlyMap<number, Machine>, versions: readonly (1 | 2)[], hand: Hand) {
@@ -46,11 +48,11 @@ export class CoordinatorFaults {
   await(fault: Fault & { readonly name: CoordinatorFault }): void {
     const statuses = MOMENTS[fault.name];
     const status = statuses[fault.other % statuses.length]!;
-    const act = (coordinator: Machine) => {
+    const act = (coordinator: Machine, partition: number) => {
       if (!coordinator.isUp) return;
       this.hand.count(`${fault.name} in ${status}`);
       this.world.trace.tell('world', `${fault.name} in ${status}: ${coordinator.host}`);
-      this.acts[fault.name](coordinator, fault);
+      this.acts[fault.name](coordinator, fault, partition);
     };
     this.awaited.push({ status, act });
   }
@@ -62,18 +64,18 @@ export class CoordinatorFaults {
   /** After each event of `machine`'s process. */
   afterEvent(machine: Machine): void {
     if (this.awaited.length === 0) return;
-    for (const { transactions } of statesOf(machine)) {
+    for (const { partition, transactions } of statesOf(machine)) {
       for (const { status } of transactions.values()) {
         const index = this.awaited.findIndex((each) => each.status === status);
         if (index < 0) continue;
         const [{ act }] = this.awaited.splice(index, 1) as [(typeof this.awaited)[number]];
-        this.hand.later(0, () => act(machine));
+        this.hand.later(0, () => act(machine, partition));
         return;
       }
     }
   }
 
-  private readonly acts: Readonly<Record<CoordinatorFault, (coordinator: Machine, fault: Fault) => void>> = {
+  private readonly acts: Readonly<Record<CoordinatorFault, (coordinator: Machine, fault: Fault, partition: number) => void>> = {
     loseCoordinator: (coordinator, { broker, forMs }) => {
       if (broker % 3 === 0) this.hand.pause(coordinator, forMs);
       else this.hand.kill(coordinator, forMs);
@@ -94,10 +96,12 @@ export class CoordinatorFaults {
       for (const { host } of this.others(coordinator))
         this.world.network.delayAnswers(coordinator.host, host, AddPartitionsToTxn.key, 50 + other * 40);
     },
-    loseUncommitted: (coordinator, { broker, other, forMs }) => {
+    loseUncommitted: (coordinator, { other, forMs }, partition) => {
       const others = this.others(coordinator);
+      const next = this.machines.get(this.hand.nextLeader(STATE_TOPIC, partition));
+      if (!next) return;
       const cutMs = 100 + other * 25;
-      this.hand.dropLinks(coordinator, [others[broker % others.length]!], cutMs + forMs);
+      this.hand.dropLinks(coordinator, [next], cutMs + forMs);
       // Who waits for an answer asks again.
       for (let at = cutMs / 4; at < cutMs; at += cutMs / 4)
         this.hand.later(at, () => {

@@ -296,8 +296,9 @@ export class TransactionalProducer extends Client {
     return true;
   }
 
-  /** Now and then a program stands still, for longer than its transaction may take: then it is a zombie. */
+  /** A program takes its time, and now and then stands still for longer than its transaction may take: then it is a zombie. */
   private async dawdle(): Promise<void> {
+    if (this.random.chance(0.3)) await this.sleep(this.random.between(1, 100));
     if (!this.stopped && this.random.chance(0.02)) await this.sleep(this.random.between(300, 7_000));
   }
 
