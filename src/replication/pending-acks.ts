@@ -8,6 +8,8 @@ interface Pending {
   readonly done: Done;
 }
 
+/** In the place of one that was told: it must not keep its request's memory until the places are given back. */
+const TOLD: Pending = { lastOffset: -1, deadlineMs: Number.POSITIVE_INFINITY, done: () => {} };
 /** From here on the places of those that were told are given back. */
 const COMPACT_AT = 1024;
 
@@ -52,8 +54,11 @@ export class PendingAcks {
   settle(highWatermark: number, outcome: KafkaError | null): void {
     const { pending } = this;
     // Whoever is told may do whatever it likes here, also end the leadership: then all others were told.
-    while (this.pending === pending && this.first < pending.length && pending[this.first]!.lastOffset < highWatermark)
-      pending[this.first++]!.done(outcome);
+    while (this.pending === pending && this.first < pending.length && pending[this.first]!.lastOffset < highWatermark) {
+      const { done } = pending[this.first]!;
+      pending[this.first++] = TOLD;
+      done(outcome);
+    }
     this.tidy();
   }
 
