@@ -86,7 +86,7 @@ export class CoordinatorFaults {
       const sessionMs = Number(this.world.configs['broker.session.timeout.ms']);
       const lateMs = 50 + other * 40 + (survives || broker % 4 === 1 ? 0 : sessionMs);
       const { network } = this.world;
-      for (const { host } of this.others(coordinator)) network.delayBegun(coordinator.host, host, lateMs);
+      for (const [i, { host }] of this.others(coordinator).entries()) network.delayBegun(coordinator.host, host, lateMs + i * 150);
       this.hand.later(5 + broker * 2, () => {
         if (!survives) this.hand.kill(coordinator, forMs);
         else for (const { host } of this.others(coordinator)) network.giveUpBegun(coordinator.host, host);
@@ -96,20 +96,24 @@ export class CoordinatorFaults {
       for (const { host } of this.others(coordinator))
         this.world.network.delayAnswers(coordinator.host, host, AddPartitionsToTxn.key, 50 + other * 40);
     },
-    loseUncommitted: (coordinator, { other, forMs }, partition) => {
-      const others = this.others(coordinator);
-      const next = this.machines.get(this.hand.nextLeader(STATE_TOPIC, partition));
-      if (!next) return;
-      const cutMs = 100 + other * 25;
-      this.hand.dropLinks(coordinator, [next], cutMs + forMs);
-      // Who waits for an answer asks again.
-      for (let at = cutMs / 4; at < cutMs; at += cutMs / 4)
-        this.hand.later(at, () => {
-          for (const { host } of others) this.world.network.giveUpBegun(host, coordinator.host);
-        });
-      this.hand.later(cutMs, () => this.hand.kill(coordinator, forMs));
+    loseUncommitted: (coordinator, fault, partition) => {
+      // What is lost is then the beginning of the transaction, or its end.
+      this.hand.later(fault.broker % 2 === 0 ? 0 : fault.broker * 4, () => this.loseUncommitted(coordinator, fault, partition));
     },
   };
+
+  private loseUncommitted(coordinator: Machine, { other, forMs }: Fault, partition: number): void {
+    const next = this.machines.get(this.hand.nextLeader(STATE_TOPIC, partition));
+    if (!next || next === coordinator || !coordinator.isUp) return;
+    const cutMs = 100 + other * 25;
+    this.hand.dropLinks(coordinator, [next], cutMs + forMs);
+    // Who waits for an answer asks again.
+    for (let at = cutMs / 4; at < cutMs; at += cutMs / 4)
+      this.hand.later(at, () => {
+        for (const { host } of this.others(coordinator)) this.world.network.giveUpBegun(host, coordinator.host);
+      });
+    this.hand.later(cutMs, () => this.hand.kill(coordinator, forMs));
+  }
 
   private others(coordinator: Machine): Machine[] {
     return [...this.machines.values()].filter((machine) => machine !== coordinator);
