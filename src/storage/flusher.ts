@@ -181,7 +181,8 @@ export class Flusher {
   /** As `flush`, at once: a log is opened, and what is in it must not be read before it is durable. */
   flushSync(segments: SegmentList, endOffset: number): void {
     try {
-      const sealed = [...this.sealing, ...this.takeNotSealed()].filter((segment) => segments.all.includes(segment));
+      const sealed = [...this.sealing, ...this.takeNotSealed()].filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY);
+      for (const segment of sealed) segment.seal();
       for (const segment of new Set([...sealed, ...segments.from(this.flushedTo)])) segment.flushSync();
     } catch (error) {
       throw asSyncError(error);
