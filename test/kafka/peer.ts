@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../src/client/connection.ts';
 import { realClock } from '../../src/core/clock.ts';
+import { ERROR_CODES } from '../../src/core/error-codes.ts';
 import { tcpTransport } from '../../src/core/tcp-transport.ts';
 import {
   AlterReplicaLogDirs,
@@ -146,9 +147,9 @@ export class Peer {
     }
   }
 
-  /** Everything of a partition, from its first offset to its end. */
+  /** Everything of a partition, from its first offset to its end; from anew when retention moves the first one on. */
   async readAll(topic: string, partition: number): Promise<ReadRecord[]> {
-    const start = await this.logStart(topic, partition);
+    let start = await this.logStart(topic, partition);
     const all: ReadRecord[] = [];
     this.codecs.clear();
     for (let fetchOffset = start; ; ) {
@@ -171,6 +172,12 @@ export class Peer {
         rackId: '',
       });
       const { errorCode, records, highWatermark } = responses[0]!.partitions[0]!;
+      const startNow = errorCode === ERROR_CODES.OFFSET_OUT_OF_RANGE.code ? await this.logStart(topic, partition) : start;
+      if (startNow > fetchOffset) {
+        [start, fetchOffset] = [startNow, startNow];
+        all.length = 0;
+        continue;
+      }
       if (errorCode !== 0) throw new Error(`Fetch ${topic}-${partition} from ${fetchOffset}: error ${errorCode}`);
       for (const batch of eachBatch(records ?? Buffer.alloc(0))) {
         this.codecs.add(batch.codecId);
