@@ -3,7 +3,7 @@ import { KafkaError } from '../core/errors.ts';
 import { registerBroker } from './cluster.ts';
 import type { MetadataImage } from './image.ts';
 import type { MetadataFeed } from './image-feed.ts';
-import type { Lease, MetadataStore, Rev } from './store.ts';
+import { InDoubtError, type Lease, type MetadataStore, type Rev, UnavailableError } from './store.ts';
 import type { BrokerValue, OfflineReplicasValue } from './values.ts';
 
 /** The identity of the disk on which this broker's logs lie (metadata-store rule 5). */
@@ -65,8 +65,8 @@ export class Registration {
 
   /**
    * Resolves when this broker's image shows it registered. One that is registered on another directory, as when this broker's was emptied, is
-   * waited for until its lease has ended.
-   * @throws KafkaError DUPLICATE_BROKER_REGISTRATION, UnavailableError
+   * waited for until its lease has ended; so is a store that cannot be written, as while a process is stopped in the midst of a write.
+   * @throws KafkaError DUPLICATE_BROKER_REGISTRATION, UnavailableError, InDoubtError
    */
   static async open(options: RegistrationOptions): Promise<Registration> {
     const registration = new Registration(options);
@@ -103,8 +103,7 @@ export class Registration {
       try {
         return await this.register(true);
       } catch (error) {
-        const isDuplicate = error instanceof KafkaError && error.errorName === 'DUPLICATE_BROKER_REGISTRATION';
-        if (!isDuplicate || clock.monotonicMs() >= giveUpAt) throw error;
+        if (!mayPass(error) || clock.monotonicMs() >= giveUpAt) throw error;
         await this.pause();
       }
     }
@@ -186,4 +185,9 @@ async function endLease(lease: Lease): Promise<void> {
   } catch {
     // Nothing depends on it.
   }
+}
+
+function mayPass(error: unknown): boolean {
+  if (error instanceof KafkaError) return error.errorName === 'DUPLICATE_BROKER_REGISTRATION';
+  return error instanceof UnavailableError || error instanceof InDoubtError;
 }

@@ -53,6 +53,8 @@ const BYTES_PER_READ = 4 * 1024 * 1024;
 /** Until a watch asks again a store that did not answer. */
 const WATCH_RETRY_MS = 100;
 const WARN_EVERY_MS = 60_000;
+/** From here on who opens it does not wait any more for a lock that another process keeps. */
+const OPEN_TIMEOUT_MS = 15_000;
 /** SQLite's words for a lock that was not had in the busy timeout. */
 const LOCKED = 'database is locked';
 
@@ -119,11 +121,17 @@ class SharedStore implements MetadataStore {
 
   static async open(path: string, options: SharedStoreOptions): Promise<SharedStore> {
     const store = new SharedStore(path, options);
-    try {
-      await store.look();
-    } catch (error) {
-      await store.close();
-      throw error;
+    const giveUpAt = store.clock.monotonicMs() + OPEN_TIMEOUT_MS;
+    for (let isOpen = false; !isOpen; ) {
+      try {
+        await store.look();
+        isOpen = true;
+      } catch (error) {
+        // A process that is stopped in the midst of a write may go on; each attempt has waited for it, and told of it.
+        if (isError(error) && error.message.includes(LOCKED) && store.clock.monotonicMs() < giveUpAt) continue;
+        await store.close();
+        throw error;
+      }
     }
     store.scheduleTick();
     return store;

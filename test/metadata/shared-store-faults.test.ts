@@ -111,6 +111,22 @@ test('a lock that another process does not give back is told, and changes nothin
   expect(await put('2')).toEqual({ ok: true, rev: 1 });
 });
 
+test('who opens the store waits for a lock that another process gives back late', async () => {
+  const lease = await store.grantLease(60_000);
+  await store.txn([], [{ put: '/leased', value: bytes('x'), lease: lease.id }]);
+  const other = openSqlite(path);
+  other.exec('DELETE FROM lease'); // so that there is something to write at once
+  other.exec('BEGIN IMMEDIATE');
+  const opening = openSharedStore(path, { clock: realClock, logger: silentLogger, tickMs: 3_600_000, busyTimeoutMs: 50 });
+  const early = await Promise.race([opening.then(() => 'open'), new Promise((resolve) => setTimeout(resolve, 300, 'waits'))]);
+  expect(early).toBe('waits');
+  other.exec('ROLLBACK');
+  other.close();
+  const second = await opening;
+  expect(await second.get('/leased')).not.toHaveProperty('kv');
+  await second.close();
+});
+
 test('a lease that cannot be renewed for long is lost, without a word from the store', async () => {
   const lease = await store.grantLease(600);
   const other = openSqlite(path);
