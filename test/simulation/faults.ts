@@ -130,6 +130,8 @@ export class FaultInjector {
   private readonly checker: Checker;
   private over = false;
   private readonly coordinators: CoordinatorFaults;
+  /** In which of its registrations a machine's disk was copied. */
+  private readonly copiedAt = new Map<Machine, number>();
 
   /** @param versions of transactions that clients speak */
   constructor(
@@ -309,10 +311,10 @@ export class FaultInjector {
 
   /** Not promised: a copy that is put back within the registration in which it was taken (metadata-store section 6). */
   private restoreOlderCopy(machine: Machine, forMs: number): void {
-    const takenAt = machine.registrations;
+    this.copiedAt.set(machine, machine.registrations); // a disk has one copy, the last
     machine.disk.takeCopy();
     this.later(forMs + 4_000, () => {
-      if (this.over || machine.registrations === takenAt || !machine.disk.hasCopy) return;
+      if (this.over || machine.registrations === this.copiedAt.get(machine) || !machine.disk.hasCopy) return;
       this.down(machine, 100, () => this.exchange(machine, () => machine.disk.replaceWithCopy()));
     });
   }
