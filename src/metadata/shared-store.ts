@@ -122,10 +122,11 @@ class SharedStore implements MetadataStore {
   static async open(path: string, options: SharedStoreOptions): Promise<SharedStore> {
     const store = new SharedStore(path, options);
     const giveUpAt = store.clock.monotonicMs() + OPEN_TIMEOUT_MS;
-    for (let isOpen = false; !isOpen; ) {
+    for (;;) {
       try {
         await store.look();
-        isOpen = true;
+        store.scheduleTick();
+        return store;
       } catch (error) {
         // A process that is stopped in the midst of a write may go on; each attempt has waited for it, and told of it.
         if (isError(error) && error.message.includes(LOCKED) && store.clock.monotonicMs() < giveUpAt) continue;
@@ -133,8 +134,6 @@ class SharedStore implements MetadataStore {
         throw error;
       }
     }
-    store.scheduleTick();
-    return store;
   }
 
   async get(key: string): Promise<{ kv?: KV; rev: Rev }> {

@@ -165,6 +165,10 @@ export class Flusher {
     else this.request({ segments, endOffset, lastBase: endOffset, indexes: true, done });
   }
 
+  /** Those that a truncation did not make the active one, or remove. */
+  private stillFull(segments: SegmentList, sealed: readonly Segment[]): Segment[] {
+    return sealed.filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY);
+  }
   private takeNotSealed(): Segment[] {
     return this.notSealed.splice(0).filter((segment) => !segment.isDoomed);
   }
@@ -181,7 +185,7 @@ export class Flusher {
   /** As `flush`, at once: a log is opened, and what is in it must not be read before it is durable. */
   flushSync(segments: SegmentList, endOffset: number): void {
     try {
-      const sealed = [...this.sealing, ...this.takeNotSealed()].filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY);
+      const sealed = this.stillFull(segments, [...this.sealing, ...this.takeNotSealed()]);
       for (const segment of sealed) segment.seal();
       for (const segment of new Set([...sealed, ...segments.from(this.flushedTo)])) segment.flushSync();
     } catch (error) {
@@ -263,9 +267,8 @@ export class Flusher {
     inTurn(steps, (error) => {
       if (error || indexError) this.dirty = true;
       const isCurrent = generation === this.generation;
-      // A truncation cuts the flush short, but not what is left in front of it. Those that it removed are doomed.
-      if (error || indexError || !isCurrent)
-        this.keepNotSealed(sealed.filter((segment) => segments.endOf(segment) < Number.POSITIVE_INFINITY));
+      // A truncation cuts the flush short, but not what is left in front of it.
+      if (error || indexError || !isCurrent) this.keepNotSealed(this.stillFull(segments, sealed));
       this.sealing = [];
       if (!error && isCurrent) this.advance(endOffset, indexes && !indexError);
       done(error, indexError);

@@ -154,7 +154,7 @@ export class FaultInjector {
         return replicas.find((id) => id !== leader && isr.includes(id)) ?? -1;
       },
       later: (ms, act) => this.later(ms, act),
-      count: (name) => this.counts.set(name, (this.counts.get(name) ?? 0) + 1),
+      count: (name) => this.count(name),
     });
   }
 
@@ -191,7 +191,7 @@ export class FaultInjector {
     const machine = this.target(fault);
     const { name, forMs } = fault;
     const peers = [...this.machines.values()].filter((one) => one !== machine);
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    this.count(name);
     this.world.trace.tell('world', `FAULT ${name} ${machine.host} for ${forMs.toFixed(0)} ms`);
     this.acts[name](machine, fault, peers);
   }
@@ -353,6 +353,10 @@ export class FaultInjector {
   private changeWeather(machine: Machine, bad: Partial<Machine['weather']>, good: Partial<Machine['weather']>, forMs: number): void {
     Object.assign(machine.weather, bad);
     this.later(forMs, () => Object.assign(machine.weather, good));
+  }
+
+  private count(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
   }
 
   private later(ms: number, act: () => unknown): void {

@@ -211,7 +211,8 @@ class SimulatedWire implements Wire {
     }
     const copies = chunks.map((chunk) => Uint8Array.from(chunk));
     const bytes = sizeOf(copies);
-    if (this.begun && bytes > API_KEY_AT + 1) this.apiKeys.add(Buffer.concat(copies.slice(0, 2)).readInt16BE(API_KEY_AT));
+    // A request's header is in its first chunk.
+    if (this.begun && copies[0]!.byteLength > API_KEY_AT + 1) this.apiKeys.add(Buffer.from(copies[0]!.buffer).readInt16BE(API_KEY_AT));
     // The kernel takes it, at the end of this turn.
     if (sent) this.network.after(this.process, 0, 'sent', sent);
     this.travel(`${bytes} bytes`, () => {

@@ -25,7 +25,6 @@ public class Load {
   private static final int WAITING = 500;
   private static final String PADDING = padding();
 
-
   private static String padding() {
     byte[] bytes = new byte[1000];
     new Random(1).nextBytes(bytes);

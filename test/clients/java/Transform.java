@@ -25,7 +25,6 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * What it reads, writes and prints: see Transformer in test/cluster/transform-workers.ts.
  */
 public class Transform {
-
   private final String group;
   private final String input;
   private final String output;
