@@ -5,6 +5,7 @@ import { KafkaError, LockedError } from './core/errors.ts';
 import type { Files } from './core/files.ts';
 import { type Logger, type LogLevel, silentLogger } from './core/logger.ts';
 import { memoryFiles } from './core/memory-files.ts';
+import { aliveUntil } from './core/stay-alive.ts';
 import { tcpTransport } from './core/tcp-transport.ts';
 import { checkStartOptions, checkTopicOptions } from './index/check-options.ts';
 import { whyNotToName } from './metadata/internal-topics.ts';
@@ -65,7 +66,7 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
   else if (options.port !== undefined || options.host !== undefined) throw new TypeError('give either config.listeners, or port and host');
   values.set('log.dirs', options.data ?? MEMORY_DIR);
   const checked = brokerConfig(values, (key) => (key in config ? 'config' : key === 'listeners' ? 'host' : undefined));
-  const broker = await Broker.start({
+  const starting = Broker.start({
     config: checked,
     clock: realClock,
     transport: tcpTransport,
@@ -73,10 +74,12 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
     holder: `process ${process.pid}`,
     ...(await makeDisk(options, checked.dataDirectory)),
   });
+  const broker = await aliveUntil(starting);
+  const close = () => aliveUntil(broker.close());
   try {
     for (const [name, topic] of Object.entries(topics)) await createUnlessThere(broker, name, topic);
   } catch (error) {
-    await broker.close();
+    await close();
     throw error;
   }
   const [listener] = broker.listeners;
@@ -87,8 +90,8 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
       checkTopicOptions(name, topic);
       await createTopic(broker, name, topic);
     },
-    close: () => broker.close(),
-    [Symbol.asyncDispose]: () => broker.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

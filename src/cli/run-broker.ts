@@ -4,6 +4,7 @@ import { realClock } from '../core/clock.ts';
 import { KafkaError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { realFiles } from '../core/real-files.ts';
+import { stayAlive } from '../core/stay-alive.ts';
 import { tcpTransport } from '../core/tcp-transport.ts';
 import type { MetadataStore } from '../metadata/store.ts';
 import type { Broker } from '../server.ts';
@@ -34,7 +35,7 @@ export interface BrokerSupervision {
   serving(broker: Broker): void;
 }
 
-/** Runs a broker in this process until a signal stops it. @throws what main prints: one line that says what to do */
+/** Runs a broker in this process until a signal stops it, and to the end of what is to be done then. @throws what main prints: one line that says what to do */
 export async function runBroker(
   plan: StartPlan,
   log: LogOptions,
@@ -43,6 +44,7 @@ export async function runBroker(
 ): Promise<void> {
   for (const flag of V8_FLAGS) setFlagsFromString(flag);
   const signals = stopSignals(process, realClock, () => process.exit(1));
+  const release = stayAlive();
   try {
     const logger = earlyLogger();
     for (const notice of plan.notices) logger.info({}, notice);
@@ -65,6 +67,7 @@ export async function runBroker(
     logger.info({}, 'stopped');
   } finally {
     signals.dispose();
+    release();
   }
 }
 

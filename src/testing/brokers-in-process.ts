@@ -5,6 +5,7 @@ import { brokerConfig } from '../config.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import { type MemoryFiles, memoryFiles } from '../core/memory-files.ts';
 import { realFiles } from '../core/real-files.ts';
+import { stayAlive } from '../core/stay-alive.ts';
 import { tcpTransport } from '../core/tcp-transport.ts';
 import type { Address } from '../core/transport.ts';
 import { openSharedStore } from '../metadata/shared-store.ts';
@@ -78,6 +79,7 @@ export class BrokersInProcess implements Backend {
     const storeLink = new Life();
     life.atEnd(() => storeLink.kill());
     slot.running = { life, storeLink, broker: null };
+    const release = aliveIn(life);
     try {
       const broker = await Broker.start({
         config: this.configOf(brokerId, slot.port ?? 0),
@@ -98,12 +100,18 @@ export class BrokersInProcess implements Backend {
     } catch (error) {
       if (slot.running?.life === life) slot.running = null;
       throw error;
+    } finally {
+      release();
     }
   }
 
   async stop(brokerId: number): Promise<void> {
     const slot = this.slot(brokerId);
-    await slot.running?.broker?.close();
+    if (slot.running?.broker) {
+      const { life, broker } = slot.running;
+      const release = aliveIn(life);
+      await broker.close().finally(release);
+    }
     slot.running = null;
   }
 
@@ -169,4 +177,11 @@ export class BrokersInProcess implements Backend {
   private slot(brokerId: number): Slot {
     return this.slots.get(brokerId)!;
   }
+}
+
+/** This process does not end before what is called is, or the broker is killed. */
+function aliveIn(life: Life): () => void {
+  const release = stayAlive();
+  life.atEnd(release);
+  return release;
 }

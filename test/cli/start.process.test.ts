@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { tcpTransport } from '../../src/core/tcp-transport.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { type Program, startProgram } from '../support/program.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 // The real program, as `npm test` has built it.
 const CLI = fileURLToPath(new URL('../../bin/minikafka.js', import.meta.url));
@@ -71,6 +73,48 @@ test('a broker says in one line where it listens, where its data is and how to s
   expect(JSON.parse(described.output)).toMatchObject([{ configs: { 'cleanup.policy': 'compact,delete' }, partitions: [{}, {}] }]);
   expect(await broker.stop()).toEqual({ code: 0, signal: null });
   expect(broker.output()).not.toMatch(/"level":"(warn|error|fatal)"/); // neither warning nor error
+});
+
+/** A client with a second Fetch behind one that waits: until that is answered, the broker does not read from it, and its socket keeps no process alive. */
+async function unreadClient(port: number): Promise<void> {
+  const client = await RawClient.connect(tcpTransport, '127.0.0.1', port);
+  const other = await RawClient.connect(tcpTransport, '127.0.0.1', port);
+  onTestFinished(() => client.close());
+  const partitions = [{ partition: 0, currentLeaderEpoch: -1, fetchOffset: 0, logStartOffset: -1, partitionMaxBytes: 1000 }];
+  const ask = {
+    replicaId: -1,
+    maxWaitMs: 60_000,
+    minBytes: 1,
+    maxBytes: 1000,
+    isolationLevel: 0,
+    sessionId: 0,
+    sessionEpoch: -1,
+    rackId: '',
+  };
+  for (let i = 0; i < 2; i++) client.tell('Fetch', 11, { ...ask, topics: [{ topic: 'orders', partitions }], forgottenTopicsData: [] });
+  for (let i = 0; i < 3; i++) await other.call('Metadata', 12, { topics: null }); // the broker has come to them
+  await other.close();
+}
+
+test('a broker stops cleanly though nothing but a client that it does not read from is left', async () => {
+  const broker = await started(['--topic', 'orders:1']);
+  await unreadClient(broker.port);
+  expect(await broker.stop()).toEqual({ code: 0, signal: null });
+  expect(broker.output()).toContain('"msg":"stopped"');
+});
+
+test('so does startBroker() in a program that has nothing else to do', async () => {
+  const source = `
+    import { startBroker } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+    const broker = await startBroker({ topics: { orders: 1 } });
+    process.once('SIGTERM', () => broker.close().then(() => console.log('closed')));
+    console.log('port ' + broker.port);`;
+  const program = startProgram(process.execPath, ['--input-type=module', '--eval', source]);
+  programs.push(program);
+  await unreadClient(await program.waitFor('its port', () => Number(/^port (\d+)$/m.exec(program.output())?.[1]) || undefined));
+  program.signal('SIGTERM');
+  expect(await program.ended()).toEqual({ code: 0, signal: null });
+  expect(program.lines().at(-1)).toBe('closed');
 });
 
 test('--log-format and --log-level say how, and how much', async () => {

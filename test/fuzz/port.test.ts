@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigResourceTypes } from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
 import { HANDLERS } from '../../src/handlers/index.ts';
 import { kafkaJs } from '../clients/kafkajs-client.ts';
@@ -8,7 +10,7 @@ import { assault, type Battlefield, crowd } from './assault.ts';
 import { type Figures, newFigures } from './conversation.ts';
 import { corpus, type Known, TOPICS } from './corpus.ts';
 import { type NeighbourReport, neighbour } from './neighbour.ts';
-import { type PartitionContent, readAll, topicIdsOf } from './read-back.ts';
+import { readAll, topicIdsOf } from './read-back.ts';
 
 const SECONDS = Number(process.env.MINIKAFKA_FUZZ_SECONDS ?? 15);
 const SEED = Number(process.env.MINIKAFKA_FUZZ_SEED ?? Date.now() % 1_000_000_000);
@@ -21,11 +23,13 @@ const HEAP_MB = 256;
 const MAX_RSS_MB = 900;
 /** A decompression bomb holds the broker's one thread for some hundred milliseconds, and this machine is busy. */
 const MAX_LATENCY_MS = 5_000;
+/** Looks for work often, so that hostile records meet compaction too. */
+const CLEANER = ['--override', 'log.cleaner.backoff.ms=1000'];
 const TOPIC = { numPartitions: 2, configEntries: [{ name: 'segment.bytes', value: '1048576' }] };
 
 test(`a broker stays up and serves its other clients for ${SECONDS} s of fuzzing`, async () => {
   console.info(`MINIKAFKA_FUZZ_SEED=${SEED}`);
-  const broker = await startBrokerProcess({ env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` } });
+  const broker = await startBrokerProcess({ args: CLEANER, env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` } });
   onTestFinished(() => broker.remove());
   const { pid } = broker;
   const admin = await kafkaJs(broker.bootstrap).admin();
@@ -82,17 +86,35 @@ async function keepTidy(broker: BrokerProcess, known: Known, running: () => bool
   }
 }
 
-/** Every record of every topic can be read, before and after a restart, and they are the same. */
+/**
+ * Every record of every topic can be read, and a restart changes none of them. There may be more of them after it: the sessions of group
+ * members and the time of transactions end when they do, and requests that quotas hold back run when their time has come.
+ */
 async function expectSoundLogs(broker: BrokerProcess): Promise<void> {
   await sleep(1_000); // what was under way when the fuzzing ended
+  await keepRecords(broker);
+  await sleep(1_000); // a compaction that was under way
   const before = await readAll(broker.port);
   expect(await broker.stop()).toEqual({ code: 0, signal: null });
   await broker.start();
-  const after = await readAll(broker.port);
-  const readable = (contents: readonly PartitionContent[]) => contents.filter(({ damage }) => damage !== null);
-  expect(readable(before)).toEqual([]);
-  expect(after).toEqual(before);
+  const after = await readAll(broker.port, before);
+  expect(before.filter(({ damage }) => damage !== null)).toEqual([]);
+  const afterwards = new Map(after.map((content) => [content.partition, content]));
+  const changed = before.flatMap((was) =>
+    isDeepStrictEqual(afterwards.get(was.partition), was) ? [] : [{ was, is: afterwards.get(was.partition) }],
+  );
+  expect(JSON.stringify(changed, null, 1), `MINIKAFKA_FUZZ_SEED=${SEED}`).toBe('[]');
   expect(errorsIn(broker.output())).toEqual([]);
+}
+
+/** From now on neither retention nor compaction takes records out, whatever requests have set. */
+async function keepRecords(broker: BrokerProcess): Promise<void> {
+  const admin = await kafkaJs(broker.bootstrap).admin();
+  const configEntries = Object.entries({ 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' });
+  const resources = (await admin.listTopics())
+    .filter((topic) => !topic.startsWith('__'))
+    .map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configEntries: configEntries.map(([name, value]) => ({ name, value })) }));
+  await admin.alterConfigs({ validateOnly: false, resources });
 }
 
 /** Lines of the log at level error: each is a defect, or a disk that failed. */

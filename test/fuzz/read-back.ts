@@ -10,7 +10,7 @@ export interface PartitionContent {
   readonly batches: number;
   readonly records: number;
   readonly endOffset: number;
-  /** Of all bytes that were read. */
+  /** Of the bytes of these batches. */
   readonly digest: string;
   /** What could not be read; null when all could. */
   readonly damage: string | null;
@@ -33,8 +33,12 @@ export function topicIdsOf(port: number, names: readonly string[]): Promise<stri
   });
 }
 
-/** Reads every partition of every topic from its start to its end. */
-export function readAll(port: number): Promise<PartitionContent[]> {
+/**
+ * Reads every partition of every topic from its start to its end. `asFarAs`: what an earlier reading has returned; each partition that it
+ * has is read to where it ended then.
+ */
+export function readAll(port: number, asFarAs: readonly PartitionContent[] = []): Promise<PartitionContent[]> {
+  const ends = new Map(asFarAs.map(({ partition, endOffset }) => [partition, endOffset]));
   return connected(port, async (client) => {
     const { topics } = (await client.call('Metadata', 12, { topics: null })) as {
       topics: { name: string; partitions: { partitionIndex: number }[] }[];
@@ -42,14 +46,20 @@ export function readAll(port: number): Promise<PartitionContent[]> {
     const contents: PartitionContent[] = [];
     for (const { name, partitions } of topics.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       for (const { partitionIndex } of partitions.sort((a, b) => a.partitionIndex - b.partitionIndex)) {
-        contents.push(await readPartition(client, name, partitionIndex));
+        contents.push(await readPartition(client, name, partitionIndex, ends));
       }
     }
     return contents;
   });
 }
 
-async function readPartition(client: RawClient, topic: string, index: number): Promise<PartitionContent> {
+async function readPartition(
+  client: RawClient,
+  topic: string,
+  index: number,
+  ends: ReadonlyMap<string, number>,
+): Promise<PartitionContent> {
+  const partition = `${topic}-${index}`;
   const offsetAt = async (timestamp: number) => {
     const answer = await client.call('ListOffsets', 4, {
       replicaId: -1,
@@ -60,14 +70,15 @@ async function readPartition(client: RawClient, topic: string, index: number): P
   };
   const hash = createHash('sha256');
   let [offset, endOffset, batches, records] = [await offsetAt(-2), await offsetAt(-1), 0, 0];
+  endOffset = Math.min(endOffset, ends.get(partition) ?? endOffset);
   let damage: string | null = offset < 0 || endOffset < 0 ? 'its offsets cannot be asked for' : null;
   while (offset < endOffset && damage === null) {
     const bytes = await fetched(client, topic, index, offset);
     const before = offset;
     if (!(bytes instanceof Uint8Array)) damage = `at offset ${offset}: ${bytes}`;
     else {
-      hash.update(bytes);
-      for (const batch = new BatchView(bytes); batch.isWhole() && damage === null; batch.next()) {
+      for (const batch = new BatchView(bytes); batch.isWhole() && offset < endOffset && damage === null; batch.next()) {
+        hash.update(batch.slice());
         damage = damageOf(batch);
         batches++;
         records += batch.count;
@@ -76,7 +87,7 @@ async function readPartition(client: RawClient, topic: string, index: number): P
     }
     if (offset <= before) damage ??= `nothing can be read at offset ${before} of ${endOffset}`;
   }
-  return { partition: `${topic}-${index}`, batches, records, endOffset, digest: hash.digest('hex'), damage };
+  return { partition, batches, records, endOffset, digest: hash.digest('hex'), damage };
 }
 
 async function fetched(client: RawClient, topic: string, partition: number, fetchOffset: number): Promise<Uint8Array | string> {
@@ -91,7 +102,7 @@ function damageOf(batch: BatchView): string | null {
   const where = `batch at ${batch.baseOffset}`;
   if (!batch.crcMatches()) return `${where}: CRC`;
   try {
-    walkRecords(batch, recordBytes(batch));
+    walkRecords(batch, recordBytes(batch), true); // fuzzed configs let the cleaner take records out
     return null;
   } catch (error) {
     return `${where}: ${String(error)}`;

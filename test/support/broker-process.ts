@@ -61,6 +61,9 @@ export async function startBrokerProcess({ args = [], env = {}, disks }: BrokerP
     const ended = await program.ended(STOP_DEADLINE_MS);
     running = false;
     past += program.output();
+    // Node ends a process that waits for what keeps none alive, and calls that a success.
+    if (ended.code === 0 && endsInTheMidst(program.lines()))
+      throw new Error(`the broker ended before it had stopped:\n${program.output()}`);
     return ended;
   };
 
@@ -86,6 +89,10 @@ export async function startBrokerProcess({ args = [], env = {}, disks }: BrokerP
     },
   };
 }
+
+/** What it has said last is that it begins to stop. */
+const endsInTheMidst = (lines: readonly string[]): boolean =>
+  lines.some((line) => /"msg":"\w+: stopping"/.test(line)) && !lines.some((line) => line.includes('"msg":"stopped"'));
 
 /** Keys that the broker would read from its environment, taken out of it. */
 function withoutKafkaKeys(): NodeJS.ProcessEnv {
