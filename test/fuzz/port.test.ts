@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigResourceTypes } from 'kafkajs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { HANDLERS } from '../../src/handlers/index.ts';
 import { kafkaJs } from '../clients/kafkajs-client.ts';
-import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
+import { brokerUnderTest } from '../support/broker-under-test.ts';
 import { assault, type Battlefield, crowd } from './assault.ts';
 import { type Figures, newFigures } from './conversation.ts';
 import { corpus, type Known, TOPICS } from './corpus.ts';
@@ -27,10 +28,11 @@ const MAX_LATENCY_MS = 5_000;
 const CLEANER = ['--override', 'log.cleaner.backoff.ms=1000'];
 const TOPIC = { numPartitions: 2, configEntries: [{ name: 'segment.bytes', value: '1048576' }] };
 
+const underTest = brokerUnderTest({ args: CLEANER, env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` } });
+
 test(`a broker stays up and serves its other clients for ${SECONDS} s of fuzzing`, async () => {
   console.info(`MINIKAFKA_FUZZ_SEED=${SEED}`);
-  const broker = await startBrokerProcess({ args: CLEANER, env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` } });
-  onTestFinished(() => broker.remove());
+  const { process: broker } = underTest;
   const { pid } = broker;
   const admin = await kafkaJs(broker.bootstrap).admin();
   await admin.createTopics({ topics: TOPICS.map((topic) => ({ topic, ...TOPIC })) });
