@@ -111,15 +111,14 @@ export const described = ({ topics }: ResponseOf<typeof DescribeTopicPartitions>
     partitions: partitions.map(({ leaderEpoch: _, isrNodes, ...partition }) => ({ ...partition, isrNodes: sorted(isrNodes) })),
   }));
 
-/** The broker that coordinates a group, and one that does not. */
+/** The broker that coordinates a group, and one that does not. All of them know it: one may learn later who leads the partition. */
 export async function coordinatorOf<Q, R>(stage: Stage<Q, R>, group: string): Promise<{ coordinator: number; other: number }> {
-  const reply = await stage.until(
-    FindCoordinator,
-    4,
-    { keyType: 0, coordinatorKeys: [group] },
-    ({ coordinators }) => coordinators[0]?.errorCode === 0,
-  );
-  const coordinator = reply?.coordinators[0]?.nodeId ?? 1;
+  const request = { keyType: 0, coordinatorKeys: [group] };
+  let coordinator = 0;
+  for (const id of [1, 2, 3]) {
+    const found = ({ coordinators }: ResponseOf<typeof FindCoordinator>) => coordinators[0]?.errorCode === 0;
+    coordinator = (await stage.until(FindCoordinator, 4, request, found, at(id)))?.coordinators[0]?.nodeId ?? 1;
+  }
   return { coordinator, other: (coordinator % 3) + 1 };
 }
 
