@@ -121,7 +121,7 @@ async function keepRecords(broker: BrokerProcess): Promise<void> {
 
 /** Lines of the log at level error: each is a defect, or a disk that failed. */
 function errorsIn(output: string): string[] {
-  return output.split('\n').filter((line) => /"level":[56]0/.test(line) || (line !== '' && !line.startsWith('{')));
+  return output.split('\n').filter((line) => /"level":"(error|fatal)"/.test(line) || (line !== '' && !line.startsWith('{')));
 }
 
 function peakRssMb(pid: number): number {
