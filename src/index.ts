@@ -66,15 +66,16 @@ export async function startBroker(options: StartOptions = {}): Promise<RunningBr
   else if (options.port !== undefined || options.host !== undefined) throw new TypeError('give either config.listeners, or port and host');
   values.set('log.dirs', options.data ?? MEMORY_DIR);
   const checked = brokerConfig(values, (key) => (key in config ? 'config' : key === 'listeners' ? 'host' : undefined));
-  const starting = Broker.start({
-    config: checked,
-    clock: realClock,
-    transport: tcpTransport,
-    logger: await makeLogger(options.logLevel),
-    holder: `process ${process.pid}`,
-    ...(await makeDisk(options, checked.dataDirectory)),
-  });
-  const broker = await aliveUntil(starting);
+  const broker = await aliveUntil(
+    Broker.start({
+      config: checked,
+      clock: realClock,
+      transport: tcpTransport,
+      logger: await makeLogger(options.logLevel),
+      holder: `process ${process.pid}`,
+      ...(await makeDisk(options, checked.dataDirectory)),
+    }),
+  );
   const close = () => aliveUntil(broker.close());
   try {
     for (const [name, topic] of Object.entries(topics)) await createUnlessThere(broker, name, topic);

@@ -102,9 +102,8 @@ async function expectSoundLogs(broker: BrokerProcess): Promise<void> {
   const after = await readAll(broker.port, before);
   expect(before.filter(({ damage }) => damage !== null)).toEqual([]);
   const afterwards = new Map(after.map((content) => [content.partition, content]));
-  const changed = before.flatMap((was) =>
-    isDeepStrictEqual(afterwards.get(was.partition), was) ? [] : [{ was, is: afterwards.get(was.partition) }],
-  );
+  const pairs = before.map((was) => ({ was, is: afterwards.get(was.partition) }));
+  const changed = pairs.filter(({ was, is }) => !isDeepStrictEqual(is, was));
   expect(JSON.stringify(changed, null, 1), `MINIKAFKA_FUZZ_SEED=${SEED}`).toBe('[]');
   expect(errorsIn(broker.output())).toEqual([]);
 }
@@ -112,10 +111,13 @@ async function expectSoundLogs(broker: BrokerProcess): Promise<void> {
 /** From now on neither retention nor compaction takes records out, whatever requests have set. */
 async function keepRecords(broker: BrokerProcess): Promise<void> {
   const admin = await kafkaJs(broker.bootstrap).admin();
-  const configEntries = Object.entries({ 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' });
-  const resources = (await admin.listTopics())
-    .filter((topic) => !topic.startsWith('__'))
-    .map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configEntries: configEntries.map(([name, value]) => ({ name, value })) }));
+  const configEntries = [
+    { name: 'cleanup.policy', value: 'delete' },
+    { name: 'retention.ms', value: '-1' },
+    { name: 'retention.bytes', value: '-1' },
+  ];
+  const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith('__'));
+  const resources = topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configEntries }));
   await admin.alterConfigs({ validateOnly: false, resources });
 }
 

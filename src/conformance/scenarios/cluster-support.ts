@@ -114,10 +114,10 @@ export const described = ({ topics }: ResponseOf<typeof DescribeTopicPartitions>
 /** The broker that coordinates a group, and one that does not. All of them know it: one may learn later who leads the partition. */
 export async function coordinatorOf<Q, R>(stage: Stage<Q, R>, group: string): Promise<{ coordinator: number; other: number }> {
   const request = { keyType: 0, coordinatorKeys: [group] };
-  let coordinator = 0;
+  const isFound = ({ coordinators }: ResponseOf<typeof FindCoordinator>) => coordinators[0]?.errorCode === 0;
+  let coordinator = 1;
   for (const id of [1, 2, 3]) {
-    const found = ({ coordinators }: ResponseOf<typeof FindCoordinator>) => coordinators[0]?.errorCode === 0;
-    coordinator = (await stage.until(FindCoordinator, 4, request, found, at(id)))?.coordinators[0]?.nodeId ?? 1;
+    coordinator = (await stage.until(FindCoordinator, 4, request, isFound, at(id)))?.coordinators[0]?.nodeId ?? 1;
   }
   return { coordinator, other: (coordinator % 3) + 1 };
 }
